@@ -1,0 +1,1 @@
+"""Graph IR: tensors, operators and graphs."""

@@ -1,0 +1,77 @@
+"""Arithmetic that several operators share: activation ranges, multipliers, padding."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from tinyc.ir.ops.base import Activation, Padding
+from tinyc.ir.tensor import Array, DType, Tensor
+from tinyc.quantize.fixed_point import IntArray, quantize_multiplier
+
+_LIMITS = {DType.INT8: (-128, 127), DType.UINT8: (0, 255), DType.INT16: (-32768, 32767)}
+
+
+def activate_float(x: Array, activation: Activation) -> Array:
+    """The fused activation in float32."""
+    if activation is Activation.RELU:
+        return np.maximum(x, np.float32(0))
+    if activation is Activation.RELU6:
+        return np.clip(x, np.float32(0), np.float32(6))
+    if activation is Activation.RELU_N1_TO_1:
+        return np.clip(x, np.float32(-1), np.float32(1))
+    return x
+
+
+def activation_range(activation: Activation, result: Tensor) -> tuple[int, int]:
+    """Clamp limits in quantized units (TensorFlow Lite: CalculateActivationRangeQuantized)."""
+    low, high = _LIMITS[result.dtype]
+
+    def quantized(real: float) -> int:
+        scaled = np.float32(real) / np.float32(result.scale)
+        return result.zero_point + math.floor(abs(float(scaled)) + 0.5) * (1 if real >= 0 else -1)
+
+    if activation is Activation.RELU:
+        return max(low, quantized(0.0)), high
+    if activation is Activation.RELU6:
+        return max(low, quantized(0.0)), min(high, quantized(6.0))
+    if activation is Activation.RELU_N1_TO_1:
+        return max(low, quantized(-1.0)), min(high, quantized(1.0))
+    return low, high
+
+
+def channel_multipliers(
+    x: Tensor, weights: Tensor, result: Tensor, *, fused_product: bool = False
+) -> tuple[IntArray, IntArray]:
+    """(multiplier, shift) arrays, int32, one entry per output channel (or one for per-tensor weights).
+
+    Scales are float32 values; TensorFlow Lite multiplies input and weight scale in float32 for
+    per-tensor fully connected layers (`fused_product`) and in double otherwise.
+    """
+    if weights.quantization is None:
+        raise ValueError(f"weights {weights.name!r} are not quantized")
+    pairs = []
+    for scale in weights.quantization.scale:
+        if fused_product and not weights.quantization.per_channel:
+            product = float(np.float32(x.scale) * np.float32(scale))
+        else:
+            product = float(np.float32(x.scale)) * float(np.float32(scale))
+        pairs.append(quantize_multiplier(product / float(np.float32(result.scale))))
+    table = np.array(pairs, dtype=np.int32)
+    return table[:, 0], table[:, 1]
+
+
+def output_extent(extent: int, window: int, stride: int, dilation: int, padding: Padding) -> int:
+    """Output size along one axis of a sliding window (TensorFlow Lite: ComputeOutSize)."""
+    reach = (window - 1) * dilation + 1
+    if padding is Padding.SAME:
+        return (extent + stride - 1) // stride
+    return (extent + stride - reach) // stride
+
+
+def same_padding(extent: int, window: int, stride: int, dilation: int) -> tuple[int, int]:
+    """(before, after) of SAME padding along one axis."""
+    output = (extent + stride - 1) // stride
+    total = max(0, (output - 1) * stride + (window - 1) * dilation + 1 - extent)
+    return total // 2, total - total // 2

@@ -1,0 +1,70 @@
+"""What a kernel is: a descriptor that says what it accepts, what memory it wants and its C source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from tinyc.ir.graph import Graph
+from tinyc.ir.ops.base import Op
+from tinyc.ir.tensor import Array
+
+FieldValue: TypeAlias = "int | float | tuple[int, ...] | Array"
+
+
+@dataclass(frozen=True, slots=True)
+class Lowered:
+    """The C parameters of one layer.
+
+    `struct` is the C struct type declared in one of the kernel's headers. `fields` initialises it
+    in order: an int or float as a literal, a tuple as an inline array, a NumPy array as a pointer
+    to a constant array that is emitted beside it (its dtype gives the C type). Arrays hold what
+    goes to flash: packed, reordered or widened as the kernel wants it.
+    """
+
+    struct: str
+    fields: Mapping[str, FieldValue]
+
+    def constant_bytes(self) -> int:
+        """Flash bytes of the constant arrays."""
+        return sum(value.nbytes for value in self.fields.values() if hasattr(value, "nbytes"))
+
+
+def _always(op: Op, graph: Graph) -> bool:
+    return True
+
+
+def _none(op: Op, graph: Graph) -> int:
+    return 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kernel:
+    """One way to compute an op. The catalogue picks the first that is accepted.
+
+    The C function is `void symbol(const struct *layer, <activations in>, <outputs>[, void *scratch])`:
+    non-constant inputs in op order as `const T *`, outputs as `T *`, and `void *scratch`, aligned
+    to 8 bytes, when `scratch` gives more than 0. Constants travel in the struct.
+
+    `headers` and `source` are files under `firmware_templates/kernels`; both are pasted into
+    `model.c`, each once. A source that ends in `.j2` is a template, rendered once per layer with
+    the view that `specialize` gives (and `symbol`, which then carries the layer number).
+    `in_place` lists the positions among the activations whose buffer output 0 may share.
+    """
+
+    symbol: str
+    op: type[Op]
+    source: str
+    lower: Callable[[Op, Graph], Lowered]
+    headers: tuple[str, ...] = ()
+    requires: frozenset[str] = frozenset()
+    accepts: Callable[[Op, Graph], bool] = _always
+    scratch: Callable[[Op, Graph], int] = _none
+    in_place: tuple[int, ...] = ()
+    specialize: Callable[[Op, Graph], Mapping[str, object]] | None = field(default=None)
+
+    @property
+    def isa(self) -> str:
+        """The instruction set in the kernel's name: the part after the double underscore."""
+        return self.symbol.rsplit("__", 1)[1]

@@ -1,0 +1,65 @@
+"""The memory plan: where every activation and scratch buffer lies in the one arena of a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tinyc.ir.tensor import TensorName
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetime:
+    """Steps during which a buffer holds a live value, both ends included.
+
+    Step -1 is the time before the first layer (the input is being filled, the audio front end
+    runs); a model output lives to the step count.
+    """
+
+    first: int
+    last: int
+
+    def overlaps(self, other: Lifetime) -> bool:
+        return self.first <= other.last and other.first <= self.last
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """A request for arena bytes. Tensors that share memory (in place) form one buffer."""
+
+    name: str
+    size: int
+    lifetime: Lifetime
+    tensors: tuple[TensorName, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    buffer: Buffer
+    offset: int
+
+    @property
+    def end(self) -> int:
+        return self.offset + self.buffer.size
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryPlan:
+    """Offsets in bytes. `lower_bound` is the largest sum of sizes alive at one step."""
+
+    arena_size: int
+    lower_bound: int
+    placements: tuple[Placement, ...]
+
+    def offset(self, tensor: TensorName) -> int:
+        """Arena offset of a tensor. Raises KeyError for one that has no place (a constant)."""
+        for placement in self.placements:
+            if tensor in placement.buffer.tensors:
+                return placement.offset
+        raise KeyError(tensor)
+
+    def buffer_offset(self, name: str) -> int:
+        """Arena offset of the buffer called `name`, e.g. `scratch:3`. Raises KeyError."""
+        for placement in self.placements:
+            if placement.buffer.name == name:
+                return placement.offset
+        raise KeyError(name)

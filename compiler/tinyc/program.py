@@ -1,0 +1,92 @@
+"""The values that flow along the pipeline after the graph: Program, Project, Firmware, Deployment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from tinyc.audio.settings import AudioSettings
+from tinyc.boards import Board
+from tinyc.ir.graph import Graph
+from tinyc.ir.ops.base import Op
+from tinyc.kernels.kernel import Kernel, Lowered
+from tinyc.memory.plan import MemoryPlan
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One layer of the program: the op, the kernel chosen for it and its C parameters."""
+
+    index: int
+    op: Op
+    kernel: Kernel
+    lowered: Lowered
+    scratch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Graph + kernel choice + memory plan + board: everything the generated C depends on."""
+
+    name: str
+    graph: Graph
+    steps: tuple[Step, ...]
+    plan: MemoryPlan
+    board: Board
+    labels: tuple[str, ...] = ()
+    audio: AudioSettings | None = None
+
+    @property
+    def digest(self) -> str:
+        return self.graph.digest()
+
+    @property
+    def weight_bytes(self) -> int:
+        """Flash bytes of all constant arrays."""
+        return sum(step.lowered.constant_bytes() for step in self.steps)
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A rendered PlatformIO project: relative path → text."""
+
+    program: Program
+    files: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """Bytes as the linker laid them out. `ram` is data + bss without the reserved stack."""
+
+    flash: int
+    ram: int
+    text: int
+    rodata: int
+    data: int
+    bss: int
+    arena: int
+    weights: int
+
+
+@dataclass(frozen=True, slots=True)
+class Firmware:
+    """What a build gives."""
+
+    folder: Path
+    elf: Path
+    outputs: Mapping[str, Path]
+    sizes: Sizes
+    toolchain: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A firmware on a device, and whether it answered like the reference."""
+
+    device: str
+    firmware: Firmware
+    verified: bool
+    at: datetime

@@ -1,0 +1,34 @@
+"""Random FULLY_CONNECTED layers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from strategies.common import activation, constant, random_scale, single_op_graph
+from tinyc.ir.graph import Graph
+from tinyc.ir.ops import Activation, FullyConnected
+from tinyc.ir.tensor import Quantization
+
+
+def random_graph(rng: np.random.Generator) -> Graph:
+    rows, depth, units = int(rng.integers(1, 4)), int(rng.integers(1, 40)), int(rng.integers(1, 20))
+    x = activation(rng, "x", (rows, depth))
+    per_channel = bool(rng.integers(2))
+    count = units if per_channel else 1
+    scales = tuple(random_scale(rng, 1e-3, 0.1) for _ in range(count))
+    weights = constant(
+        "weights",
+        rng.integers(-127, 128, (units, depth)).astype(np.int8),
+        Quantization(scales, (0,) * count, 0 if per_channel else None),
+    )
+    tensors = [x, weights, activation(rng, "y", (rows, units), low=0.01)]
+    if rng.integers(2):
+        bias = rng.integers(-20_000, 20_000, units).astype(np.int32)
+        tensors.insert(2, constant("bias", bias, Quantization((1.0,), (0,))))
+    op = FullyConnected(
+        name="fully_connected",
+        inputs=tuple(tensor.name for tensor in tensors[:-1]),
+        outputs=("y",),
+        activation=Activation(rng.choice([a.value for a in Activation])),
+    )
+    return single_op_graph(op, tensors)
