@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +14,19 @@ from tinyc.resources import data_folder
 
 FEATURES = frozenset({"dsp", "fpu", "dwt"})
 CORES = frozenset({"cortex-m4", "host"})
-FLASH_METHODS = frozenset({"none", "jlink", "pyocd", "adafruit_dfu", "uf2", "qemu"})
+FLASH_METHODS = frozenset({"none", "jlink", "pyocd", "adafruit_dfu", "bossac", "uf2", "qemu"})
+
+# "P1.03" on a Nordic chip, "PB6" on an STM32.
+_PIN = re.compile(r"P(?:(?P<port>[01])\.|(?P<letter>[A-K]))(?P<pin>\d{1,2})")
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Memory map in bytes. `application_offset` is what a bootloader keeps at the start of flash."""
+    """Memory map in bytes.
+
+    `application_offset` is what a bootloader keeps at the start of flash, `flash_reserved` what it
+    keeps at the end, `ram_reserved` what it keeps at the start of RAM.
+    """
 
     flash_origin: int
     flash: int
@@ -26,11 +34,41 @@ class Memory:
     ram: int
     stack: int
     application_offset: int = 0
+    flash_reserved: int = 0
+    ram_reserved: int = 0
 
     @property
     def application_flash(self) -> int:
         """Flash bytes left to the application."""
-        return self.flash - self.application_offset
+        return self.flash - self.application_offset - self.flash_reserved
+
+    @property
+    def application_origin(self) -> int:
+        """Address of the application's vector table."""
+        return self.flash_origin + self.application_offset
+
+    @property
+    def application_ram(self) -> int:
+        """RAM bytes left to the application, its stack included."""
+        return self.ram - self.ram_reserved
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """A pin of the chip: port 0, 1, ... (A, B, ... on an STM32) and number."""
+
+    port: int
+    number: int
+
+    @classmethod
+    def parse(cls, text: str) -> Pin:
+        """`P1.03` or `PB6`. Raises ValueError."""
+        match = _PIN.fullmatch(text)
+        if match is None or int(match["pin"]) > (15 if match["letter"] else 31):
+            raise ValueError(text)
+        return cls(
+            int(match["port"]) if match["port"] else ord(match["letter"]) - ord("A"), int(match["pin"])
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +84,11 @@ class Board:
     memory: Memory
     flash_method: str
     uf2_family: int | None = None
+    crystal_hz: int | None = None
+    uart_tx: Pin | None = None
+    uart_rx: Pin | None = None
+    registry: tuple[str, str] | None = None
+    """Platform and board in PlatformIO's public registry, where it has them."""
 
     @property
     def is_host(self) -> bool:
@@ -92,11 +135,23 @@ def parse_board(name: str, path: Path) -> Board:
     clock_hz = take(table, "clock_hz", int)
     memory = take(table, "memory", dict, {})
     flash = take(table, "flash", dict, {})
+    uart = take(table, "uart", dict, {})
+    public = take(table, "registry", dict, {})
+    registry = (take(public, "platform", str), take(public, "board", str)) if public else None
+    crystal_hz = take(table, "crystal_hz", int) if "crystal_hz" in table else None
     sizes = {key: take(memory, key, int) for key in ("flash_origin", "flash", "ram_origin", "ram", "stack")}
     offset = take(memory, "application_offset", int, 0)
+    reserved = {key: take(memory, key, int, 0) for key in ("flash_reserved", "ram_reserved")}
     method = take(flash, "method", str, "none")
-    family = flash.pop("uf2_family", None)
-    problems += [Problem(key, "is not a board field") for key in (*table, *memory, *flash)]
+    family = take(flash, "uf2_family", int) if "uf2_family" in flash else None
+    pins: dict[str, Pin] = {}
+    for key in ("tx", "rx") if uart else ():
+        text = uart.pop(key, None)
+        try:
+            pins[key] = Pin.parse(str(text))
+        except ValueError:
+            problems.append(Problem(f"uart.{key}", f"is {text!r}", "names a pin like P0.06 or PB6"))
+    problems += [Problem(key, "is not a board field") for key in (*table, *memory, *flash, *uart, *public)]
     if core not in CORES:
         problems.append(Problem("core", f"is {core!r}", f"allowed: {', '.join(sorted(CORES))}"))
     unknown = sorted(str(feature) for feature in features if feature not in FEATURES)
@@ -111,10 +166,32 @@ def parse_board(name: str, path: Path) -> Board:
     if not problems:
         if min(sizes["flash"], sizes["ram"], sizes["stack"], clock_hz) <= 0 or min(sizes.values()) < 0:
             problems.append(Problem("memory", "has a size or clock that is not positive"))
-        if not 0 <= offset < max(1, sizes["flash"]):
-            problems.append(Problem("memory.application_offset", f"is {offset}", "lies inside flash"))
-        if sizes["stack"] >= sizes["ram"] > 0:
-            problems.append(Problem("memory.stack", f"is {sizes['stack']}", "is smaller than ram"))
+        if (
+            offset < 0
+            or reserved["flash_reserved"] < 0
+            or offset + reserved["flash_reserved"] >= sizes["flash"]
+        ):
+            problems.append(
+                Problem("memory.application_offset", f"is {offset}", "leaves flash to the application")
+            )
+        if offset % 512:
+            problems.append(
+                Problem(
+                    "memory.application_offset", f"is {offset}", "a multiple of 512, for the vector table"
+                )
+            )
+        if reserved["ram_reserved"] < 0 or reserved["ram_reserved"] % 8:
+            problems.append(
+                Problem("memory.ram_reserved", f"is {reserved['ram_reserved']}", "a multiple of 8")
+            )
+        if sizes["stack"] % 8 or sizes["stack"] + reserved["ram_reserved"] >= sizes["ram"]:
+            problems.append(
+                Problem("memory.stack", f"is {sizes['stack']}", "a multiple of 8, smaller than the ram")
+            )
+        if family is not None and not 0 <= family < 1 << 32:
+            problems.append(Problem("flash.uf2_family", f"is {family}", "a number of 32 bits"))
+        if crystal_hz is not None and (crystal_hz <= 0 or crystal_hz % 1_000_000):
+            problems.append(Problem("crystal_hz", f"is {crystal_hz}", "whole megahertz"))
     if problems:
         raise TinycError("the board file is not valid", where=str(path), problems=problems)
     return Board(
@@ -124,7 +201,11 @@ def parse_board(name: str, path: Path) -> Board:
         core=core,
         features=frozenset(features),
         clock_hz=clock_hz,
-        memory=Memory(application_offset=offset, **sizes),
+        memory=Memory(application_offset=offset, **reserved, **sizes),
         flash_method=method,
         uf2_family=family,
+        crystal_hz=crystal_hz,
+        uart_tx=pins.get("tx"),
+        uart_rx=pins.get("rx"),
+        registry=registry,
     )

@@ -64,13 +64,13 @@ class TinycError(Exception):
         return "\n".join(lines)
 
 
-class DoesNotFit(TinycError):
+class DoesNotFit(TinycError):  # noqa: N818
     """The program needs more flash or RAM than the board has."""
 
     exit_code = EXIT_DOES_NOT_FIT
 
 
-class Disagreement(TinycError):
+class Disagreement(TinycError):  # noqa: N818
     """Two executions that must be bit-identical are not."""
 
     exit_code = EXIT_DISAGREES

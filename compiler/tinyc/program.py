@@ -58,7 +58,10 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Bytes as the linker laid them out. `ram` is data + bss without the reserved stack."""
+    """Bytes as the linker laid them out. `ram` is data + bss without the reserved stack.
+
+    `stack_bound` is the deepest stack that the machine code can need, None when it has no bound.
+    """
 
     flash: int
     ram: int
@@ -68,6 +71,7 @@ class Sizes:
     bss: int
     arena: int
     weights: int
+    stack_bound: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,72 @@ from collections.abc import Callable
 
 import numpy as np
 
-from strategies import fully_connected
+from strategies import (
+    conv_2d,
+    depthwise_conv_2d,
+    elementwise,
+    fully_connected,
+    mean,
+    movement,
+    pooling,
+    quantize,
+    softmax,
+    unary,
+)
 from tinyc.ir.graph import Graph
-from tinyc.ir.ops import FullyConnected
+from tinyc.ir.ops import (
+    Add,
+    AveragePool2D,
+    Concatenation,
+    Conv2D,
+    DepthwiseConv2D,
+    Dequantize,
+    FullyConnected,
+    HardSwish,
+    LeakyRelu,
+    Logistic,
+    MaxPool2D,
+    Mean,
+    Mul,
+    Pad,
+    Quantize,
+    Relu,
+    Relu6,
+    Reshape,
+    Softmax,
+    Split,
+    StridedSlice,
+    Sub,
+    Tanh,
+    Transpose,
+)
 from tinyc.ir.ops.base import Op
 
 Strategy = Callable[[np.random.Generator], Graph]
 
 STRATEGIES: dict[type[Op], Strategy] = {
+    Conv2D: conv_2d.random_graph,
+    DepthwiseConv2D: depthwise_conv_2d.random_graph,
     FullyConnected: fully_connected.random_graph,
+    Add: elementwise.random_add,
+    AveragePool2D: pooling.random_average_pool,
+    Dequantize: quantize.random_dequantize,
+    HardSwish: unary.random_hard_swish,
+    LeakyRelu: unary.random_leaky_relu,
+    Logistic: unary.random_logistic,
+    MaxPool2D: pooling.random_max_pool,
+    Mean: mean.random_graph,
+    Mul: elementwise.random_mul,
+    Quantize: quantize.random_quantize,
+    Relu: unary.random_relu,
+    Relu6: unary.random_relu6,
+    Softmax: softmax.random_graph,
+    Sub: elementwise.random_sub,
+    Tanh: unary.random_tanh,
+    Transpose: movement.random_transpose,
+    StridedSlice: movement.random_strided_slice,
+    Split: movement.random_split,
+    Reshape: movement.random_reshape,
+    Pad: movement.random_pad,
+    Concatenation: movement.random_concatenation,
 }

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from strategies.common import activation, constant, random_scale, single_op_graph
+from strategies.convolution import random_activation, random_bias
 from tinyc.ir.graph import Graph
-from tinyc.ir.ops import Activation, FullyConnected
+from tinyc.ir.ops import FullyConnected
 from tinyc.ir.tensor import Quantization
 
 
@@ -15,20 +16,19 @@ def random_graph(rng: np.random.Generator) -> Graph:
     x = activation(rng, "x", (rows, depth))
     per_channel = bool(rng.integers(2))
     count = units if per_channel else 1
-    scales = tuple(random_scale(rng, 1e-3, 0.1) for _ in range(count))
+    scales = tuple(random_scale(rng, 1e-4, 0.02) for _ in range(count))
     weights = constant(
         "weights",
         rng.integers(-127, 128, (units, depth)).astype(np.int8),
         Quantization(scales, (0,) * count, 0 if per_channel else None),
     )
-    tensors = [x, weights, activation(rng, "y", (rows, units), low=0.01)]
+    tensors = [x, weights]
     if rng.integers(2):
-        bias = rng.integers(-20_000, 20_000, units).astype(np.int32)
-        tensors.insert(2, constant("bias", bias, Quantization((1.0,), (0,))))
+        tensors.append(random_bias(rng, x, weights, units))
     op = FullyConnected(
         name="fully_connected",
-        inputs=tuple(tensor.name for tensor in tensors[:-1]),
+        inputs=tuple(tensor.name for tensor in tensors),
         outputs=("y",),
-        activation=Activation(rng.choice([a.value for a in Activation])),
+        activation=random_activation(rng),
     )
-    return single_op_graph(op, tensors)
+    return single_op_graph(op, [*tensors, activation(rng, "y", (rows, units), low=0.01)])

@@ -1,1 +1,30 @@
-"""."""
+"""The command line: `tinyc VERB`. One module per verb; `main` turns errors into exit codes."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+
+from tinyc.errors import EXIT_BUG, TinycError
+
+
+def main() -> None:
+    """Entry point of the `tinyc` script. Exit codes: see `tinyc.errors`."""
+    from tinyc.cli import output
+    from tinyc.cli.app import app
+
+    try:
+        app(prog_name="tinyc")
+    except TinycError as error:
+        output.report_error(error)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    except KeyboardInterrupt:
+        output.talk("interrupted")
+        sys.exit(130)
+    except Exception:
+        traceback.print_exc()
+        output.talk("this is a bug in tinyc: please report it with the lines above")
+        sys.exit(EXIT_BUG)

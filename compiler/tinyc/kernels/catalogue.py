@@ -6,12 +6,34 @@ from tinyc.boards import Board
 from tinyc.errors import Problem, TinycError
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops.base import Op
-from tinyc.kernels import portable_fully_connected
+from tinyc.kernels import (
+    cortex_m4,
+    portable_conversion,
+    portable_convolution,
+    portable_elementwise,
+    portable_fully_connected,
+    portable_lookup,
+    portable_movement,
+    portable_pooling,
+    portable_sigmoid,
+    portable_softmax,
+)
 from tinyc.kernels.kernel import Kernel
 
 # Within an op the first kernel that the board supports and that accepts the layer is taken, so
 # specialised sets come before the portable one.
-CATALOGUE: tuple[Kernel, ...] = (*portable_fully_connected.KERNELS,)
+CATALOGUE: tuple[Kernel, ...] = (
+    *cortex_m4.KERNELS,
+    *portable_convolution.KERNELS,
+    *portable_fully_connected.KERNELS,
+    *portable_lookup.KERNELS,
+    *portable_movement.KERNELS,
+    *portable_elementwise.KERNELS,
+    *portable_conversion.KERNELS,
+    *portable_pooling.KERNELS,
+    *portable_softmax.KERNELS,
+    *portable_sigmoid.KERNELS,
+)
 
 
 def candidates(op: Op, graph: Graph) -> tuple[Kernel, ...]:

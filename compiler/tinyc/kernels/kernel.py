@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+import numpy as np
+
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops.base import Op
 from tinyc.ir.tensor import Array
@@ -28,7 +30,7 @@ class Lowered:
 
     def constant_bytes(self) -> int:
         """Flash bytes of the constant arrays."""
-        return sum(value.nbytes for value in self.fields.values() if hasattr(value, "nbytes"))
+        return sum(value.nbytes for value in self.fields.values() if isinstance(value, np.ndarray))
 
 
 def _always(op: Op, graph: Graph) -> bool:
@@ -49,7 +51,7 @@ class Kernel:
 
     `headers` and `source` are files under `firmware_templates/kernels`; both are pasted into
     `model.c`, each once. A source that ends in `.j2` is a template, rendered once per layer with
-    the view that `specialize` gives (and `symbol`, which then carries the layer number).
+    the view that `specialize` gives (and `symbol`, which then carries the model and the layer number).
     `in_place` lists the positions among the activations whose buffer output 0 may share.
     """
 

@@ -10,16 +10,19 @@ from tinyc.ir.ops.common import activation_range, channel_multipliers
 from tinyc.ir.ops.fully_connected import FullyConnected
 from tinyc.ir.tensor import DType
 from tinyc.kernels.kernel import Kernel, Lowered
+from tinyc.kernels.portable_convolution import can_requantize, is_symmetric_int8
 
 
-def _accepts(op: Op, graph: Graph) -> bool:
-    operands = graph.operands(op)
+def accepts(op: Op, graph: Graph) -> bool:
+    """int8 x and y, constant symmetric int8 weights, constant int32 bias or none."""
+    x, weights, *rest = graph.operands(op)
     return (
-        operands[0].dtype is DType.INT8
-        and not operands[0].is_constant
-        and operands[1].dtype is DType.INT8
-        and operands[1].is_constant
-        and not any(operands[1].quantization.zero_point if operands[1].quantization else (1,))
+        x.dtype is DType.INT8
+        and not x.is_constant
+        and graph.results(op)[0].dtype is DType.INT8
+        and is_symmetric_int8(weights)
+        and can_requantize(x, weights, graph.results(op)[0])
+        and all(bias.is_constant and bias.dtype is DType.INT32 for bias in rest)
     )
 
 
@@ -57,7 +60,7 @@ KERNELS = (
         op=FullyConnected,
         source="portable/fully_connected_s8.c",
         headers=("include/fully_connected.h",),
-        accepts=_accepts,
+        accepts=accepts,
         lower=lower,
     ),
 )

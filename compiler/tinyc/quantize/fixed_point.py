@@ -27,8 +27,8 @@ INT32_MAX = 2**31 - 1
 class Rounding(Enum):
     """How `x * M` is rounded to an integer.
 
-    DOUBLE: gemmlowp: a saturating rounding doubling high multiply, then a rounding right shift
-    (two roundings, ties away from zero in the shift). TensorFlow Lite Micro uses it everywhere,
+    DOUBLE: gemmlowp: a saturating rounding doubling high multiply (ties towards plus infinity), then
+    a rounding right shift (ties away from zero). TensorFlow Lite Micro uses it everywhere,
     TensorFlow Lite's host reference everywhere but in fully connected layers.
     SINGLE: one 64-bit multiply, one rounding shift (ties towards plus infinity), as TensorFlow
     Lite's host reference does in fully connected layers.
@@ -42,7 +42,7 @@ def quantize_multiplier(real: float) -> tuple[int, int]:
     """(multiplier, shift) for a non-negative real multiplier.
 
     multiplier is 0 or in [2^30, 2^31); shift > 0 means a left shift.
-    Raises ValueError for negative, infinite or NaN input and for multipliers of 2^31 or more.
+    Raises ValueError for negative, infinite or NaN input and for multipliers of 2^30 or more.
     """
     if not math.isfinite(real) or real < 0.0:
         raise ValueError(f"a multiplier must be finite and not negative, got {real}")
@@ -61,7 +61,7 @@ def quantize_multiplier(real: float) -> tuple[int, int]:
 
 
 def saturating_rounding_doubling_high_mul(a: IntArray, b: IntArray | int) -> IntArray:
-    """round(a * b / 2^31) in int32, ties away from zero, saturating at -2^31 * -2^31."""
+    """round(a * b / 2^31) in int32, ties towards plus infinity, saturating at -2^31 * -2^31."""
     a64 = np.asarray(a, dtype=np.int64)
     b64 = np.asarray(b, dtype=np.int64)
     product = a64 * b64

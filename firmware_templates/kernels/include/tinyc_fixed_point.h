@@ -6,24 +6,27 @@
 #include <string.h>
 
 #ifndef TINYC_KERNEL
-#if defined(__GNUC__)
 /* One symbol per kernel: a profile can name it, and its code exists once for all layers. */
+#if defined(__clang__)
 #define TINYC_KERNEL static __attribute__((noinline))
-#define TINYC_INLINE static inline __attribute__((always_inline))
+#define TINYC_INLINE static inline __attribute__((always_inline, unused))
+#elif defined(__GNUC__)
+#define TINYC_KERNEL static __attribute__((noinline, noclone))
+#define TINYC_INLINE static inline __attribute__((always_inline, unused))
 #else
 #define TINYC_KERNEL static
 #define TINYC_INLINE static inline
 #endif
 #endif
 
-/* round(a * b / 2^31), ties away from zero, saturating. */
+/* round(x * multiplier / 2^31), ties towards plus infinity; multiplier > INT32_MIN. */
+TINYC_INLINE int32_t tinyc_scale(int32_t x, int32_t multiplier) {
+    return (int32_t)(((int64_t)x * (int64_t)multiplier + ((int64_t)1 << 30)) >> 31);
+}
+
+/* The same for all factors: the one product that does not fit saturates. */
 TINYC_INLINE int32_t tinyc_high_mul(int32_t a, int32_t b) {
-    if (a == INT32_MIN && b == INT32_MIN) {
-        return INT32_MAX;
-    }
-    const int64_t product = (int64_t)a * (int64_t)b;
-    const int64_t nudge = product >= 0 ? (int64_t)(1 << 30) : (int64_t)1 - (1 << 30);
-    return (int32_t)((product + nudge) / ((int64_t)1 << 31));
+    return a == INT32_MIN && b == INT32_MIN ? INT32_MAX : tinyc_scale(a, b);
 }
 
 /* round(x / 2^exponent), ties away from zero; exponent in [0, 31]. */
@@ -38,7 +41,7 @@ TINYC_INLINE int32_t tinyc_rounding_shift(int32_t x, int32_t exponent) {
 TINYC_INLINE int32_t tinyc_requantize(int32_t x, int32_t multiplier, int32_t shift) {
     const int32_t left = shift > 0 ? shift : 0;
     const int32_t right = shift > 0 ? 0 : -shift;
-    return tinyc_rounding_shift(tinyc_high_mul((int32_t)((uint32_t)x << left), multiplier), right);
+    return tinyc_rounding_shift(tinyc_scale((int32_t)((uint32_t)x << left), multiplier), right);
 }
 
 TINYC_INLINE int32_t tinyc_clamp(int32_t x, int32_t low, int32_t high) {

@@ -2,9 +2,92 @@
 
 from __future__ import annotations
 
+from tinyc.ir.ops.add import Add
+from tinyc.ir.ops.average_pool_2d import AveragePool2D
 from tinyc.ir.ops.base import Activation, Op, Padding, Source
+from tinyc.ir.ops.concatenation import Concatenation
+from tinyc.ir.ops.conv_2d import Conv2D
+from tinyc.ir.ops.depthwise_conv_2d import DepthwiseConv2D
+from tinyc.ir.ops.dequantize import Dequantize
 from tinyc.ir.ops.fully_connected import FullyConnected
+from tinyc.ir.ops.hard_swish import HardSwish
+from tinyc.ir.ops.leaky_relu import LeakyRelu
+from tinyc.ir.ops.logistic import Logistic
+from tinyc.ir.ops.max_pool_2d import MaxPool2D
+from tinyc.ir.ops.mean import Mean
+from tinyc.ir.ops.mul import Mul
+from tinyc.ir.ops.pad import Pad
+from tinyc.ir.ops.quantize import Quantize
+from tinyc.ir.ops.relu import Relu
+from tinyc.ir.ops.relu6 import Relu6
+from tinyc.ir.ops.reshape import Reshape
+from tinyc.ir.ops.softmax import Softmax
+from tinyc.ir.ops.split import Split
+from tinyc.ir.ops.strided_slice import StridedSlice
+from tinyc.ir.ops.sub import Sub
+from tinyc.ir.ops.tanh import Tanh
+from tinyc.ir.ops.transpose import Transpose
+from tinyc.ir.ops.unsupported import Unsupported
 
-OPS: dict[str, type[Op]] = {op.kind: op for op in (FullyConnected,)}
+OPS: dict[str, type[Op]] = {
+    op.kind: op
+    for op in (
+        Add,
+        AveragePool2D,
+        Concatenation,
+        Conv2D,
+        DepthwiseConv2D,
+        Dequantize,
+        FullyConnected,
+        HardSwish,
+        LeakyRelu,
+        Logistic,
+        MaxPool2D,
+        Mean,
+        Mul,
+        Pad,
+        Quantize,
+        Relu,
+        Relu6,
+        Reshape,
+        Softmax,
+        Split,
+        StridedSlice,
+        Sub,
+        Tanh,
+        Transpose,
+    )
+}
 
-__all__ = ["OPS", "Activation", "FullyConnected", "Op", "Padding", "Source"]
+__all__ = [
+    "OPS",
+    "Activation",
+    "Add",
+    "AveragePool2D",
+    "Concatenation",
+    "Conv2D",
+    "DepthwiseConv2D",
+    "Dequantize",
+    "FullyConnected",
+    "HardSwish",
+    "LeakyRelu",
+    "Logistic",
+    "MaxPool2D",
+    "Mean",
+    "Mul",
+    "Op",
+    "Pad",
+    "Padding",
+    "Quantize",
+    "Relu",
+    "Relu6",
+    "Reshape",
+    "Softmax",
+    "Source",
+    "Split",
+    "StridedSlice",
+    "Sub",
+    "Tanh",
+    "Transpose",
+    "Unsupported",
+]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -75,3 +76,23 @@ def same_padding(extent: int, window: int, stride: int, dilation: int) -> tuple[
     output = (extent + stride - 1) // stride
     total = max(0, (output - 1) * stride + (window - 1) * dilation + 1 - extent)
     return total // 2, total - total // 2
+
+
+def check_same_quantization(kind: str, operands: Sequence[Tensor], results: Sequence[Tensor]) -> None:
+    """Raises ValueError unless all tensors have one type, scale and zero point: nothing is requantized."""
+    if mismatch := quantization_mismatch(operands, results):
+        raise ValueError(f"{kind} only moves elements, but {mismatch}")
+
+
+def quantization_mismatch(operands: Sequence[Tensor], results: Sequence[Tensor]) -> str:
+    """What differs between the tensors of an op that only moves elements, "" when nothing does."""
+    first = operands[0]
+    for tensor in (*operands[1:], *results):
+        if tensor.dtype is not first.dtype:
+            return f"{first.name!r} is {first.dtype.value[0]} and {tensor.name!r} is {tensor.dtype.value[0]}"
+        left, right = first.quantization, tensor.quantization
+        if left is None and right is None:
+            continue
+        if left is None or right is None or (left.scale, left.zero_point) != (right.scale, right.zero_point):
+            return f"{first.name!r} and {tensor.name!r} have different scales or zero points"
+    return ""

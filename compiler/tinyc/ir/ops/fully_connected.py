@@ -10,6 +10,7 @@ import numpy as np
 
 from tinyc.ir.ops.base import Activation, Op
 from tinyc.ir.ops.common import activate_float, activation_range, channel_multipliers
+from tinyc.ir.ops.convolution import exact_matmul
 from tinyc.ir.tensor import Array, DType, Shape, Tensor
 from tinyc.quantize.fixed_point import (
     Rounding,
@@ -23,6 +24,8 @@ class FullyConnected(Op):
     """inputs: x [..., in], weights [out, in], optional bias [out]; output [rows, out].
 
     The rows are the elements of x over `in`; `keep_num_dims` keeps the leading axes of x.
+    With int16 activations TensorFlow Lite Micro uses the rule for 64-bit accumulators (here:
+    DOUBLE), TensorFlow Lite on the host the full 32-bit multiplier with one rounding (SINGLE).
     """
 
     kind: ClassVar[str] = "FULLY_CONNECTED"
@@ -32,14 +35,16 @@ class FullyConnected(Op):
 
     def output_shapes(self, operands: Sequence[Tensor]) -> tuple[Shape, ...]:
         x, weights = operands[0], operands[1]
-        if len(weights.shape) != 2:
-            raise ValueError(f"weights need rank 2, got shape {list(weights.shape)}")
+        if len(weights.shape) != 2 or min(weights.shape) < 1:
+            raise ValueError(f"weights need shape [out, in], got {list(weights.shape)}")
         units, depth = weights.shape
         if x.elements % depth:
             raise ValueError(f"{x.elements} input elements are not a multiple of {depth} weight columns")
         if len(operands) > 2 and operands[2].elements != units:
             raise ValueError(f"bias has {operands[2].elements} elements for {units} units")
         if self.keep_num_dims:
+            if x.shape[-1:] != (depth,):
+                raise ValueError(f"the last axis of {list(x.shape)} needs {depth} elements to be kept apart")
             return ((*x.shape[:-1], units),)
         return ((x.elements // depth, units),)
 
@@ -62,11 +67,13 @@ class FullyConnected(Op):
                 y = y + bias.reshape(-1)
             return (activate_float(y, self.activation).reshape(result.shape).astype(np.float32),)
         weights_zero_point = 0 if weights.quantization is None else weights.quantization.zero_point[0]
-        acc = (rows.astype(np.int64) - x.zero_point) @ (values[1].astype(np.int64) - weights_zero_point).T
+        acc = exact_matmul(
+            rows.astype(np.int32) - x.zero_point, values[1].astype(np.int32).T - weights_zero_point
+        )
         if bias is not None:
             acc = acc + bias.astype(np.int64).reshape(-1)
         multiplier, shift = channel_multipliers(x, weights, result, fused_product=True)
-        if x.dtype is DType.INT16:
+        if x.dtype is DType.INT16 and rounding is Rounding.DOUBLE:
             scaled = multiply_int64_by_quantized_multiplier(acc, multiplier, shift)
         else:
             scaled = multiply_by_quantized_multiplier(acc, multiplier, shift, rounding)

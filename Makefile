@@ -1,0 +1,43 @@
+# Everything runs in .venv; nothing needs root. `make demo` and `make test` work on a fresh checkout.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+WORKERS ?= 2
+DEMO_INPUTS = $(patsubst examples/keyword_spotting/%,%,$(sort $(wildcard examples/keyword_spotting/inputs/*.wav)))
+
+.PHONY: demo test lint bench golden wheel clean
+
+# The demo installs only what the compiler needs; the tests add TensorFlow, LiteRT and the linters.
+$(VENV)/.tinyc: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml $(VENV)/.tinyc
+	$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	@touch $@
+
+demo: $(VENV)/.tinyc
+	cd examples/keyword_spotting && ../../$(BIN)/tinyc build --board nrf52840
+	cd examples/keyword_spotting && ../../$(BIN)/tinyc run --board nrf52840 $(patsubst %,--input %,$(DEMO_INPUTS))
+	cd examples/keyword_spotting && ../../$(BIN)/tinyc verify --board nrf52840 --count 5
+
+test: lint
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.dev
+	$(BIN)/python benchmarks/mlperf_tiny.py
+
+golden: $(VENV)/.dev
+	$(BIN)/python -m pytest -m golden --update-golden
+
+wheel: $(VENV)/.dev
+	$(BIN)/python -m build --outdir dist
+
+clean:
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache

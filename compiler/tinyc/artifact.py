@@ -1,0 +1,104 @@
+"""A build folder: the generated project, its firmware, `report.json` and the graph it was made from.
+
+The graph is kept under `.tinyc/`, so that `run`, `verify` and `profile` need no model file and no
+front end.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tinyc import pipeline
+from tinyc.audio.settings import AudioSettings
+from tinyc.boards import load_board
+from tinyc.errors import TinycError
+from tinyc.files import content_of, write_together
+from tinyc.ir import serialize
+from tinyc.ir.graph import Graph
+from tinyc.preparation import Prepared
+from tinyc.program import Firmware, Program
+
+REPORT = "report.json"
+_STATE = ".tinyc"
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """What a build folder holds. `float_graph` and `bill` exist when tinyc did the quantizing."""
+
+    folder: Path
+    program: Program
+    report: dict[str, Any]
+    float_graph: Graph | None
+    bill: dict[str, Any] | None
+
+    @property
+    def elf(self) -> Path:
+        """The firmware image. Raises TinycError when it is gone."""
+        path = self.folder / str(self.report["elf"])
+        if not path.is_file():
+            raise TinycError("the firmware is gone", where=str(path), hint="run `tinyc build` again")
+        return path
+
+
+def is_artifact(folder: Path) -> bool:
+    return (folder / REPORT).is_file() and (folder / _STATE / "graph.npz").is_file()
+
+
+def save(folder: Path, program: Program, prepared: Prepared, firmware: Firmware) -> Artifact:
+    """Store what later verbs need beside the firmware. Files are replaced only when they change."""
+    report = pipeline.make_report(program, firmware)
+    report["audio"] = program.audio.to_json() if program.audio else None
+    state = folder / _STATE
+    state.mkdir(exist_ok=True)
+    write_if_changed(state / "graph.npz", serialize.dump(program.graph))
+    for name, content in (
+        ("float.npz", serialize.dump(prepared.float_graph) if prepared.float_graph else None),
+        ("bill.json", as_json_bytes(prepared.bill) if prepared.bill else None),
+    ):
+        if content is None:
+            (state / name).unlink(missing_ok=True)
+        else:
+            write_if_changed(state / name, content)
+    # The report comes last: a folder that has one is complete.
+    write_if_changed(folder / REPORT, as_json_bytes(report))
+    return Artifact(folder, program, report, prepared.float_graph, prepared.bill)
+
+
+def open_artifact(folder: Path) -> Artifact:
+    """Read a build folder. Raises TinycError when it is not one, or is damaged."""
+    state = folder / _STATE
+    try:
+        report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
+        graph = serialize.parse((state / "graph.npz").read_bytes())
+        float_path, bill_path = state / "float.npz", state / "bill.json"
+        float_graph = serialize.parse(float_path.read_bytes()) if float_path.exists() else None
+        bill = json.loads(bill_path.read_text(encoding="utf-8")) if bill_path.exists() else None
+        board = load_board(str(report["board"]))
+        audio = AudioSettings.from_json(report["audio"]) if report["audio"] else None
+        program = pipeline.compile_graph(
+            graph, board, name=str(report["model"]), labels=tuple(report["labels"]), audio=audio
+        )
+    except FileNotFoundError as error:
+        raise TinycError(
+            "is not a build folder", where=str(folder), hint="run `tinyc build` first"
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TinycError(
+            f"the build folder is damaged: {error}", where=str(folder), hint="run `tinyc build` again"
+        ) from error
+    return Artifact(folder, program, report, float_graph, bill)
+
+
+def as_json_bytes(value: object) -> bytes:
+    """Indented JSON text, UTF-8, one line feed at the end."""
+    return (json.dumps(value, indent=2) + "\n").encode()
+
+
+def write_if_changed(path: Path, content: bytes) -> None:
+    """Replace the file in one step when its content differs. Raises OSError."""
+    if content_of(path) != content:
+        write_together({path: content})

@@ -1,0 +1,59 @@
+"""The table of verbs, in the order of a user's day."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from tinyc import __version__
+from tinyc.cli.boards import command as boards
+from tinyc.cli.build import command as build
+from tinyc.cli.check import command as check
+from tinyc.cli.doctor import command as doctor
+from tinyc.cli.init import command as init
+from tinyc.cli.inspect import command as inspect
+from tinyc.cli.profile import command as profile
+from tinyc.cli.quantize import command as quantize
+from tinyc.cli.run import command as run
+from tinyc.cli.verify import command as verify
+
+app = typer.Typer(
+    name="tinyc",
+    help="Compile quantized models to verified microcontroller firmware.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"tinyc {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Compile quantized models to verified microcontroller firmware."""
+
+
+VERBS: dict[str, Callable[..., None]] = {
+    "init": init,
+    "check": check,
+    "inspect": inspect,
+    "quantize": quantize,
+    "build": build,
+    "run": run,
+    "verify": verify,
+    "profile": profile,
+    "boards": boards,
+    "doctor": doctor,
+}
+for name, verb in VERBS.items():
+    app.command(name=name)(verb)

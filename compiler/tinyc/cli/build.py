@@ -1,0 +1,38 @@
+"""`tinyc build`: model → firmware."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tinyc.cli import output
+from tinyc.cli.options import BoardName, Json, Model, Out, Toolchain
+
+
+def command(
+    model: Model = None,
+    board: BoardName = None,
+    out: Out = None,
+    toolchain: Toolchain = "zig",
+    calibration: Annotated[
+        Path | None, typer.Option("--calibration", help="Calibration data (.npz) for a float model.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Compile a model and build its firmware with PlatformIO."""
+    from tinyc.cli import target
+
+    found = target.built(model, board, out, toolchain, calibration)
+    report = found.report
+    if json:
+        elf = str(found.folder / str(report["elf"]))
+        output.as_json({**report, "elf": elf, "folder": str(found.folder)})
+        return
+    target.say_built(found)
+    output.table(
+        "",
+        ("file", "path"),
+        ((kind, found.folder / path) for kind, path in report["files"].items()),
+    )

@@ -1,0 +1,64 @@
+"""`tinyc check`: does it compile, and does it fit? Needs no toolchain."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tinyc.cli import output
+from tinyc.cli.options import BoardName, Json, Model
+
+
+def command(
+    model: Model = None,
+    board: BoardName = None,
+    calibration: Annotated[
+        Path | None, typer.Option("--calibration", help="Calibration data (.npz) for a float model.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Say what a model takes of a board's flash and RAM, by layer, before anything is built."""
+    from tinyc.cli import target
+    from tinyc.memory.budget import budget
+
+    _, _, program = target.compiled(model, board, calibration)
+    found = budget(program)
+    if json:
+        sums = {"flash": found.flash, "ram": found.ram, "macs": found.macs, "digest": program.digest}
+        output.as_json({**sums, **asdict(found), "fits": not found.problems()})
+    else:
+        output.table(
+            f"{found.model} on {found.board}",
+            ("#>", "layer", "op", "kernel", "MACs>", "weights>", "alive in arena>", "scratch>"),
+            (
+                (
+                    layer.index,
+                    layer.name,
+                    layer.op,
+                    layer.kernel,
+                    f"{layer.macs:,}",
+                    f"{layer.weights:,} B",
+                    f"{layer.live:,} B",
+                    f"{layer.scratch:,} B",
+                )
+                for layer in found.layers
+            ),
+        )
+        output.table(
+            "",
+            ("memory", "bytes>", "how known"),
+            (
+                ("weights in flash", f"{found.weights:,}", "exact"),
+                ("layer parameters in flash", f"{found.params:,}", "estimate"),
+                ("code in flash", f"{found.code:,}", "estimate"),
+                ("flash", f"{found.flash:,}", f"of {found.flash_available:,}"),
+                ("arena", f"{found.arena:,}", f"exact; liveness lower bound {found.lower_bound:,}"),
+                ("stack", f"{found.stack:,}", "reserved by the board"),
+                ("other RAM", f"{found.runtime_ram:,}", "estimate"),
+                ("RAM", f"{found.ram:,}", f"of {found.ram_available:,}"),
+            ),
+        )
+    found.require_fit()

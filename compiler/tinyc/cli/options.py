@@ -1,0 +1,27 @@
+"""Options that several verbs share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Model = Annotated[
+    Path | None,
+    typer.Argument(
+        help="A model (.tflite, .keras, .h5, SavedModel folder), a tinyc.toml, a folder with one, or a build "
+        "folder. Default: the tinyc.toml here.",
+        show_default=False,
+    ),
+]
+BoardName = Annotated[
+    str | None, typer.Option("--board", "-b", help="Board name, see `tinyc boards`.", show_default=False)
+]
+Out = Annotated[
+    Path | None, typer.Option("--out", "-o", help="Output folder. Default: build/BOARD.", show_default=False)
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+Toolchain = Annotated[str, typer.Option("--toolchain", help="zig, gcc or registry.")]
+Port = Annotated[str | None, typer.Option("--port", help="Serial port of a real board.", show_default=False)]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of the random vectors.")]

@@ -1,0 +1,144 @@
+"""`tinyc verify`: NumPy reference, host C and device, byte by byte."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tinyc.cli import output
+from tinyc.cli.options import BoardName, Json, Model, Port, Seed, Toolchain
+from tinyc.errors import Disagreement
+
+if TYPE_CHECKING:
+    from tinyc.artifact import Artifact
+    from tinyc.ir.tensor import Array
+
+
+def command(
+    model: Model = None,
+    board: BoardName = None,
+    input_path: Annotated[
+        Path | None, typer.Option("--input", "-i", help="Vectors (.npz or .npy); labels give the accuracy")
+    ] = None,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="Random vectors to add")] = 20,
+    seed: Seed = 0,
+    layers: Annotated[bool, typer.Option("--layers", help="Compare every layer, not only outputs")] = False,
+    port: Port = None,
+    toolchain: Toolchain = "zig",
+    json: Json = False,
+) -> None:
+    """Stream the same vectors through reference, host C and device and compare every byte."""
+    from tinyc import verification
+    from tinyc.cli import target
+    from tinyc.execution import Engine, host_engine
+
+    found = target.built(model, board, toolchain=toolchain)
+    program = found.program
+    given, labels = _vectors(found, input_path or _evaluation(model))
+    vectors = given + verification.random_vectors(program.graph, count, seed)
+    with ExitStack() as stack:
+        engines: dict[str, Engine] = {"host C": stack.enter_context(host_engine(program))}
+        if not program.board.is_host:
+            session = stack.enter_context(target.device_engine(found, port))
+            engines[session.name] = session.engine
+        watched = output.progress("verifying", vectors)
+        result = verification.verify(program, watched, engines, layers=layers)
+    accuracy = _accuracy(found, result.outputs[: len(given)], given, labels)
+    if json:
+        output.as_json(_json(found, result, accuracy))
+    else:
+        _show(result, accuracy)
+    if not result.agrees:
+        raise Disagreement(
+            "the executions differ from the NumPy reference",
+            problems=[_problem(difference) for difference in result.first],
+            hint="this is a fault of a kernel or a toolchain, not of the model",
+        )
+
+
+def _evaluation(model: Path | None) -> Path | None:
+    """The evaluation data that tinyc.toml names, when the argument leads to one."""
+    from tinyc import artifact
+    from tinyc.source import resolve
+
+    if model is not None and artifact.is_artifact(model):
+        return None
+    return resolve(model).evaluation
+
+
+def _vectors(found: Artifact, path: Path | None) -> tuple[list[list[Array]], Array | None]:
+    from tinyc.cli.run import load_inputs
+    from tinyc.source import load_samples
+
+    if path is None:
+        return [], None
+    vectors = load_inputs(found.program, path)
+    labels = load_samples(path)[1] if path.suffix == ".npz" else None
+    return vectors, labels
+
+
+def _accuracy(
+    found: Artifact, outputs: Sequence[tuple[Array, ...]], vectors: list[list[Array]], labels: Array | None
+) -> dict[str, float]:
+    from tinyc import interpreter, verification
+    from tinyc.execution import dequantize
+
+    if labels is None or not vectors:
+        return {}
+    accuracy = {"int8": verification.top1(outputs, labels)}
+    if found.float_graph is not None:
+        tensor = found.program.graph[found.program.graph.inputs[0]]
+        answers = [interpreter.run(found.float_graph, [dequantize(tensor, vector[0])]) for vector in vectors]
+        accuracy = {"float": verification.top1(answers, labels)} | accuracy
+    return accuracy
+
+
+def _problem(difference: Any) -> Any:
+    from tinyc.errors import Problem
+
+    return Problem(
+        difference.engine,
+        f"vector {difference.vector}, layer #{difference.layer} {difference.op} `{difference.name}` "
+        f"({difference.kernel}), element {list(difference.element)}: "
+        f"expected {difference.expected:g}, got {difference.got:g}",
+    )
+
+
+def _json(found: Artifact, result: Any, accuracy: dict[str, float]) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {
+        "model": found.program.name,
+        "digest": found.program.digest,
+        "board": found.program.board.name,
+        "vectors": result.vectors,
+        "bytes_compared": result.compared,
+        "differing_bytes": dict(result.differing),
+        "agrees": result.agrees,
+        "first_differences": [asdict(difference) for difference in result.first],
+        "accuracy": accuracy,
+    }
+
+
+def _show(result: Any, accuracy: dict[str, float]) -> None:
+    rows = [
+        (name, f"{result.compared:,}", f"{wrong:,}", "differs" if wrong else "= reference")
+        for name, wrong in result.differing.items()
+    ]
+    output.table(
+        f"{result.vectors} vectors against the NumPy reference",
+        ("execution", "output bytes>", "differing>", "verdict"),
+        rows,
+    )
+    if accuracy:
+        # Bit-identical executions share one accuracy.
+        same = "device = host = int8 reference" if result.agrees else "int8 reference"
+        output.table(
+            "",
+            ("top-1 accuracy", "value>"),
+            [(("float" if key == "float" else same), f"{value:.2%}") for key, value in accuracy.items()],
+        )

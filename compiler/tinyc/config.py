@@ -1,0 +1,182 @@
+"""`tinyc.toml`: what to compile, with which calibration data, for which input and boards."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tinyc.audio.settings import AudioSettings
+from tinyc.boards import board_names
+from tinyc.errors import Problem, TinycError
+
+CONFIG_NAME = "tinyc.toml"
+CALIBRATION_METHODS = ("auto", "min-max", "percentile", "mse", "entropy")
+INPUT_TYPES = ("raw", "audio")
+
+_TABLES: dict[str, tuple[str, ...]] = {
+    "model": ("path", "name"),
+    "quantize": ("calibration", "method", "samples"),
+    "input": ("type",),
+    "audio": (),  # checked by AudioSettings
+    "labels": ("names",),
+    "boards": ("default",),
+    "evaluation": ("data",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A `tinyc.toml`. Paths are absolute or relative to the working directory, not to the file.
+
+    `samples` limits the calibration samples, 0 means all. `audio` is set for `[input] type = "audio"`.
+    """
+
+    path: Path
+    model: Path
+    name: str
+    calibration: Path | None = None
+    method: str = "auto"
+    samples: int = 0
+    input_type: str = "raw"
+    audio: AudioSettings | None = None
+    labels: tuple[str, ...] = ()
+    default_board: str | None = None
+    evaluation: Path | None = None
+
+
+def load_config(path: Path) -> Config:
+    """Read and check a `tinyc.toml`; a folder means the file in it.
+
+    Raises TinycError that lists every unknown key, wrong type and missing file at once.
+    """
+    if path.is_dir():
+        path = path / CONFIG_NAME
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise TinycError(
+            "no such file", where=str(path), hint="run `tinyc init MODEL` to make one"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise TinycError("is not UTF-8 text", where=str(path)) from error
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise TinycError(f"cannot be read: {error}", where=str(path)) from error
+    return _Reader(path, table).config()
+
+
+class _Reader:
+    """Takes values out of the parsed tables and collects what is wrong with them."""
+
+    def __init__(self, path: Path, table: dict[str, Any]) -> None:
+        self.path = path
+        self.problems: list[Problem] = []
+        self.tables: dict[str, dict[str, Any]] = {}
+        for name, value in table.items():
+            if name not in _TABLES:
+                self.problems.append(
+                    Problem(name, "is not a table of tinyc.toml", _near(name, tuple(_TABLES)))
+                )
+            elif not isinstance(value, dict):
+                self.problems.append(Problem(name, f"is {value!r}", f"needs a table: [{name}]"))
+            else:
+                self.tables[name] = value
+                known = _TABLES[name]
+                self.problems += [
+                    Problem(f"{name}.{key}", "is not a key of tinyc.toml", _near(key, known))
+                    for key in value
+                    if known and key not in known
+                ]
+
+    def config(self) -> Config:
+        path = self.path
+        model = self._file("model", "path", required=True)
+        name = self._text("model", "name") or (model.stem if model else "")
+        calibration = self._file("quantize", "calibration")
+        method = self._choice("quantize", "method", CALIBRATION_METHODS, "auto")
+        samples = self._samples()
+        input_type = self._choice("input", "type", INPUT_TYPES, "audio" if "audio" in self.tables else "raw")
+        audio = self._audio(input_type)
+        labels = self._labels()
+        board = self._text("boards", "default")
+        if board is not None and board not in board_names():
+            self.problems.append(Problem("boards.default", f"is {board!r}", _near(board, board_names())))
+        evaluation = self._file("evaluation", "data")
+        if self.problems or model is None:
+            raise TinycError("the configuration is not valid", where=str(path), problems=self.problems)
+        return Config(
+            path, model, name, calibration, method, samples, input_type, audio, labels, board, evaluation
+        )
+
+    def _get(self, table: str, key: str) -> Any:
+        return self.tables.get(table, {}).get(key)
+
+    def _text(self, table: str, key: str) -> str | None:
+        value = self._get(table, key)
+        if value is None:
+            return None
+        if not isinstance(value, str) or not value.strip():
+            self.problems.append(Problem(f"{table}.{key}", f"is {value!r}", "needs a text that is not empty"))
+            return None
+        return value
+
+    def _file(self, table: str, key: str, *, required: bool = False) -> Path | None:
+        text = self._text(table, key)
+        if text is None:
+            if required and self._get(table, key) is None:
+                self.problems.append(Problem(f"{table}.{key}", "is missing", "needs the path of a model"))
+            return None
+        found = self.path.parent / text
+        if not found.exists():
+            self.problems.append(Problem(f"{table}.{key}", f"names {text!r}, which is not there"))
+        return found
+
+    def _choice(self, table: str, key: str, allowed: Sequence[str], default: str) -> str:
+        value = self._text(table, key)
+        if value is None:
+            return default
+        if value not in allowed:
+            self.problems.append(Problem(f"{table}.{key}", f"is {value!r}", _near(value, allowed)))
+        return value
+
+    def _samples(self) -> int:
+        value = self._get("quantize", "samples")
+        if value is None:
+            return 0
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            self.problems.append(Problem("quantize.samples", f"is {value!r}", "needs a number from 1"))
+            return 0
+        return value
+
+    def _audio(self, input_type: str) -> AudioSettings | None:
+        if input_type != "audio":
+            if "audio" in self.tables and input_type == "raw":
+                self.problems.append(
+                    Problem("audio", "is given for a raw input", 'set [input] type = "audio" or remove it')
+                )
+            return None
+        try:
+            return AudioSettings.from_toml(self.tables.get("audio", {}))
+        except TinycError as error:
+            self.problems += error.problems
+            return None
+
+    def _labels(self) -> tuple[str, ...]:
+        names = self._get("labels", "names")
+        if names is None:
+            return ()
+        if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
+            self.problems.append(Problem("labels.names", f"is {names!r}", "needs a list of texts"))
+            return ()
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            self.problems.append(Problem("labels.names", f"has {', '.join(twice)} twice"))
+        return tuple(names)
+
+
+def _near(word: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"did you mean `{near[0]}`?" if near else f"allowed: {', '.join(known)}"

@@ -1,0 +1,81 @@
+"""Names of everything that the generated C defines, and its bytes: one rule for C, budget and ELF."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+
+from tinyc.emit.names import c_identifier
+from tinyc.ir.tensor import Array
+from tinyc.program import Program, Step
+
+
+def prefix(program: Program) -> str:
+    """The C identifier that every symbol of the model starts with."""
+    return c_identifier(program.name)
+
+
+def arena(program: Program) -> str:
+    return f"{prefix(program)}_arena_memory"
+
+
+def layer(program: Program, step: Step) -> str:
+    """The function that runs one layer."""
+    return f"{prefix(program)}_layer_{step.index}"
+
+
+def params(program: Program, step: Step) -> str:
+    """The constant struct of one layer."""
+    return f"{prefix(program)}_layer_{step.index}_params"
+
+
+def constant(program: Program, step: Step, field: str) -> str:
+    """The constant array behind one pointer field of a layer's struct."""
+    return f"{prefix(program)}_layer_{step.index}_{field}"
+
+
+def constant_arrays(step: Step) -> Iterator[tuple[str, Array]]:
+    """(field, array) of every array that is emitted; empty arrays become null pointers."""
+    for field, value in step.lowered.fields.items():
+        if isinstance(value, np.ndarray) and value.size > 0:
+            yield field, value
+
+
+@dataclass(frozen=True, slots=True)
+class Emitted:
+    """Symbols of one model: the arena, bytes by constant array, struct names and layer functions."""
+
+    arena: str
+    arena_bytes: int
+    weights: Mapping[str, int]
+    params: tuple[str, ...]
+    layers: tuple[str, ...]
+
+    @property
+    def weight_bytes(self) -> int:
+        return sum(self.weights.values())
+
+
+def emitted(program: Program) -> Emitted:
+    """What an ELF of this program must contain, with exact sizes for arena and weights."""
+    return Emitted(
+        arena=arena(program),
+        arena_bytes=arena_bytes(program),
+        weights=MappingProxyType(
+            {
+                constant(program, step, field): array.nbytes
+                for step in program.steps
+                for field, array in constant_arrays(step)
+            }
+        ),
+        params=tuple(params(program, step) for step in program.steps),
+        layers=tuple(layer(program, step) for step in program.steps),
+    )
+
+
+def arena_bytes(program: Program) -> int:
+    """Size of the arena array; C has no empty arrays."""
+    return max(1, program.plan.arena_size)

@@ -1,0 +1,67 @@
+"""What a chip adds to the core: its peripherals, its special memory, its interrupt controller's size."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from tinyc.boards import Memory
+from tinyc.emulator.peripheral import Peripheral, System
+from tinyc.errors import TinycError
+
+
+class FlashSystem(System, Protocol):
+    """What a flash controller may use on top."""
+
+    @property
+    def memory(self) -> Memory:
+        """The board's memory map."""
+
+    def read_memory(self, address: int, size: int) -> bytes:
+        """Bytes of flash or RAM."""
+
+    def program(self, address: int, data: bytes) -> None:
+        """Put `data` into flash whatever was there."""
+
+
+# Answers a store of the core to flash: (address, size in bytes, value).
+FlashWrite = Callable[[int, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A chip's peripherals, and who answers stores to flash; None: they fault."""
+
+    peripherals: tuple[Peripheral, ...]
+    write_flash: FlashWrite | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """A chip; `build` makes its peripherals.
+
+    `extra_ram` is (origin, size) of memory beyond the board's map, `flash_aliases` other addresses of
+    the flash.
+    """
+
+    name: str
+    interrupts: int
+    priority_bits: int
+    build: Callable[[FlashSystem], Parts]
+    extra_ram: tuple[tuple[int, int], ...] = ()
+    flash_aliases: tuple[int, ...] = ()
+
+
+def load_chip(soc: str) -> Chip:
+    """The chip of `emulator/chips/<soc>.py`. Raises TinycError for one that is not modelled."""
+    try:
+        module = importlib.import_module(f"tinyc.emulator.chips.{soc}")
+    except ModuleNotFoundError:
+        from tinyc.emulator.chips import NAMES
+
+        raise TinycError(f"no emulated chip for `{soc}`", allowed=", ".join(NAMES)) from None
+    chip = module.CHIP
+    assert isinstance(chip, Chip)
+    return chip

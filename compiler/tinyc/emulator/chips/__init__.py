@@ -1,0 +1,7 @@
+"""The emulated chips, one module each.
+
+To add one: a module named like the board's `soc` that describes its peripherals as subclasses of
+`tinyc.emulator.peripheral.Peripheral` and defines `CHIP`, a line in NAMES, and an echo in the tests.
+"""
+
+NAMES = ("mps2_an386", "nrf52840", "stm32f405")

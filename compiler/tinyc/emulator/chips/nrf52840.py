@@ -1,0 +1,143 @@
+"""Nordic nRF52840, from its Product Specification v1.x: the peripherals our firmware touches."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from tinyc.emulator.chip import Chip, FlashSystem, Parts
+from tinyc.emulator.chips.nordic import Clock, RandomNumbers, RealTimeCounter, Timer, Uart, WideTimer
+from tinyc.emulator.peripheral import Constants, Peripheral, on_write
+
+PAGE = 4096
+DEVICE_ID = (0x7C1A51F0, 0x0E5EED01)  # the emulated part's own number
+
+_FICR = {
+    0x010: PAGE,  # CODEPAGESIZE
+    0x014: 256,  # CODESIZE in pages
+    0x060: DEVICE_ID[0],
+    0x064: DEVICE_ID[1],
+    0x0A0: 0xFFFFFFFF,  # DEVICEADDRTYPE: random
+    0x0A4: 0x1F2E3D4C,
+    0x0A8: 0x0000C5D6,
+    0x100: 0x52840,  # INFO.PART
+    0x104: 0x41414430,  # INFO.VARIANT "AAD0"
+    0x108: 0x2004,  # INFO.PACKAGE
+    0x10C: 256,  # INFO.RAM in kB
+    0x110: 1024,  # INFO.FLASH in kB
+    0x130: 8,  # the part and its silicon revision, as Nordic's start-up code reads them
+    0x134: 3,
+}
+
+
+class FlashController(Peripheral):
+    """NVMC: flash is written by words, which only clears bits, and erased by pages. It takes no time."""
+
+    READY, CONFIG = 0x400, 0x504
+    resets: ClassVar = {READY: 1, 0x408: 1}
+
+    def __init__(self, system: FlashSystem, base: int) -> None:
+        self._chip = system
+        super().__init__(system, base)
+
+    def write_flash(self, address: int, size: int, value: int) -> None:
+        """A store of the core to flash."""
+        if self[self.CONFIG] & 3 != 1:
+            hint = "enable writing in NVMC.CONFIG first"
+            raise self.system.fault("write to flash while writing is off", address, hint)
+        if size != 4 or address % 4:
+            raise self.system.fault(f"write of {size} bytes to flash, which takes whole words", address)
+        old = int.from_bytes(self._chip.read_memory(address, 4), "little")
+        self._chip.program(address, (old & value).to_bytes(4, "little"))
+
+    def _erase(self, address: int, size: int) -> None:
+        if self[self.CONFIG] & 3 == 2:
+            self._chip.program(address, b"\xff" * size)
+
+    @on_write(0x508)
+    @on_write(0x510)
+    def _erase_page(self, address: int) -> None:
+        memory = self._chip.memory
+        if not memory.flash_origin <= address < memory.flash_origin + memory.flash:
+            raise self.system.fault("erase of a page outside flash", address)
+        self._erase(address - address % PAGE, PAGE)
+
+    @on_write(0x50C)
+    def _erase_all(self, value: int) -> None:
+        if value & 1:
+            self._erase(self._chip.memory.flash_origin, self._chip.memory.flash)
+
+
+class Gpio(Peripheral):
+    """P0 at +0x500 and P1 at +0x800 of one page; inputs read what the outputs drive."""
+
+    _OUT, _SET, _CLEAR, _IN = 0x504, 0x508, 0x50C, 0x510
+    _PORTS = (0x000, 0x300)
+
+    @on_write(_OUT, count=2, stride=0x300)
+    def _write_out(self, port: int, value: int) -> int:
+        return self._drive(port, value)
+
+    @on_write(_SET, count=2, stride=0x300)
+    def _set_out(self, port: int, value: int) -> int:
+        return self._drive(port, self[self._OUT + 0x300 * port] | value)
+
+    @on_write(_CLEAR, count=2, stride=0x300)
+    def _clear_out(self, port: int, value: int) -> int:
+        return self._drive(port, self[self._OUT + 0x300 * port] & ~value)
+
+    @on_write(0x518, count=2, stride=0x300)
+    def _set_direction(self, port: int, value: int) -> int:
+        return self._direct(port, self[0x514 + 0x300 * port] | value)
+
+    @on_write(0x51C, count=2, stride=0x300)
+    def _clear_direction(self, port: int, value: int) -> int:
+        return self._direct(port, self[0x514 + 0x300 * port] & ~value)
+
+    def _drive(self, port: int, value: int) -> int:
+        for register in (self._OUT, self._SET, self._CLEAR):
+            self[register + 0x300 * port] = value
+        self[self._IN + 0x300 * port] = value & self[0x514 + 0x300 * port]
+        return value
+
+    def _direct(self, port: int, value: int) -> int:
+        for register in (0x514, 0x518, 0x51C):
+            self[register + 0x300 * port] = value
+        return value
+
+
+class Erased(Peripheral):
+    """UICR: reads as erased flash."""
+
+    empty = 0xFFFFFFFF
+
+
+# Plain registers: RADIO, serial boxes, GPIOTE, SAADC, TEMP, ECB, CCM, WDT, QDEC, COMP, SWI, PWM, PDM,
+# PPI, MWU and so on. They keep what is written and do nothing.
+_PLAIN = (
+    *(0x1, 0x3, 0x4, 0x5, 0x6, 0x7, 0xC, 0xE, 0xF, 0x10, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18, 0x19),
+    *(0x1C, 0x1D, 0x1F, 0x20, 0x21, 0x22, 0x23, 0x25, 0x26, 0x27, 0x29, 0x2D, 0x2F),
+)
+
+
+def _build(chip: FlashSystem) -> Parts:
+    flash = FlashController(chip, 0x4001E000)
+    peripherals = (
+        Constants(chip, 0x10000000, _FICR),
+        Erased(chip, 0x10001000),
+        Clock(chip, 0x40000000, 0),
+        Uart(chip, 0x40002000, 2),
+        *(Timer(chip, 0x40008000 + 0x1000 * i, 8 + i) for i in range(3)),
+        RealTimeCounter(chip, 0x4000B000, 11),
+        RandomNumbers(chip, 0x4000D000, 13),
+        RealTimeCounter(chip, 0x40011000, 17),
+        *(WideTimer(chip, 0x4001A000 + 0x1000 * i, 26 + i) for i in range(2)),
+        flash,
+        RealTimeCounter(chip, 0x40024000, 36),
+        Uart(chip, 0x40028000, 40),
+        Gpio(chip, 0x50000000),
+        *(Peripheral(chip, 0x40000000 + 0x1000 * number) for number in _PLAIN),
+    )
+    return Parts(peripherals, flash.write_flash)
+
+
+CHIP = Chip("nrf52840", interrupts=48, priority_bits=3, build=_build)

@@ -1,0 +1,344 @@
+"""The emulated Cortex-M4F: registers, memory, exceptions. Unicorn executes the instructions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum, auto
+
+from unicorn import Uc, UcError
+from unicorn import arm_const as arm
+from unicorn import unicorn_const as const
+
+from tinyc.emulator.counter import IT_STATE, make_counter
+from tinyc.emulator.faults import EmulatedFault
+from tinyc.emulator.peripheral import Peripheral
+from tinyc.emulator.system_control import SVCALL, SystemControl
+from tinyc.emulator.timing import (
+    EXCEPTION_ENTRY_CYCLES,
+    EXCEPTION_RETURN_CYCLES,
+    BlockCost,
+    block_cost,
+    instruction_lengths,
+)
+
+_NOWHERE = 0xFFFFFF01  # no instruction has an odd address, so a run ends only when it is stopped
+_NAMES = tuple(f"r{i}" for i in range(13))
+_GENERAL = tuple(getattr(arm, f"UC_ARM_REG_R{i}") for i in range(13))
+_FRAME = (*_GENERAL[:4], arm.UC_ARM_REG_R12, arm.UC_ARM_REG_LR)
+_SINGLES = tuple(getattr(arm, f"UC_ARM_REG_S{i}") for i in range(16))
+_SPSEL, _FPCA = 2, 4
+_THUMB = 0x01000000
+_FLAGS = 0xF80F0000  # N Z C V Q and GE
+_SUPERVISOR_CALL, _BREAKPOINT, _EXCEPTION_EXIT = 2, 7, 8  # the engine's numbers
+_WAITS = {"wfi": (b"\x30\xbf", b"\xaf\xf3\x03\x80"), "wfe": (b"\x20\xbf", b"\xaf\xf3\x02\x80")}
+_YIELD = (b"\x10\xbf", b"\xaf\xf3\x01\x80")
+_ACCESS = {
+    const.UC_MEM_READ_UNMAPPED: "read of memory that is not there",
+    const.UC_MEM_WRITE_UNMAPPED: "write to memory that is not there",
+    const.UC_MEM_FETCH_UNMAPPED: "jump to memory that is not there",
+    const.UC_MEM_FETCH_PROT: "jump to memory that cannot be executed",
+    const.UC_MEM_READ_PROT: "read of memory that cannot be read",
+    const.UC_MEM_WRITE_PROT: "write to read-only memory",
+}
+
+
+class Stop(Enum):
+    """Why a stretch of execution ended."""
+
+    REQUESTED = auto()  # by the counter: a deadline, an interrupt, a request
+    WAIT_INTERRUPT = auto()  # WFI
+    WAIT_EVENT = auto()  # WFE
+    CONTINUE = auto()  # an exception was handled, or nothing to do
+
+
+class Core:
+    """Executes from reset on. `write_flash(address, size, value)` answers writes to flash."""
+
+    def __init__(
+        self, describe: Callable[[int], str], in_ram: Callable[[int, int], bool], *, native: bool
+    ) -> None:
+        self._describe, self.in_ram = describe, in_ram
+        self.write_flash: Callable[[int, int, int], None] = self._refuse_write
+        self.engine = Uc(const.UC_ARCH_ARM, const.UC_MODE_THUMB | const.UC_MODE_MCLASS)
+        self.engine.ctl_set_cpu_model(arm.UC_CPU_ARM_CORTEX_M4)
+        self.control: SystemControl | None = None
+        self.pc = 0
+        self._intno: int | None = None
+        self._bad_access: tuple[int, int] | None = None
+        self._refused: Exception | None = None
+        self.engine.hook_add(const.UC_HOOK_INTR, self._on_interrupt)
+        self.engine.hook_add(const.UC_HOOK_MEM_WRITE_PROT, self._on_read_only)
+        invalid = const.UC_HOOK_MEM_UNMAPPED | const.UC_HOOK_MEM_FETCH_PROT | const.UC_HOOK_MEM_READ_PROT
+        self.engine.hook_add(invalid, self._on_bad_access)
+        self.counter = make_counter(self.engine, self._describe_block, native=native)
+
+    # Memory.
+
+    def map_peripheral(self, peripheral: Peripheral) -> None:
+        """Answer accesses to the peripheral's addresses."""
+
+        def read(_uc: Uc, offset: int, size: int, _user: object) -> int:
+            return peripheral.read(offset, size)
+
+        def write(_uc: Uc, offset: int, size: int, value: int, _user: object) -> None:
+            peripheral.write(offset, size, value)
+
+        self.engine.mmio_map(peripheral.base, peripheral.size, read, None, write, None)
+
+    def read_word(self, address: int) -> int:
+        """The word at `address` of mapped memory."""
+        return int.from_bytes(self.engine.mem_read(address, 4), "little")
+
+    # Registers.
+
+    def read(self, register: int) -> int:
+        return int(self.engine.reg_read(register))
+
+    def write(self, register: int, value: int) -> None:
+        self.engine.reg_write(register, value)
+
+    def registers(self) -> dict[str, int]:
+        """r0 to r12, sp, lr, pc and xpsr."""
+        values = {name: self.read(register) for name, register in zip(_NAMES, _GENERAL, strict=True)}
+        values |= {"sp": self.read(arm.UC_ARM_REG_SP), "lr": self.read(arm.UC_ARM_REG_LR)}
+        return values | {"pc": self.read(arm.UC_ARM_REG_PC), "xpsr": self.read(arm.UC_ARM_REG_XPSR)}
+
+    def fault(
+        self, what: str, address: int | None = None, hint: str = "", pc: int | None = None
+    ) -> EmulatedFault:
+        """The error that says what the firmware did, and where."""
+        if address is not None:
+            what = f"{what}: 0x{address:08x}"
+        at = self.read(arm.UC_ARM_REG_PC) if pc is None else pc
+        exception = self.read(arm.UC_ARM_REG_IPSR)
+        if exception:
+            what += f", while handling exception {exception}"
+        return EmulatedFault(
+            what, pc=at, symbol=self._describe(at), registers=self.registers(), address=address, hint=hint
+        )
+
+    def reset(self, vectors: int) -> None:
+        """Registers as after reset; stack pointer and entry from the vector table."""
+        for register in (*_GENERAL, *_SINGLES):
+            self.write(register, 0)
+        for register in (arm.UC_ARM_REG_PRIMASK, arm.UC_ARM_REG_BASEPRI, arm.UC_ARM_REG_FAULTMASK):
+            self.write(register, 0)
+        self.write(arm.UC_ARM_REG_XPSR, _THUMB)
+        self.write(arm.UC_ARM_REG_CONTROL, 0)
+        self.write(arm.UC_ARM_REG_LR, 0xFFFFFFFF)
+        self.write(arm.UC_ARM_REG_SP, self.read_word(vectors) & ~3)
+        self._jump(self.read_word(vectors + 4), "the reset vector")
+        self.counter.follow_break(0)
+
+    def _jump(self, target: int, who: str) -> None:
+        if not target & 1:
+            raise self.fault(f"{who} holds 0x{target:08x}, which is not a Thumb address", pc=target)
+        self.pc = target & ~1
+        self.write(arm.UC_ARM_REG_PC, target)
+
+    # Hooks. Exceptions of Python in hooks come out of emu_start.
+
+    def _describe_block(self, address: int, size: int) -> BlockCost | None:
+        try:
+            return self._cost(address, size)
+        except Exception as error:  # nothing may be raised through native code: raised after the run
+            self._refused = error
+            return None
+
+    def _cost(self, address: int, size: int) -> BlockCost:
+        if not self.read(arm.UC_ARM_REG_XPSR) & _THUMB:
+            what = "jump to an even address, and the Cortex-M4 has no Arm state"
+            raise self.fault(what, address, pc=self._jumped_from())
+        cost = block_cost(address, bytes(self.engine.mem_read(address, size)))
+        if cost.uses_fpu and self.control is not None and not self.control.fpu_enabled:
+            hint = "set bits 20 to 23 of CPACR, then DSB and ISB, before the first FPU instruction"
+            raise self.fault("FPU instruction while the FPU is off", hint=hint, pc=address)
+        return cost
+
+    def _on_interrupt(self, engine: Uc, number: int, _user: object) -> None:
+        self._intno = number
+        engine.emu_stop()
+
+    def _on_bad_access(
+        self, _uc: Uc, access: int, address: int, _size: int, _value: int, _user: object
+    ) -> bool:
+        self._bad_access = (access, address)
+        return False
+
+    def _on_read_only(
+        self, _uc: Uc, _access: int, address: int, size: int, value: int, _user: object
+    ) -> bool:
+        try:
+            self.write_flash(address, size, value & ((1 << 8 * size) - 1))
+        except EmulatedFault as fault:  # the engine would hide it behind an error of its own
+            self._refused = fault
+            return False
+        return True
+
+    def _refuse_write(self, address: int, _size: int, _value: int) -> None:
+        raise self.fault("write to read-only memory", address)
+
+    # Execution.
+
+    @property
+    def in_it_block(self) -> bool:
+        """Whether an IT block is under way; exceptions wait for its end here."""
+        return bool(self.read(arm.UC_ARM_REG_XPSR) & IT_STATE)
+
+    def masks(self, exception_priority: int) -> bool:
+        """Whether PRIMASK, FAULTMASK or BASEPRI holds back an exception of that priority."""
+        if exception_priority < 0:
+            return False
+        if self.read(arm.UC_ARM_REG_PRIMASK) & 1 or self.read(arm.UC_ARM_REG_FAULTMASK) & 1:
+            return True
+        base = self.read(arm.UC_ARM_REG_BASEPRI) & 0xFF
+        return bool(base) and exception_priority >= base
+
+    def run(self) -> Stop:
+        """Execute until the counter stops it, the core waits, or an exception was handled."""
+        self._intno = self._bad_access = self._refused = None
+        self.counter.stopped = 0
+        try:
+            self.engine.emu_start(self.pc | 1, _NOWHERE)
+        except UcError as error:
+            self.pc = self.read(arm.UC_ARM_REG_PC)
+            if self._refused is not None:
+                raise self._refused from None
+            return self._after_error(error)
+        self.pc = self.read(arm.UC_ARM_REG_PC)
+        if self._refused is not None:
+            raise self._refused
+        if self.counter.misaligned:
+            what = "LDRD, STRD, LDM, STM, VLDR or VSTR with a base address that is no multiple of 4"
+            raise self.fault(f"UsageFault: {what}", self.counter.misaligned, pc=self.counter.misaligned_pc)
+        if self._intno is not None:
+            return self._after_interrupt(self._intno)
+        if self.counter.stopped:
+            return Stop.REQUESTED
+        return self._waiting()
+
+    def _just_executed(self, encodings: tuple[bytes, bytes]) -> bool:
+        """Whether the last block ended here with one of these instructions."""
+        if self.counter.last_end != self.pc:
+            return False
+        return any(bytes(self.engine.mem_read(self.pc - len(code), len(code))) == code for code in encodings)
+
+    def _jumped_from(self) -> int:
+        """Address of the last instruction of the block before."""
+        start = self.counter.last_address
+        code = bytes(self.engine.mem_read(start, self.counter.last_end - start))
+        return start + max((offset for offset, _ in instruction_lengths(code)), default=0)
+
+    def _waiting(self) -> Stop:
+        if self._just_executed(_WAITS["wfi"]):
+            return Stop.WAIT_INTERRUPT
+        if self._just_executed(_WAITS["wfe"]):
+            return Stop.WAIT_EVENT
+        if self._just_executed(_YIELD):
+            return Stop.CONTINUE
+        raise self.fault("the core stopped for no known reason")
+
+    def _after_error(self, error: UcError) -> Stop:
+        if self._bad_access is not None:
+            access, address = self._bad_access
+            if access == const.UC_MEM_FETCH_UNMAPPED and address >= 0xFFFFFFE0:
+                hint = "an exception return outside an exception handler"
+                raise self.fault(_ACCESS[access], address, hint) from None
+            what = _ACCESS.get(access, "bad memory access")
+            raise self.fault(what, address, pc=self._jumped_from() if "jump" in what else None) from None
+        if error.errno == const.UC_ERR_INSN_INVALID:
+            if self.counter.last_end == self.pc and self.counter.last_address != self.pc:
+                return self._waiting()
+            raise self.fault("undefined instruction") from None
+        raise self.fault(f"the engine gave up: {error}") from None
+
+    def _after_interrupt(self, number: int) -> Stop:
+        if number == _EXCEPTION_EXIT:
+            return self._leave(self.pc | 1)
+        if number == _SUPERVISOR_CALL:
+            self._supervisor_call()
+        elif number == _BREAKPOINT:
+            code = self.engine.mem_read(self.pc, 1)[0]
+            hint = "semihosting is not available here; the UART is" if code == 0xAB else ""
+            raise self.fault(f"breakpoint {code}", hint=hint)
+        else:
+            raise self.fault(f"the engine raised exception {number}")
+        return Stop.CONTINUE
+
+    def _supervisor_call(self) -> None:
+        assert self.control is not None
+        priority = self.control.priority(SVCALL)
+        if priority >= self.control.running_priority() or self.masks(priority):
+            raise self.fault("HardFault: SVC where its exception cannot be taken")
+        self.enter(SVCALL)
+
+    def enter(self, exception: int) -> None:
+        """Take an exception: push the frame, switch to handler mode, jump through the vector."""
+        assert self.control is not None
+        control, xpsr = self.read(arm.UC_ARM_REG_CONTROL), self.read(arm.UC_ARM_REG_XPSR)
+        from_handler = bool(xpsr & 0x1FF)
+        with_fpu = bool(control & _FPCA)
+        stack = self.read(arm.UC_ARM_REG_SP)
+        frame = (stack - (0x68 if with_fpu else 0x20)) & 0xFFFFFFF8
+        words = [self.read(register) for register in _FRAME]
+        words += [self.pc, xpsr & ~0x200 | (stack & 4) << 7]
+        if with_fpu:
+            words += [self.read(register) for register in _SINGLES]
+            words += [self.read(arm.UC_ARM_REG_FPSCR), 0]
+        data = b"".join(word.to_bytes(4, "little") for word in words)
+        if not self.in_ram(frame, len(data)):
+            raise self.fault(f"exception {exception} cannot be stacked, the stack is at", stack)
+        self.engine.mem_write(frame, data)
+        self.write(arm.UC_ARM_REG_SP, frame)
+        link = 0xFFFFFFF1 if from_handler else 0xFFFFFFFD if control & _SPSEL else 0xFFFFFFF9
+        self.write(arm.UC_ARM_REG_XPSR, xpsr & 0xF8000000 | _THUMB | exception)
+        self.write(arm.UC_ARM_REG_CONTROL, control & 1)
+        self.write(arm.UC_ARM_REG_LR, link & ~0x10 if with_fpu else link)
+        self.control.enter(exception)
+        self._jump(
+            self.read_word(self.control.vectors + 4 * exception), f"the vector of exception {exception}"
+        )
+        self.counter.event = 1
+        self.counter.follow_break(EXCEPTION_ENTRY_CYCLES)
+
+    def _leave(self, link: int) -> Stop:
+        """Return from an exception by the EXC_RETURN value `link`; SLEEPONEXIT sends the core to sleep."""
+        assert self.control is not None
+        exception = self.read(arm.UC_ARM_REG_IPSR)
+        if not exception:
+            raise self.fault("exception return outside an exception handler", link)
+        if link | 0x10 not in (0xFFFFFFF1, 0xFFFFFFF9, 0xFFFFFFFD):
+            raise self.fault("HardFault: impossible EXC_RETURN", link)
+        with_fpu, to_process_stack = not link & 0x10, bool(link & 4)
+        stack = self.read(arm.UC_ARM_REG_PSP if to_process_stack else arm.UC_ARM_REG_SP)
+        size = 0x68 if with_fpu else 0x20
+        if not self.in_ram(stack, size):
+            raise self.fault("exception return cannot be unstacked, the stack is at", stack)
+        data = bytes(self.engine.mem_read(stack, size))
+        words = [int.from_bytes(data[i : i + 4], "little") for i in range(0, len(data), 4)]
+        returns_to_thread = bool(link & 8)
+        if returns_to_thread == bool(words[7] & 0x1FF):
+            raise self.fault("HardFault: EXC_RETURN and the stacked mode disagree", link)
+        self.control.leave(exception)
+        if exception != 2:
+            self.write(arm.UC_ARM_REG_FAULTMASK, 0)
+        privilege = self.read(arm.UC_ARM_REG_CONTROL) & 1
+        after = stack + len(data) + (4 if words[7] & 0x200 else 0)
+        self.write(arm.UC_ARM_REG_XPSR_NZCVQG, words[7] & _FLAGS)
+        self.write(arm.UC_ARM_REG_XPSR, words[7] & ~0x200)
+        self.write(arm.UC_ARM_REG_CONTROL, privilege | (_SPSEL if to_process_stack else 0))
+        for register, word in zip(_FRAME, words, strict=False):
+            self.write(register, word)
+        self.write(arm.UC_ARM_REG_SP, after)
+        if with_fpu:
+            for register, word in zip(_SINGLES, words[8:24], strict=True):
+                self.write(register, word)
+            self.write(arm.UC_ARM_REG_FPSCR, words[24])
+            control = self.read(arm.UC_ARM_REG_CONTROL)
+            self.write(arm.UC_ARM_REG_CONTROL, control & 3 | _FPCA)
+        self.pc = words[6] & ~1
+        self.write(arm.UC_ARM_REG_PC, self.pc | 1)
+        self.counter.event = 1
+        self.counter.follow_break(EXCEPTION_RETURN_CYCLES)
+        sleeps = returns_to_thread and self.control.sleeps_on_exit
+        return Stop.WAIT_INTERRUPT if sleeps else Stop.CONTINUE

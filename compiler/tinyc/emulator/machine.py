@@ -1,0 +1,327 @@
+"""A board on this machine: memory, core, peripherals, serial line and time."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterable
+from enum import Enum, auto
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from unicorn import unicorn_const as const
+
+from tinyc.boards import Board, Memory
+from tinyc.emulator.alignment import multi_word_accesses
+from tinyc.emulator.chip import load_chip
+from tinyc.emulator.core import Core, Stop
+from tinyc.emulator.counter import FOREVER
+from tinyc.emulator.faults import EmulatedFault
+from tinyc.emulator.image import check_fits, read_image
+from tinyc.emulator.peripheral import Peripheral
+from tinyc.emulator.profile import Profile, make_profile
+from tinyc.emulator.pseudo_terminal import PseudoTerminal
+from tinyc.emulator.scheduler import Scheduler
+from tinyc.emulator.serial_line import SerialLine
+from tinyc.emulator.system_control import Dwt, SystemControl
+from tinyc.errors import TinycError
+
+_PAGE = 0x1000
+_ERASED = 0xFF
+_UNWRITTEN = 0xA5
+_SLICE_CYCLES = 1 << 25  # the engine comes back this often, so that Ctrl-C is heard
+
+
+class Ended(Enum):
+    """Why `Machine.run` came back."""
+
+    IDLE = auto()  # the firmware waits for input
+    OUTPUT = auto()  # the wanted number of bytes has come
+    BUDGET = auto()  # the time is up
+
+
+class Machine:
+    """An emulated board that runs `elf`.
+
+    Nothing is executed before `run`, a read of `transport` or `serve_pty`. Time is the estimate of
+    the executed cycles plus the time slept; every run is deterministic. `native=False` counts in
+    Python, which gives the same numbers slowly. Raises TinycError when the board has no emulated
+    chip or the image does not belong to it, and EmulatedFault while running.
+    """
+
+    def __init__(self, elf: Path, board: Board, *, native: bool = True) -> None:
+        self.board, self.clock_hz = board, board.clock_hz
+        self._chip = load_chip(board.soc)
+        self.image = read_image(Path(elf))
+        check_fits(self.image, board.memory)
+        self.scheduler, self.line = Scheduler(self.recheck), SerialLine()
+        self._idle_cycles = self._slept = self._profile_start = 0
+        self._wanted = 0
+        self._sleeping: Stop | None = None
+        self._gave_up_polling = self._reset_requested = False
+        self._watched: tuple[str, ...] = ()
+        self._terminal: PseudoTerminal | None = None
+        self._core = Core(self.image.describe, self._in_ram, native=native)
+        self._core.counter.check_alignment(tuple(multi_word_accesses(self.image)))
+        self._map_memory()
+        self.line.on_output = self._on_output
+        self.line.on_idle = self._on_polled_idle
+        self.line.timers_running = lambda: self.scheduler.next_time() is not None
+        self._control = SystemControl(
+            self, 0xE000E000, interrupts=self._chip.interrupts, priority_bits=self._chip.priority_bits
+        )
+        self._control.vector_table = self._vectors
+        self._control.on_reset = self._request_reset
+        self._core.control = self._control
+        plain = (Peripheral(self, 0xE0000000), Peripheral(self, 0xE0002000), Peripheral(self, 0xE0040000))
+        parts = self._chip.build(self)
+        self._peripherals = (self._control, Dwt(self, 0xE0001000, self._control), *plain, *parts.peripherals)
+        for peripheral in self._peripherals:
+            self._core.map_peripheral(peripheral)
+        if parts.write_flash is not None:
+            self._core.write_flash = parts.write_flash
+        self.transport = InProcessTransport(self)
+        self._power_on()
+
+    # Memory.
+
+    @property
+    def memory(self) -> Memory:
+        return self.board.memory
+
+    @property
+    def _vectors(self) -> int:
+        return self.memory.flash_origin + self.memory.application_offset
+
+    def _map_memory(self) -> None:
+        engine, memory = self._core.engine, self.memory
+        size = -(-memory.flash // _PAGE) * _PAGE
+        self._flash = ctypes.create_string_buffer(bytes([_ERASED]) * size, size)
+        for origin in (memory.flash_origin, *self._chip.flash_aliases):
+            engine.mem_map_ptr(
+                origin, size, const.UC_PROT_READ | const.UC_PROT_EXEC, ctypes.addressof(self._flash)
+            )
+        for origin, bytes_ in ((memory.ram_origin, memory.ram), *self._chip.extra_ram):
+            whole = -(-bytes_ // _PAGE) * _PAGE
+            engine.mem_map(origin, whole, const.UC_PROT_ALL)
+            # RAM holds anything at power on: firmware that counts on zeros must not get them.
+            engine.mem_write(origin, bytes([_UNWRITTEN]) * whole)
+        for address, data in self.image.segments:
+            engine.mem_write(address, data)
+
+    def read_memory(self, address: int, size: int) -> bytes:
+        """Bytes of flash or RAM."""
+        return bytes(self._core.engine.mem_read(address, size))
+
+    def program(self, address: int, data: bytes) -> None:
+        """Put `data` into flash whatever was there."""
+        self._core.engine.mem_write(address, data)
+        self._core.engine.ctl_remove_cache(address, address + len(data))
+
+    def _in_ram(self, address: int, size: int) -> bool:
+        areas = ((self.memory.ram_origin, self.memory.ram), *self._chip.extra_ram)
+        return any(origin <= address <= origin + length - size for origin, length in areas)
+
+    def read_ram(self, address: int, size: int, who: str) -> bytes:
+        if not self._in_ram(address, size):
+            raise self.fault(f"{who} cannot read {size} bytes there, only RAM", address)
+        return self.read_memory(address, size)
+
+    def write_ram(self, address: int, data: bytes, who: str) -> None:
+        if not self._in_ram(address, len(data)):
+            raise self.fault(f"{who} cannot write {len(data)} bytes there, only RAM", address)
+        self._core.engine.mem_write(address, data)
+
+    # Time, interrupts and errors, as the peripherals see them.
+
+    @property
+    def now(self) -> int:
+        return self._core.counter.cycles + self._idle_cycles
+
+    @property
+    def executed(self) -> int:
+        return self._core.counter.cycles
+
+    @property
+    def instructions(self) -> int:
+        """Instructions executed since the profile was reset."""
+        return self._core.counter.instructions
+
+    def set_interrupt_line(self, number: int, level: bool) -> None:
+        self._control.set_line(number, level)
+
+    def recheck(self) -> None:
+        self._core.counter.stop_request = 1
+
+    def fault(self, what: str, address: int | None = None, hint: str = "") -> EmulatedFault:
+        return self._core.fault(what, address, hint)
+
+    def _on_output(self) -> None:
+        if self._wanted and len(self.line.from_device) >= self._wanted:
+            self.recheck()
+
+    def _on_polled_idle(self) -> None:
+        self._gave_up_polling = True
+        self.recheck()
+
+    def _request_reset(self) -> None:
+        self._reset_requested = True
+        self.recheck()
+
+    def _power_on(self) -> None:
+        self.scheduler.clear()
+        self.line.receivers.clear()
+        for peripheral in self._peripherals:
+            peripheral.reset()
+        self._sleeping = None
+        self._reset_requested = False
+        self._core.reset(self._vectors)
+
+    # Running.
+
+    def run(self, cycles: int | None = None, *, output: int = 0) -> Ended:
+        """Run until `output` bytes wait on the line, the firmware idles, or `cycles` have gone by.
+
+        The firmware idles when it sleeps and nothing can wake it, or when it keeps asking an empty
+        UART for input. Raises EmulatedFault.
+        """
+        self._wanted = output
+        limit = FOREVER if cycles is None else self.now + cycles
+        counter = self._core.counter
+        self._gave_up_polling = False
+        while True:
+            self.scheduler.fire(self.now)
+            if self._reset_requested:
+                self._power_on()
+            if output and len(self.line.from_device) >= output:
+                return Ended.OUTPUT
+            if self._gave_up_polling:
+                return Ended.IDLE
+            if self._sleeping is not None and not self._woken():
+                upcoming = self.scheduler.next_time()
+                if upcoming is None:
+                    return Ended.IDLE
+                self._idle_cycles += max(0, min(upcoming, limit) - self.now)
+                if upcoming > limit:
+                    return Ended.BUDGET
+                continue
+            if self.now >= limit:
+                return Ended.BUDGET
+            self._sleeping = None
+            counter.stop_request = 0
+            self._take_interrupt()
+            upcoming = self.scheduler.next_time()
+            until = limit if upcoming is None else min(limit, upcoming)
+            counter.deadline = min(until - self._idle_cycles, counter.cycles + _SLICE_CYCLES)
+            stop = self._core.run()
+            if stop is Stop.WAIT_EVENT and counter.event:
+                counter.event = 0
+            elif stop in (Stop.WAIT_INTERRUPT, Stop.WAIT_EVENT):
+                self._sleeping = stop
+
+    def _woken(self) -> bool:
+        upcoming = self._control.next_exception()
+        if self._sleeping is Stop.WAIT_INTERRUPT:
+            return upcoming is not None
+        if upcoming is not None and not self._core.masks(upcoming[1]):
+            return True
+        counter = self._core.counter
+        woken = bool(counter.event) or (self._control.wakes_on_pending and bool(self._control.pending))
+        counter.event = 0
+        return woken
+
+    def _take_interrupt(self) -> None:
+        counter = self._core.counter
+        counter.masked_priority = 0
+        upcoming = self._control.next_exception()
+        if upcoming is None:
+            return
+        exception, priority = upcoming
+        if self._core.masks(priority):
+            counter.masked_priority = max(0, priority) + 1
+        elif self._core.in_it_block:
+            counter.stop_request = 1
+        else:
+            self._core.enter(exception)
+            self._take_interrupt()
+
+    # Counting.
+
+    def watch(self, functions: Iterable[str]) -> None:
+        """Count these functions inclusively from now on. Raises TinycError for an unknown name."""
+        self._watched = tuple(functions)
+        self._core.counter.watch([self.image.function(name).address for name in self._watched])
+
+    def profile(self) -> Profile:
+        """What ran since the last `reset_profile`."""
+        cycles = self._core.counter.cycles - self._profile_start
+        return make_profile(self._core.counter, self.image, cycles, self._watched)
+
+    def reset_profile(self) -> None:
+        """Count from zero; the chip's time goes on."""
+        self._core.counter.reset()
+        self._profile_start = self._core.counter.cycles
+
+    def stack_used(self) -> int:
+        """Most bytes of stack in use so far; at most the board's stack, which then may be too small."""
+        top = int.from_bytes(self.read_memory(self._vectors, 4), "little")
+        size = min(self.memory.stack, top - self.memory.ram_origin)
+        region = self.read_memory(top - size, size)
+        return len(region.lstrip(bytes([_UNWRITTEN])))
+
+    # The outside.
+
+    def serve_pty(self) -> str:
+        """Open a pseudo-terminal that any serial program can use; its path. Runs until `close`.
+
+        The machine belongs to the serving thread until then: do not use `transport` beside it.
+        """
+        if self._terminal is None:
+            self._terminal = PseudoTerminal(self)
+        return self._terminal.path
+
+    @property
+    def serving_failure(self) -> TinycError | None:
+        """The fault that ended `serve_pty`, None while all is well."""
+        return self._terminal.failure if self._terminal is not None else None
+
+    def close(self) -> None:
+        """Stop serving."""
+        if self._terminal is not None:
+            self._terminal.close()
+            self._terminal = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class InProcessTransport:
+    """The serial line as the device client uses it; reading runs the chip."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+
+    def write(self, data: bytes) -> None:
+        """Send bytes to the firmware, which sees them when it runs next."""
+        self._machine.line.write(data)
+
+    def read(self, size: int, timeout: float) -> bytes:
+        """Run until `size` bytes have come; fewer when the firmware idles before.
+
+        `timeout` is in seconds of the chip's own time, so that the result does not depend on the
+        speed of this machine. Raises EmulatedFault.
+        """
+        line = self._machine.line
+        if len(line.from_device) < size:
+            self._machine.run(max(1, round(timeout * self._machine.clock_hz)), output=size)
+        data = bytes(line.from_device[:size])
+        del line.from_device[:size]
+        return data
+
+    def close(self) -> None:
+        """Nothing to close; the machine goes on."""

@@ -1,0 +1,138 @@
+"""Running a program somewhere: on this machine as compiled C, on the emulated chip or on a board."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Protocol
+
+import numpy as np
+
+from tinyc.device.client import DeviceClient
+from tinyc.errors import TinycError
+from tinyc.ir.tensor import Array, DType, Tensor, TensorName
+from tinyc.program import Program
+
+
+class Engine(Protocol):
+    """Something that computes the program. Arrays have the dtype and shape of the graph's tensors."""
+
+    def run(self, inputs: Sequence[Array]) -> tuple[Array, ...]: ...
+
+    def trace(self, inputs: Sequence[Array]) -> Mapping[TensorName, Array]:
+        """Run layer by layer; the value of every tensor that a layer computes."""
+        ...
+
+
+class DeviceEngine:
+    """A program on a device that answers the serial protocol."""
+
+    def __init__(self, client: DeviceClient, program: Program) -> None:
+        self._client = client
+        self._program = program
+        client.expect(program.digest)
+
+    def _load(self, inputs: Sequence[Array]) -> None:
+        for name, value in zip(self._program.graph.inputs, inputs, strict=True):
+            self._client.write(self._program.plan.offset(name), value.tobytes())
+
+    def _fetch(self, name: TensorName) -> Array:
+        tensor = self._program.graph[name]
+        raw = self._client.read(self._program.plan.offset(name), tensor.bytes)
+        return np.frombuffer(raw, tensor.dtype.numpy).reshape(tensor.shape)
+
+    def run(self, inputs: Sequence[Array]) -> tuple[Array, ...]:
+        self._load(inputs)
+        self._client.invoke()
+        return tuple(self._fetch(name) for name in self._program.graph.outputs)
+
+    def trace(self, inputs: Sequence[Array]) -> Mapping[TensorName, Array]:
+        self._load(inputs)
+        values: dict[TensorName, Array] = {}
+        for step in self._program.steps:
+            self._client.run_layer(step.index)
+            values |= {name: self._fetch(name) for name in step.op.outputs}
+        return values
+
+    def features(self, samples: Array) -> Array:
+        """Feed int16 samples through the device's audio front end; the model input it wrote."""
+        self._client.audio_reset()
+        self._client.audio_push(samples)
+        return self._fetch(self._program.graph.inputs[0])
+
+    def run_audio(self, samples: Array) -> tuple[Array, ...]:
+        """Classify a clip of int16 samples: front end and model both run on the device."""
+        self._client.audio_reset()
+        self._client.audio_push(samples)
+        self._client.invoke()
+        return tuple(self._fetch(name) for name in self._program.graph.outputs)
+
+
+@contextmanager
+def host_engine(program: Program, *, sanitize: bool = False) -> Iterator[Engine]:
+    """The generated C compiled for this machine."""
+    from tinyc.toolchain.host import HostModel
+
+    with HostModel(program, sanitize=sanitize) as model:
+        yield model
+
+
+def quantize_input(tensor: Tensor, values: Array) -> Array:
+    """Values for one input in the tensor's dtype; real (float) values are quantized.
+
+    Integers must already be in the tensor's units. Raises TinycError for values out of range.
+    """
+    if tensor.dtype is DType.FLOAT32:
+        return values.astype(np.float32)
+    limits = np.iinfo(tensor.dtype.numpy)
+    if values.dtype.kind == "f":
+        if tensor.quantization is None:
+            raise TinycError(f"input `{tensor.name}` takes integers, got {values.dtype}")
+        # The same arithmetic as the generated <model>_quantize_input(): float32, half away from zero.
+        scaled = values.astype(np.float32) / np.float32(tensor.scale)
+        rounded = np.trunc(scaled + np.copysign(np.float32(0.5), scaled))
+        return np.clip(rounded + tensor.zero_point, limits.min, limits.max).astype(tensor.dtype.numpy)
+    if values.min(initial=0) < limits.min or values.max(initial=0) > limits.max:
+        raise TinycError(
+            f"input `{tensor.name}` takes {tensor.dtype.value[0]}, the values reach "
+            f"{values.min()}..{values.max()}",
+            allowed=f"{limits.min}..{limits.max}, or float32 in real units",
+        )
+    return values.astype(tensor.dtype.numpy)
+
+
+def dequantize(tensor: Tensor, values: Array) -> Array:
+    """float32 in real units."""
+    if tensor.quantization is None:
+        return values.astype(np.float32)
+    real: Array = (values.astype(np.int32) - tensor.zero_point) * np.float32(tensor.scale)
+    return real.astype(np.float32)
+
+
+def split_batch(tensor: Tensor, values: Array, where: str) -> list[Array]:
+    """One input, or a batch on the first axis, as a list of arrays of the tensor's shape.
+
+    Raises TinycError that gives the shape when the number of elements does not fit.
+    """
+    exact = (tensor.shape, tensor.shape[1:], (tensor.elements,))
+    if values.shape in exact:
+        count = 1
+    elif values.ndim and values.size == values.shape[0] * tensor.elements and values.size:
+        count = values.shape[0]
+    else:
+        raise TinycError(
+            f"shape {list(values.shape)} does not fit the input `{tensor.name}`",
+            where=where,
+            allowed=f"{list(tensor.shape)}, or a batch of these on the first axis",
+        )
+    return [quantize_input(tensor, part) for part in values.reshape(count, *tensor.shape)]
+
+
+def audio_features(program: Program, clip: Array) -> Array:
+    """The model input for a clip of int16 samples, by the NumPy twin of the device's front end."""
+    from tinyc.audio.front_end import AudioFrontEnd
+
+    if program.audio is None:
+        raise TinycError("the model has no audio front end", where=program.name)
+    tensor = program.graph[program.graph.inputs[0]]
+    return AudioFrontEnd.for_input(program.audio, tensor).features(clip).reshape(tensor.shape)

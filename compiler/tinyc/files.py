@@ -1,0 +1,79 @@
+"""Writing files so that nobody ever sees half of one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+# Ending of a file that is not finished; the sweep of an interrupted build knows it.
+PART = ".tinyc-part"
+
+
+class Staged:
+    """New contents that lie beside their targets until `commit` renames them into place.
+
+    Use it as a context manager: whatever was not committed is removed at the end.
+    Raises OSError as the file system does.
+    """
+
+    def __init__(self, contents: Mapping[Path, bytes]) -> None:
+        self._contents = contents
+        self._parts: list[tuple[Path, Path]] = []
+
+    def __enter__(self) -> Staged:
+        try:
+            for target, content in self._contents.items():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                part = part_of(target)
+                self._parts.append((part, target))
+                part.write_bytes(content)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def commit(self) -> None:
+        """Put every file in its place. Only a failing rename can leave some old and some new."""
+        for part, target in self._parts:
+            part.replace(target)
+
+    def __exit__(self, *_: object) -> None:
+        for part, _target in self._parts:
+            part.unlink(missing_ok=True)
+
+
+def part_of(target: Path) -> Path:
+    """Where the new content of `target` lies until it is complete."""
+    return target.with_name(target.name + PART)
+
+
+def write_together(contents: Mapping[Path, bytes]) -> None:
+    """Write all files, or none when one cannot be written. Raises OSError."""
+    with Staged(contents) as staged:
+        staged.commit()
+
+
+def content_of(path: Path) -> bytes | None:
+    """The bytes of a file, or None when there is none. Raises OSError for one that cannot be read."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+@contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Wait until no other process holds the lock file `path`, then hold it. Raises OSError.
+
+    Where the system has no such locks, nothing is waited for.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as stream:
+        try:
+            import fcntl
+        except ImportError:
+            yield
+            return
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield

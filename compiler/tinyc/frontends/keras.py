@@ -1,0 +1,170 @@
+"""Keras 3 (.keras, .h5) and SavedModel through TensorFlow's own converter to a float32 .tflite.
+
+TensorFlow is optional and slow to import, so it is imported only here and only when asked for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tinyc.errors import TinycError
+from tinyc.frontends import tflite
+from tinyc.ir.graph import Graph
+
+
+def load(path: Path) -> Graph:
+    """The float32 graph of a model, its batch fixed to 1.
+
+    Raises TinycError when TensorFlow is absent, the file cannot be read or the model cannot be converted.
+    """
+    from tinyc.frontends import graph_name
+
+    return tflite.load_bytes(convert(path), graph_name(path))
+
+
+def convert(path: Path) -> bytes:
+    """The float32 .tflite of a .keras or .h5 file or a SavedModel folder. Raises TinycError."""
+    with _quiet():
+        tensorflow = _tensorflow(path)
+        function, owner = _saved_model(tensorflow, path) if path.is_dir() else _keras(tensorflow, path)
+        from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+        try:
+            frozen = convert_variables_to_constants_v2(function)
+            converter = tensorflow.lite.TFLiteConverter.from_concrete_functions([frozen], owner)
+            return bytes(converter.convert())
+        except Exception as error:
+            raise TinycError(
+                f"TensorFlow cannot convert the model: {_first_line(error)}",
+                where=str(path),
+                hint="every layer has to be a TensorFlow Lite builtin operator",
+            ) from error
+
+
+def _tensorflow(path: Path) -> Any:
+    try:
+        import tensorflow
+    except ImportError as error:
+        raise TinycError(
+            f"TensorFlow is needed to read this model: {_first_line(error)}",
+            where=str(path),
+            allowed=".tflite files need nothing else",
+            hint="pip install tinyc[keras]",
+        ) from error
+    tensorflow.get_logger().setLevel("ERROR")
+    return tensorflow
+
+
+def _fixed(tensorflow: Any, spec: Any, path: Path, name: str) -> Any:
+    """The spec of an input with its batch fixed to 1."""
+    shape = spec.shape.as_list() if hasattr(spec.shape, "as_list") else list(spec.shape)
+    if shape and shape[0] is None:
+        shape[0] = 1
+    if any(extent is None for extent in shape):
+        raise TinycError(
+            f"input `{name}` has the open shape {shape}",
+            where=str(path),
+            allowed="an open batch, every other extent fixed",
+        )
+    return tensorflow.TensorSpec(shape, spec.dtype, name=name)
+
+
+def _keras(tensorflow: Any, path: Path) -> tuple[Any, Any]:
+    """(concrete function, the object that owns its variables) of a Keras file."""
+    try:
+        model = tensorflow.keras.models.load_model(path, compile=False)
+    except Exception as error:
+        raise TinycError(f"Keras cannot read the model: {_first_line(error)}", where=str(path)) from error
+    try:
+        inputs = list(model.inputs)
+    except (AttributeError, TypeError, ValueError):
+        inputs = []
+    if not inputs:
+        raise TinycError(
+            "the model was saved before its input shape was known",
+            where=str(path),
+            hint="give the first layer an input shape, or call the model once before saving",
+        )
+    specs = []
+    for index, tensor in enumerate(inputs):
+        name = str(getattr(tensor, "name", "") or f"input_{index}").split(":")[0].replace("/", "_")
+        specs.append(_fixed(tensorflow, tensor, path, name))
+
+    def call(*arguments: Any) -> Any:
+        # Keras flattens nested input structures in this order.
+        packed = tensorflow.nest.pack_sequence_as(model.input, arguments)
+        return model(packed, training=False)
+
+    function = tensorflow.function(call, input_signature=specs)
+    try:
+        return function.get_concrete_function(), model
+    except Exception as error:
+        raise TinycError(f"Keras cannot trace the model: {_first_line(error)}", where=str(path)) from error
+
+
+def _saved_model(tensorflow: Any, path: Path) -> tuple[Any, Any]:
+    """(concrete function, the object that owns its variables) of the serving signature."""
+    try:
+        loaded = tensorflow.saved_model.load(str(path))
+    except Exception as error:
+        raise TinycError(
+            f"TensorFlow cannot read the SavedModel: {_first_line(error)}", where=str(path)
+        ) from error
+    signatures = dict(loaded.signatures)
+    signature = signatures.get("serving_default")
+    if signature is None and len(signatures) == 1:
+        (signature,) = signatures.values()
+    if signature is None:
+        raise TinycError(
+            f"the SavedModel has no signature `serving_default` (it has: {', '.join(signatures) or 'none'})",
+            where=str(path),
+            hint="export it with `model.export(folder)`",
+        )
+    named = signature.structured_input_signature[1]
+    specs = [_fixed(tensorflow, spec, path, name) for name, spec in named.items()]
+    names = list(named)
+
+    def call(*arguments: Any) -> Any:
+        return signature(**dict(zip(names, arguments, strict=True)))
+
+    function = tensorflow.function(call, input_signature=specs)
+    return function.get_concrete_function(), loaded
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[0] if lines else type(error).__name__)[:300]
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps TensorFlow's talk, Python's and C++'s, off the terminal."""
+    settings = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1", "TF_ENABLE_ONEDNN_OPTS": "0"}
+    before = {key: os.environ.get(key) for key in settings}
+    os.environ.update(settings)
+    saved = os.dup(2)
+    try:
+        with (
+            tempfile.TemporaryFile() as sink,
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+            warnings.catch_warnings(),
+        ):
+            warnings.simplefilter("ignore")
+            os.dup2(sink.fileno(), 2)
+            yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        for key, value in before.items():
+            if value is None:
+                os.environ.pop(key, None)
+            else:
+                os.environ[key] = value

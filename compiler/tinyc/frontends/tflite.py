@@ -1,0 +1,234 @@
+""".tflite files: the graph as the file has it, op by op, with short and unique names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tinyc.errors import Problem, TinycError
+from tinyc.frontends.names import Names, input_name, layer_name
+from tinyc.frontends.tflite_ops import DECODERS, Node, Reject, fold_shape_arithmetic
+from tinyc.frontends.tflite_reader import RawModel, RawOperator, RawTensor, read
+from tinyc.ir.graph import Graph, GraphError, verify
+from tinyc.ir.ops import Op, Source, Unsupported
+from tinyc.ir.tensor import Array, DType, Shape, Tensor
+
+# Names of the constants of a layer, by input position.
+_ROLES = {
+    "CONV_2D": ("input", "filters", "bias"),
+    "DEPTHWISE_CONV_2D": ("input", "filters", "bias"),
+    "FULLY_CONNECTED": ("input", "weights", "bias"),
+}
+
+
+def load_bytes(data: bytes, name: str) -> Graph:
+    """The graph in the bytes of a .tflite; `name` is the graph's name and stands in errors.
+
+    Operators that tinyc cannot compile become `Unsupported` ops, which `passes.legalize` reports.
+    A dynamic batch is 1. Raises TinycError for a file that is damaged or has no usable graph.
+    """
+    raw = read(data, name)
+    if not raw.operators:
+        raise TinycError("the model has no operators", where=name)
+    if not raw.inputs or not raw.outputs:
+        raise TinycError("the model has no inputs or no outputs", where=name)
+    builder = _Builder(name, raw)
+    builder.build()
+    graph = Graph(name, builder.tensors, tuple(builder.ops), builder.inputs, builder.outputs)
+    graph = graph.rebuilt()
+    try:
+        return verify(graph)
+    except GraphError as error:
+        raise TinycError(f"not a valid .tflite: {error}", where=name) from error
+
+
+@dataclass(slots=True)
+class _Builder:
+    """Turns indices into names and operators into ops, in file order."""
+
+    file: str
+    raw: RawModel
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+    ops: list[Op] = field(default_factory=list)
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    _by_index: dict[int, Tensor] = field(default_factory=dict)
+    _widened: dict[int, Tensor] = field(default_factory=dict)
+    _tensor_names: Names = field(default_factory=Names)
+    _layer_names: Names = field(default_factory=Names)
+
+    def build(self) -> None:
+        self._check_edges()
+        for index in self.raw.inputs:
+            if index not in self._by_index:
+                self._add(index, input_name(self.raw.tensors[index].name))
+        self.inputs = tuple(self._by_index[index].name for index in dict.fromkeys(self.raw.inputs))
+        if any(self._by_index[index].is_constant for index in self.raw.inputs):
+            raise TinycError("not a valid .tflite: an input of the model is a constant", where=self.file)
+        for operator in self.raw.operators:
+            self._operator(operator)
+        missing = [index for index in self.raw.outputs if index not in self._by_index]
+        for index in missing:
+            if self.raw.tensors[index].data is None:
+                raise TinycError(
+                    f"not a valid .tflite: output tensor {index} is never computed", where=self.file
+                )
+            self._add(index, f"constant{index}")
+        self.outputs = tuple(self._by_index[index].name for index in self.raw.outputs)
+
+    def _check_edges(self) -> None:
+        problems = [
+            Problem(f"{edge} {self.raw.tensors[index].name or index}", f"has type {tensor.type_name}")
+            for edge, indices in (("input", self.raw.inputs), ("output", self.raw.outputs))
+            for index in indices
+            if (tensor := self.raw.tensors[index]).dtype is None
+        ]
+        if problems:
+            allowed = "int8, int16, int32, uint8, bool or float32, stored densely"
+            raise TinycError(
+                "the model has inputs or outputs of unsupported types",
+                where=self.file,
+                problems=problems,
+                allowed=allowed,
+            )
+
+    def _add(self, index: int, name: str) -> Tensor:
+        raw = self.raw.tensors[index]
+        assert raw.dtype is not None
+        tensor = Tensor(self._tensor_names.unique(name), raw.shape, raw.dtype, raw.quantization, raw.data)
+        self._by_index[index] = self.tensors[tensor.name] = tensor
+        return tensor
+
+    def _operator(self, operator: RawOperator) -> None:
+        raws = self.raw.tensors
+        first = raws[operator.outputs[0]].name if operator.outputs else ""
+        name = self._layer_names.unique(layer_name(first, operator.kind.split(" ")[0]))
+        strange = [
+            raws[index]
+            for index in (*operator.inputs, *operator.outputs)
+            if index >= 0 and (raws[index].dtype is None or raws[index].stateful)
+        ]
+        roles = _ROLES.get(operator.kind, ())
+        inputs: list[Tensor | None] = []
+        for position, index in enumerate(operator.inputs):
+            if index < 0 or raws[index].dtype is None:
+                inputs.append(None)
+                continue
+            if index not in self._by_index:
+                if raws[index].data is None and not raws[index].stateful:
+                    detail = f"operator {operator.index} reads tensor {index} before it is computed"
+                    raise TinycError(f"not a valid .tflite: {detail}", where=self.file)
+                role = roles[position] if position < len(roles) else f"input{position}"
+                self._add(index, f"{name}/{role}")
+            inputs.append(self._by_index[index])
+        if roles:
+            self._widen_weights(operator, inputs)
+        results = self._results(operator, name)
+        source = Source(self.file, operator.index)
+        node = Node(
+            operator.kind, name, tuple(inputs), results, operator.options, operator.options_type, source
+        )
+        if strange:
+            self._unsupported(node, _strange(strange), "")
+            return
+        if self._folded(node, operator):
+            return
+        self.ops.append(self._decoded(node))
+
+    def _widen_weights(self, operator: RawOperator, inputs: list[Tensor | None]) -> None:
+        """Dynamic-range models keep int8 weights in float layers: give the reals that they stand for."""
+        if len(inputs) < 2 or inputs[0] is None or inputs[0].dtype is not DType.FLOAT32:
+            return
+        weights, index = inputs[1], operator.inputs[1]
+        if weights is None or weights.dtype not in (DType.INT8, DType.UINT8) or weights.quantization is None:
+            return
+        if weights.data is None:
+            return
+        if index not in self._widened:
+            name = self._tensor_names.unique(f"{weights.name}/real")
+            tensor = Tensor(name, weights.shape, DType.FLOAT32, None, dequantize(weights))
+            self._widened[index] = self.tensors[name] = tensor
+        inputs[1] = self._widened[index]
+
+    def _results(self, operator: RawOperator, name: str) -> tuple[Tensor, ...]:
+        results = []
+        for position, index in enumerate(operator.outputs):
+            if index in self._by_index or self.raw.tensors[index].data is not None:
+                detail = f"operator {operator.index} writes tensor {index} a second time"
+                raise TinycError(f"not a valid .tflite: {detail}", where=self.file)
+            if self.raw.tensors[index].dtype is not None:
+                suffix = f":{position}" if len(operator.outputs) > 1 else ""
+                results.append(self._add(index, name + suffix))
+        return tuple(results)
+
+    def _folded(self, node: Node, operator: RawOperator) -> bool:
+        """True when the results are known already and were stored as constants."""
+        try:
+            values = fold_shape_arithmetic(node)
+        except (ValueError, IndexError, ArithmeticError, TypeError, Reject):
+            return False
+        if values is None or len(values) != len(node.results):
+            return False
+        if any(
+            v.shape != t.shape or v.dtype != t.dtype.numpy for v, t in zip(values, node.results, strict=True)
+        ):
+            return False
+        for index, value, tensor in zip(operator.outputs, values, node.results, strict=True):
+            self._by_index[index] = self.tensors[tensor.name] = tensor.with_(data=np.array(value))
+        return True
+
+    def _decoded(self, node: Node) -> Op:
+        decoder = DECODERS.get(node.kind)
+        if decoder is None:
+            return self._placeholder(node, "the operator is not supported", "")
+        try:
+            op = decoder(node)
+        except Reject as reject:
+            return self._placeholder(node, reject.reason, reject.accepted)
+        try:
+            shapes = op.output_shapes([self.tensors[name] for name in op.inputs])
+        except (ValueError, IndexError, ArithmeticError) as error:
+            return self._placeholder(node, str(error), "")
+        declared: tuple[Shape, ...] = tuple(tensor.shape for tensor in node.results)
+        if shapes != declared:
+            expected = ", ".join(str(list(shape)) for shape in shapes)
+            found = ", ".join(str(list(shape)) for shape in declared)
+            return self._placeholder(node, f"the file declares shape {found}", f"shape {expected}")
+        return op
+
+    def _unsupported(self, node: Node, reason: str, accepted: str) -> None:
+        self.ops.append(self._placeholder(node, reason, accepted))
+
+    def _placeholder(self, node: Node, reason: str, accepted: str) -> Op:
+        present = tuple(tensor for tensor in node.inputs if tensor is not None)
+        return Unsupported(
+            **node.common(*present),
+            operator=node.kind,
+            reason=reason,
+            accepted=accepted,
+            shapes=tuple(tensor.shape for tensor in node.results),
+        )
+
+
+def _strange(tensors: Iterable[RawTensor]) -> str:
+    parts = []
+    for tensor in tensors:
+        if tensor.stateful:
+            parts.append("it keeps state between inferences")
+        else:
+            parts.append(f"a tensor has type {tensor.type_name}")
+    return ", ".join(dict.fromkeys(parts))
+
+
+def dequantize(tensor: Tensor) -> Array:
+    """The real values of a quantized constant, float32."""
+    quantization = tensor.quantization
+    assert quantization is not None
+    extents = [1] * len(tensor.shape)
+    if quantization.axis is not None:
+        extents[quantization.axis] = len(quantization.scale)
+    scale = np.array(quantization.scale, dtype=np.float32).reshape(extents)
+    zero_point = np.array(quantization.zero_point, dtype=np.int32).reshape(extents)
+    return np.asarray(scale * (tensor.constant.astype(np.int32) - zero_point).astype(np.float32))

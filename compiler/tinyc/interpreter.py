@@ -1,0 +1,66 @@
+"""Runs a graph on NumPy arrays with the reference of each op: the truth that the C is held against."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from tinyc.errors import Problem, TinycError
+from tinyc.ir.graph import Graph
+from tinyc.ir.tensor import Array, TensorName
+from tinyc.quantize.fixed_point import Rounding
+
+
+def run(graph: Graph, inputs: Sequence[Array], rounding: Rounding = Rounding.DOUBLE) -> tuple[Array, ...]:
+    """Outputs of `graph` in the order of `graph.outputs`.
+
+    `inputs` are one array per graph input, with its shape and dtype.
+    Raises TinycError when they do not fit.
+    """
+    values = trace(graph, inputs, rounding)
+    return tuple(values[name] for name in graph.outputs)
+
+
+def trace(
+    graph: Graph, inputs: Sequence[Array], rounding: Rounding = Rounding.DOUBLE
+) -> Mapping[TensorName, Array]:
+    """Values of every tensor: inputs, constants and all results, by tensor name.
+
+    Raises TinycError when `inputs` do not fit the graph's inputs.
+    """
+    check_inputs(graph, inputs)
+    values: dict[TensorName, Array] = {tensor.name: tensor.constant for tensor in graph.constants()}
+    values.update(zip(graph.inputs, inputs, strict=True))
+    for op in graph.ops:
+        results = graph.results(op)
+        arrays = op.reference([values[name] for name in op.inputs], graph.operands(op), results, rounding)
+        for tensor, array in zip(results, arrays, strict=True):
+            if array.shape != tensor.shape or array.dtype != tensor.dtype.numpy:
+                raise AssertionError(
+                    f"the reference of {op.kind} {op.name!r} gives {array.dtype}{array.shape} "
+                    f"for {tensor.name!r}, declared {tensor.dtype.numpy}{tensor.shape}"
+                )
+            values[tensor.name] = array
+    return values
+
+
+def check_inputs(graph: Graph, inputs: Sequence[Array]) -> None:
+    """Raise TinycError unless `inputs` match the graph's inputs in number, shape and dtype."""
+    if len(inputs) != len(graph.inputs):
+        raise TinycError(
+            f"the model takes {len(graph.inputs)} inputs, got {len(inputs)}", where=f"graph {graph.name}"
+        )
+    problems = []
+    for name, value in zip(graph.inputs, inputs, strict=True):
+        tensor = graph[name]
+        if tuple(np.shape(value)) != tensor.shape or value.dtype != tensor.dtype.numpy:
+            problems.append(
+                Problem(
+                    f"input {name}",
+                    f"is {value.dtype}{list(np.shape(value))}",
+                    f"needs {tensor.dtype.numpy}{list(tensor.shape)}",
+                )
+            )
+    if problems:
+        raise TinycError("the input does not fit the model", where=f"graph {graph.name}", problems=problems)

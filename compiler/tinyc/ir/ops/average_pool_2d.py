@@ -1,0 +1,25 @@
+"""AVERAGE_POOL_2D: the rounded mean of each window."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from tinyc.ir.ops.pooling import Pool2D
+from tinyc.ir.tensor import Array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AveragePool2D(Pool2D):
+    """See `Pool2D`. Quantized means round to nearest, ties away from zero; scales are not changed."""
+
+    kind: ClassVar[str] = "AVERAGE_POOL_2D"
+
+    def reduce(self, window: Array) -> Array:
+        count = window.shape[1] * window.shape[2]
+        if window.dtype == np.float32:
+            return np.asarray(window.sum(axis=(1, 2), dtype=np.float32) / np.float32(count))
+        total = window.sum(axis=(1, 2))
+        return np.asarray(np.sign(total) * ((np.abs(total) + count // 2) // count))

@@ -1,0 +1,21 @@
+"""MAX_POOL_2D: the largest element of each window."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from tinyc.ir.ops.pooling import Pool2D
+from tinyc.ir.tensor import Array
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaxPool2D(Pool2D):
+    """See `Pool2D`. Scales are not changed."""
+
+    kind: ClassVar[str] = "MAX_POOL_2D"
+
+    def reduce(self, window: Array) -> Array:
+        return np.asarray(window.max(axis=(1, 2)))

@@ -1,0 +1,77 @@
+"""MEAN: the mean over any subset of axes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from tinyc.ir.ops.base import Op
+from tinyc.ir.ops.elementwise import limits
+from tinyc.ir.tensor import Array, DType, Shape, Tensor
+from tinyc.quantize.fixed_point import Rounding, multiply_by_quantized_multiplier, quantize_multiplier
+
+
+def mean_multiplier(operand: Tensor, result: Tensor, count: int) -> tuple[int, int]:
+    """(multiplier, shift) that takes a sum of `count` elements to the output scale.
+
+    The multiplier of the scale ratio is divided by `count` as an integer, after a left shift that
+    keeps it within 31 bits (TensorFlow Lite: `QuantizedMeanOrSum`).
+    """
+    ratio = float(np.float32(operand.scale)) / float(np.float32(result.scale))
+    multiplier, shift = quantize_multiplier(ratio)
+    headroom = min(count.bit_length() - 1, 32, 31 + shift)
+    return (multiplier << headroom) // count, shift - headroom
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mean(Op):
+    """input: x; output without the reduced axes, or with extent 1 there when `keep_dims`.
+
+    `axes` counts from 0 or, when negative, from the end; no axes at all copy the input.
+    """
+
+    kind: ClassVar[str] = "MEAN"
+
+    axes: tuple[int, ...]
+    keep_dims: bool = False
+
+    def reduced(self, rank: int) -> tuple[int, ...]:
+        """The reduced axes, sorted, each once. Raises ValueError for one that does not exist."""
+        for axis in self.axes:
+            if not -rank <= axis < rank:
+                raise ValueError(f"axis {axis} does not exist in an input of rank {rank}")
+        return tuple(sorted({axis % rank for axis in self.axes}))
+
+    def output_shapes(self, operands: Sequence[Tensor]) -> tuple[Shape, ...]:
+        if len(operands) != 1:
+            raise ValueError(f"needs 1 input, got {len(operands)}")
+        shape = operands[0].shape
+        reduced = self.reduced(len(shape))
+        if self.keep_dims:
+            return (tuple(1 if axis in reduced else extent for axis, extent in enumerate(shape)),)
+        return (tuple(extent for axis, extent in enumerate(shape) if axis not in reduced),)
+
+    def reference(
+        self,
+        values: Sequence[Array],
+        operands: Sequence[Tensor],
+        results: Sequence[Tensor],
+        rounding: Rounding,
+    ) -> tuple[Array, ...]:
+        x, operand, result = values[0], operands[0], results[0]
+        if not self.axes:
+            return (x.reshape(result.shape).astype(result.dtype.numpy),)
+        reduced = self.reduced(x.ndim)
+        count = math.prod(x.shape[axis] for axis in reduced)
+        if operand.dtype is DType.FLOAT32:
+            y = x.sum(axis=reduced, dtype=np.float32) / np.float32(count)
+            return (np.asarray(y, dtype=np.float32).reshape(result.shape),)
+        multiplier, shift = mean_multiplier(operand, result, count)
+        total = x.astype(np.int64).sum(axis=reduced) - operand.zero_point * count
+        scaled = multiply_by_quantized_multiplier(total, multiplier, shift) + result.zero_point
+        y = np.clip(scaled, *limits(result.dtype))
+        return (y.reshape(result.shape).astype(result.dtype.numpy),)

@@ -1,0 +1,272 @@
+"""SMLAD kernels for ARMv7E-M: fully connected, convolution, depthwise.
+
+They requantize with one SMMULR per output, which is exact when every accumulator fits in 31 bits
+and every real multiplier is below 0.5. Both are proved per layer from its weights; a layer that
+fails takes the portable kernel. Weights are packed in the order in which the kernels read them and
+the input offset is folded into the bias.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tinyc.ir.graph import Graph
+from tinyc.ir.ops.base import Op
+from tinyc.ir.ops.common import activation_range, channel_multipliers
+from tinyc.ir.ops.conv_2d import Conv2D
+from tinyc.ir.ops.depthwise_conv_2d import DepthwiseConv2D
+from tinyc.ir.ops.fully_connected import FullyConnected
+from tinyc.ir.tensor import Array
+from tinyc.kernels import portable_convolution, portable_fully_connected
+from tinyc.kernels.kernel import FieldValue, Kernel, Lowered
+
+_REQUIRES = frozenset({"dsp"})
+_ACCUMULATOR_LIMIT = 2**30
+
+
+def _round_up(count: int, multiple: int) -> int:
+    return -(-count // multiple) * multiple
+
+
+def _rows(op: Op, graph: Graph) -> Array:
+    """The weights as [output channels, products per output]."""
+    weights = graph.operands(op)[1].constant
+    if isinstance(op, DepthwiseConv2D):
+        return np.ascontiguousarray(weights.reshape(-1, weights.shape[3]).T)
+    return weights.reshape(weights.shape[0], -1)
+
+
+def _bias(op: Op, graph: Graph, channels: int) -> Array:
+    operands = graph.operands(op)
+    if len(operands) > 2:
+        return operands[2].constant.reshape(-1).astype(np.int64)
+    return np.zeros(channels, np.int64)
+
+
+def _multipliers(op: Op, graph: Graph) -> tuple[Array, Array]:
+    """(multiplier, right shift); a multiplier of 0 gives 0 with any shift."""
+    x, weights = graph.operands(op)[:2]
+    (result,) = graph.results(op)
+    fused = isinstance(op, FullyConnected)
+    multiplier, shift = channel_multipliers(x, weights, result, fused_product=fused)
+    return multiplier, np.where(multiplier == 0, 1, -shift)
+
+
+def _is_narrow(op: Op, graph: Graph) -> bool:
+    """Whether `tinyc_requantize_narrow` is exact for all inputs of this layer."""
+    _, right = _multipliers(op, graph)
+    if right.min() < 1:
+        return False
+    zero_point = graph.operands(op)[0].zero_point
+    rows = _rows(op, graph).astype(np.int64)
+    positive, negative = np.maximum(rows, 0).sum(1), np.minimum(rows, 0).sum(1)
+    bias = _bias(op, graph, len(rows))
+    low, high = -128 - zero_point, 127 - zero_point
+    highest = bias + positive * high + negative * low
+    lowest = bias + positive * low + negative * high
+    return bool(highest.max() < _ACCUMULATOR_LIMIT and lowest.min() > -_ACCUMULATOR_LIMIT)
+
+
+def _pack_pairs(rows: Array) -> Array:
+    """[channels, depth] as `struct tinyc_panel` wants it: pairs of channels, words of four inputs."""
+    channels, depth = rows.shape
+    padded = np.zeros((_round_up(channels, 2), _round_up(depth, 4)), np.int8)
+    padded[:channels, :depth] = rows
+    words = padded.reshape(-1, 2, padded.shape[1] // 4, 4)[..., (0, 2, 1, 3)]
+    return np.ascontiguousarray(words.transpose(0, 2, 1, 3)).reshape(-1)
+
+
+def _pack_taps(rows: Array) -> Array:
+    """[channels, taps] as the depthwise kernel wants it: fours of channels, words of two taps."""
+    channels, taps = rows.shape
+    padded = np.zeros((channels, _round_up(taps, 2)), np.int8)
+    padded[:, :taps] = rows
+    firsts = [min(first, channels - 4) for first in range(0, channels, 4)]
+    groups = np.stack([padded[first : first + 4] for first in firsts])
+    # [group, half, channel of the half, tap pair, tap] to [group, tap pair, half, tap, channel]
+    halves = groups.reshape(len(firsts), 2, 2, -1, 2)
+    return np.ascontiguousarray(halves.transpose(0, 3, 1, 4, 2)).reshape(-1)
+
+
+def _quantization(op: Op, graph: Graph, packed: Array) -> dict[str, FieldValue]:
+    """The fields of both structs from `weights` on."""
+    rows = _rows(op, graph).astype(np.int64)
+    folded = _bias(op, graph, len(rows)) - graph.operands(op)[0].zero_point * rows.sum(1)
+    multiplier, right = _multipliers(op, graph)
+    return {
+        "weights": packed,
+        "bias": folded.astype(np.int32),
+        "multiplier": multiplier,
+        "shift": (right - 1).astype(np.int8),
+    }
+
+
+def _output(op: Conv2D | DepthwiseConv2D | FullyConnected, graph: Graph) -> dict[str, FieldValue]:
+    """The fields of both structs from `input_offset` to `per_channel`."""
+    (result,) = graph.results(op)
+    low, high = activation_range(op.activation, result)
+    return {
+        "input_offset": -graph.operands(op)[0].zero_point,
+        "output_offset": result.zero_point,
+        "low": low,
+        "high": high,
+        "per_channel": int(len(_multipliers(op, graph)[0]) > 1),
+    }
+
+
+def _panel_bytes(rows: int, depth: int) -> int:
+    return min(rows, 2) * _round_up(depth, 4) * 2
+
+
+# Fully connected
+
+
+def _accepts_fully_connected(op: Op, graph: Graph) -> bool:
+    return portable_fully_connected.accepts(op, graph) and _is_narrow(op, graph)
+
+
+def _lower_fully_connected(op: Op, graph: Graph) -> Lowered:
+    assert isinstance(op, FullyConnected)
+    x, weights = graph.operands(op)[:2]
+    units, depth = weights.shape
+    shape: dict[str, FieldValue] = {"rows": x.elements // depth, "depth": depth, "units": units}
+    packed = _pack_pairs(_rows(op, graph))
+    return Lowered(
+        "tinyc_fully_connected", {**shape, **_output(op, graph), **_quantization(op, graph, packed)}
+    )
+
+
+def _fully_connected_scratch(op: Op, graph: Graph) -> int:
+    x, weights = graph.operands(op)[:2]
+    depth = weights.shape[1]
+    return _panel_bytes(x.elements // depth, depth)
+
+
+# Convolution, and depthwise layers as convolutions in groups of one channel
+
+
+def _accepts_conv_2d(op: Op, graph: Graph) -> bool:
+    return portable_convolution.accepts(op, graph) and _is_narrow(op, graph)
+
+
+def _accepts_1x1(op: Op, graph: Graph) -> bool:
+    assert isinstance(op, Conv2D)
+    operands = graph.operands(op)
+    window = op.window(operands)
+    return (
+        window.kernel == (1, 1)
+        and window.stride == (1, 1)
+        and not any(window.pads)
+        and operands[0].shape[3] == operands[1].shape[3]
+        and _accepts_conv_2d(op, graph)
+    )
+
+
+def _groups(op: Op, graph: Graph) -> int:
+    x, filters = graph.operands(op)[:2]
+    return x.shape[3] if isinstance(op, DepthwiseConv2D) else x.shape[3] // filters.shape[3]
+
+
+def _lower_conv_2d(op: Op, graph: Graph) -> Lowered:
+    assert isinstance(op, Conv2D | DepthwiseConv2D)
+    groups = _groups(op, graph)
+    packed = np.concatenate([_pack_pairs(rows) for rows in np.split(_rows(op, graph), groups)])
+    return Lowered(
+        "tinyc_conv_2d",
+        {
+            **portable_convolution.geometry(op, graph),
+            "depth": graph.operands(op)[0].shape[3] // groups,
+            **_output(op, graph),
+            **_quantization(op, graph, packed),
+        },
+    )
+
+
+def _conv_2d_scratch(op: Op, graph: Graph) -> int:
+    pixels = graph.results(op)[0].elements // graph.results(op)[0].shape[3]
+    return _panel_bytes(pixels, _rows(op, graph).shape[1])
+
+
+# Depthwise
+
+
+def _accepts_depthwise(op: Op, graph: Graph) -> bool:
+    x, filters = graph.operands(op)[:2]
+    return filters.shape[3] == x.shape[3] >= 4 and _accepts_conv_2d(op, graph)
+
+
+def _lower_depthwise(op: Op, graph: Graph) -> Lowered:
+    assert isinstance(op, DepthwiseConv2D)
+    rows = _rows(op, graph)
+    quantization = _quantization(op, graph, _pack_taps(rows))
+    multiplier, right = (np.broadcast_to(table, len(rows)) for table in _multipliers(op, graph))
+    return Lowered(
+        "tinyc_conv_2d",
+        {
+            **portable_convolution.geometry(op, graph),
+            **_output(op, graph),
+            "per_channel": 1,
+            **quantization,
+            "multiplier": np.ascontiguousarray(multiplier),
+            "shift": (right - 1).astype(np.int8),
+        },
+    )
+
+
+def _depthwise_scratch(op: Op, graph: Graph) -> int:
+    _, height, width, channels = graph.operands(op)[1].shape
+    return 8 * _round_up(height * width, 2) + channels
+
+
+KERNELS = (
+    Kernel(
+        symbol="tinyc_fully_connected_s8__cortex_m4",
+        op=FullyConnected,
+        source="cortex_m4/fully_connected_s8.c",
+        headers=("include/tinyc_panel.h", "include/fully_connected.h"),
+        requires=_REQUIRES,
+        accepts=_accepts_fully_connected,
+        lower=_lower_fully_connected,
+        scratch=_fully_connected_scratch,
+    ),
+    Kernel(
+        symbol="tinyc_conv_2d_s8_1x1__cortex_m4",
+        op=Conv2D,
+        source="cortex_m4/conv_2d_s8_1x1.c",
+        headers=("include/tinyc_panel.h", "include/conv_2d.h"),
+        requires=_REQUIRES,
+        accepts=_accepts_1x1,
+        lower=_lower_conv_2d,
+        scratch=_conv_2d_scratch,
+    ),
+    Kernel(
+        symbol="tinyc_conv_2d_s8__cortex_m4",
+        op=Conv2D,
+        source="cortex_m4/conv_2d_s8.c",
+        headers=("include/tinyc_panel.h", "include/conv_2d.h"),
+        requires=_REQUIRES,
+        accepts=_accepts_conv_2d,
+        lower=_lower_conv_2d,
+        scratch=_conv_2d_scratch,
+    ),
+    Kernel(
+        symbol="tinyc_depthwise_conv_2d_s8__cortex_m4",
+        op=DepthwiseConv2D,
+        source="cortex_m4/depthwise_conv_2d_s8.c",
+        headers=("include/tinyc_dsp.h", "include/conv_2d.h"),
+        requires=_REQUIRES,
+        accepts=_accepts_depthwise,
+        lower=_lower_depthwise,
+        scratch=_depthwise_scratch,
+    ),
+    Kernel(
+        symbol="tinyc_conv_2d_s8__cortex_m4",
+        op=DepthwiseConv2D,
+        source="cortex_m4/conv_2d_s8.c",
+        headers=("include/tinyc_panel.h", "include/conv_2d.h"),
+        requires=_REQUIRES,
+        accepts=_accepts_conv_2d,
+        lower=_lower_conv_2d,
+        scratch=_conv_2d_scratch,
+    ),
+)

@@ -1,0 +1,76 @@
+"""Portable kernels of QUANTIZE and DEQUANTIZE; between 8-bit types a lookup table does it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from tinyc.ir.graph import Graph
+from tinyc.ir.ops.base import Op
+from tinyc.ir.ops.dequantize import Dequantize
+from tinyc.ir.ops.quantize import Quantize
+from tinyc.ir.tensor import DType
+from tinyc.kernels.kernel import Kernel, Lowered
+from tinyc.quantize.fixed_point import quantize_multiplier
+
+_SUFFIX = {DType.FLOAT32: "f32", DType.INT8: "s8", DType.UINT8: "u8", DType.INT16: "s16"}
+
+
+def _lower_real(op: Op, graph: Graph) -> Lowered:
+    """From or to float32: the scale is that of the quantized tensor."""
+    (x,), (result,) = graph.operands(op), graph.results(op)
+    quantized = result if x.dtype is DType.FLOAT32 else x
+    return Lowered(
+        "tinyc_quantize",
+        {
+            "count": x.elements,
+            "scale": float(np.float32(quantized.scale)),
+            "zero_point": quantized.zero_point,
+        },
+    )
+
+
+def _lower_integer(op: Op, graph: Graph) -> Lowered:
+    (x,), (result,) = graph.operands(op), graph.results(op)
+    multiplier, shift = quantize_multiplier(float(np.float32(x.scale)) / float(np.float32(result.scale)))
+    return Lowered(
+        "tinyc_requantize_layer",
+        {
+            "count": x.elements,
+            "input_offset": -x.zero_point,
+            "output_offset": result.zero_point,
+            "multiplier": multiplier,
+            "shift": shift,
+        },
+    )
+
+
+def _between(source: DType, target: DType) -> Callable[[Op, Graph], bool]:
+    def accepts(op: Op, graph: Graph) -> bool:
+        (x,), (result,) = graph.operands(op), graph.results(op)
+        return not x.is_constant and x.dtype is source and result.dtype is target
+
+    return accepts
+
+
+def _kernel(op: type[Op], source: DType, target: DType) -> Kernel:
+    real = DType.FLOAT32 in (source, target)
+    name = f"{op.kind.lower()}_{_SUFFIX[source]}_{_SUFFIX[target]}"
+    return Kernel(
+        symbol=f"tinyc_{name}__portable",
+        op=op,
+        source=f"portable/{name}.c",
+        headers=("include/quantize.h" if real else "include/requantize.h",),
+        accepts=_between(source, target),
+        lower=_lower_real if real else _lower_integer,
+    )
+
+
+KERNELS = (
+    *(_kernel(Quantize, DType.FLOAT32, dtype) for dtype in (DType.INT8, DType.UINT8, DType.INT16)),
+    *(_kernel(Dequantize, dtype, DType.FLOAT32) for dtype in (DType.INT8, DType.UINT8, DType.INT16)),
+    _kernel(Quantize, DType.INT8, DType.INT16),
+    _kernel(Quantize, DType.INT16, DType.INT8),
+    _kernel(Quantize, DType.INT16, DType.INT16),
+)

@@ -1,0 +1,76 @@
+"""One portable kernel for every operator with one 8-bit input and one 8-bit output: a table."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tinyc.ir.graph import Graph
+from tinyc.ir.ops.add import Add
+from tinyc.ir.ops.base import Op
+from tinyc.ir.ops.hard_swish import HardSwish
+from tinyc.ir.ops.leaky_relu import LeakyRelu
+from tinyc.ir.ops.logistic import Logistic
+from tinyc.ir.ops.mul import Mul
+from tinyc.ir.ops.quantize import Quantize
+from tinyc.ir.ops.relu import Relu
+from tinyc.ir.ops.relu6 import Relu6
+from tinyc.ir.ops.sub import Sub
+from tinyc.ir.ops.tanh import Tanh
+from tinyc.ir.tensor import Array, DType
+from tinyc.kernels.kernel import Kernel, Lowered
+from tinyc.quantize.fixed_point import IntArray, Rounding
+from tinyc.quantize.lookup_table import tabulate
+
+_BYTES = frozenset({DType.INT8, DType.UINT8})
+
+
+def table_of(op: Op, graph: Graph) -> Array:
+    """The op's reference for all 256 values of its one activation: uint8 [256] in byte order.
+
+    Other operands are constants of one element.
+    """
+    operands = graph.operands(op)
+    (x,) = graph.activations(op)
+    (result,) = graph.results(op)
+    # Constants lose their shape, so that the result has the shape of the table.
+    single = [t.with_(shape=(1,), data=t.constant.reshape(1)) if t.is_constant else t for t in operands]
+
+    def reference(codes: IntArray) -> IntArray:
+        every = x.with_(shape=codes.shape)
+        tensors = [t if t.is_constant else every for t in single]
+        values = [t.constant if t.is_constant else codes.astype(x.dtype.numpy) for t in tensors]
+        (y,) = op.reference(values, tensors, [result.with_(shape=codes.shape)], Rounding.DOUBLE)
+        return y.astype(np.int64)
+
+    return tabulate(reference, signed=x.dtype is DType.INT8)
+
+
+def _lower(op: Op, graph: Graph) -> Lowered:
+    (result,) = graph.results(op)
+    return Lowered("tinyc_lookup", {"count": result.elements, "table": table_of(op, graph)})
+
+
+def _accepts(op: Op, graph: Graph) -> bool:
+    """One 8-bit activation; every other operand is a constant of one element."""
+    activations = graph.activations(op)
+    others = [tensor for tensor in graph.operands(op) if tensor.is_constant]
+    return (
+        len(activations) == 1
+        and activations[0].dtype in _BYTES
+        and graph.results(op)[0].dtype in _BYTES
+        and all(tensor.elements == 1 for tensor in others)
+    )
+
+
+KERNELS = tuple(
+    Kernel(
+        symbol="tinyc_lookup_s8__portable",
+        op=op,
+        source="portable/lookup_s8.c",
+        headers=("include/lookup.h",),
+        accepts=_accepts,
+        lower=_lower,
+        in_place=(0,),
+    )
+    for op in (Relu, Relu6, LeakyRelu, HardSwish, Logistic, Tanh, Quantize, Add, Sub, Mul)
+)

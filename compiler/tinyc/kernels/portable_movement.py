@@ -1,0 +1,158 @@
+"""Portable kernels of PAD, RESHAPE, TRANSPOSE, CONCATENATION, STRIDED_SLICE and SPLIT.
+
+They move bytes, whatever the element type; all tensors of a layer have one quantization.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from tinyc.ir.graph import Graph
+from tinyc.ir.ops.base import Op
+from tinyc.ir.ops.common import quantization_mismatch
+from tinyc.ir.ops.concatenation import Concatenation
+from tinyc.ir.ops.pad import Pad
+from tinyc.ir.ops.reshape import Reshape
+from tinyc.ir.ops.split import Split
+from tinyc.ir.ops.strided_slice import StridedSlice
+from tinyc.ir.ops.transpose import Transpose
+from tinyc.ir.tensor import Shape
+from tinyc.kernels.kernel import Kernel, Lowered
+
+MOVE_AXES = 6
+# One axis of a move: extent, stride in the input, stride in the output.
+Axis = tuple[int, int, int]
+
+
+def row_major(shape: Shape, size: int) -> list[int]:
+    """The distance in bytes between neighbours along each axis, for elements of `size` bytes."""
+    return [size * math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
+
+
+def merged(axes: list[Axis], size: int) -> tuple[list[Axis], int]:
+    """The fewest axes that walk the same bytes in the same order, and the bytes of a contiguous run."""
+    result: list[Axis] = []
+    for extent, source, target in [*axes, (size, 1, 1)]:
+        if extent == 1:
+            continue
+        if result and result[-1][1:] == (extent * source, extent * target):
+            extent *= result.pop()[0]
+        result.append((extent, source, target))
+    run = 1
+    if result and result[-1][1:] == (1, 1):
+        run = result.pop()[0]
+    return result, run
+
+
+def _axes(op: Op, graph: Graph) -> tuple[list[Axis], int, int]:
+    """(axes, first input byte, first output byte) of a layer, in output order."""
+    (x,), (result,) = graph.operands(op), graph.results(op)
+    source, target = row_major(x.shape, x.dtype.size), row_major(result.shape, x.dtype.size)
+    if isinstance(op, Transpose):
+        moved = [source[axis] for axis in op.permutation]
+        return list(zip(result.shape, moved, target, strict=True)), 0, 0
+    if isinstance(op, Pad):
+        first = sum(before * stride for (before, _), stride in zip(op.paddings, target, strict=True))
+        return list(zip(x.shape, source, target, strict=True)), 0, first
+    assert isinstance(op, StridedSlice)
+    first = sum(begin * stride for begin, stride in zip(op.begin, source, strict=True))
+    moved = [stride * step for stride, step in zip(source, op.strides, strict=True)]
+    return list(zip(op.size, moved, row_major(op.size, x.dtype.size), strict=True)), first, 0
+
+
+def _accepts(op: Op, graph: Graph) -> bool:
+    operands, results = graph.operands(op), graph.results(op)
+    return not any(t.is_constant for t in operands) and not quantization_mismatch(operands, results)
+
+
+def _accepts_move(op: Op, graph: Graph) -> bool:
+    (x,) = graph.operands(op)
+    return _accepts(op, graph) and len(merged(_axes(op, graph)[0], x.dtype.size)[0]) <= MOVE_AXES
+
+
+def _accepts_pad(op: Op, graph: Graph) -> bool:
+    (x,) = graph.operands(op)
+    zero = 0 if x.quantization is None else x.zero_point
+    return (x.dtype.size == 1 or zero == 0) and _accepts_move(op, graph)
+
+
+def _lower_move(op: Op, graph: Graph) -> Lowered:
+    (x,), (result,) = graph.operands(op), graph.results(op)
+    axes, input_first, output_first = _axes(op, graph)
+    walk, run = merged(axes, x.dtype.size)
+    walk = [(1, 0, 0)] * (MOVE_AXES - len(walk)) + walk
+    extents, source, target = (tuple(column) for column in zip(*walk, strict=True))
+    return Lowered(
+        "tinyc_move",
+        {
+            "extents": extents,
+            "input_strides": source,
+            "output_strides": target,
+            "input_first": input_first,
+            "output_first": output_first,
+            "run": run,
+            "output_bytes": result.bytes,
+            "fill": 0 if x.quantization is None else x.zero_point,
+        },
+    )
+
+
+def _part_bytes(op: Op, graph: Graph) -> list[int]:
+    """Bytes of one row of each part of a CONCATENATION or SPLIT."""
+    assert isinstance(op, Concatenation | Split)
+    parts = graph.operands(op) if isinstance(op, Concatenation) else graph.results(op)
+    return [part.dtype.size * math.prod(part.shape[op.axis :]) for part in parts]
+
+
+def _lower_rows(op: Op, graph: Graph) -> Lowered:
+    assert isinstance(op, Concatenation | Split)
+    whole = graph.results(op)[0] if isinstance(op, Concatenation) else graph.operands(op)[0]
+    rows = math.prod(whole.shape[: op.axis])
+    return Lowered("tinyc_rows", {"rows": rows, "stride": whole.bytes // rows})
+
+
+def _specialize(op: Op, graph: Graph) -> Mapping[str, object]:
+    return {"parts": _part_bytes(op, graph)}
+
+
+def _lower_reshape(op: Op, graph: Graph) -> Lowered:
+    return Lowered("tinyc_rows", {"rows": 1, "stride": graph.results(op)[0].bytes})
+
+
+_MOVES = tuple(
+    Kernel(
+        symbol=f"tinyc_{name}_x8__portable",
+        op=op,
+        source=f"portable/{name}_x8.c",
+        headers=("include/move.h",),
+        accepts=_accepts_pad if op is Pad else _accepts_move,
+        lower=_lower_move,
+    )
+    for name, op in (("pad", Pad), ("strided_slice", StridedSlice), ("transpose", Transpose))
+)
+
+KERNELS = (
+    *_MOVES,
+    Kernel(
+        symbol="tinyc_reshape_x8__portable",
+        op=Reshape,
+        source="portable/reshape_x8.c",
+        headers=("include/rows.h",),
+        accepts=_accepts,
+        lower=_lower_reshape,
+        in_place=(0,),
+    ),
+    *(
+        Kernel(
+            symbol=f"tinyc_{name}_x8__portable",
+            op=op,
+            source=f"portable/{name}_x8.c.j2",
+            headers=("include/rows.h",),
+            accepts=_accepts,
+            lower=_lower_rows,
+            specialize=_specialize,
+        )
+        for name, op in (("concatenation", Concatenation), ("split", Split))
+    ),
+)

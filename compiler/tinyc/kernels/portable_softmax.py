@@ -1,0 +1,87 @@
+"""Portable kernels of SOFTMAX: exponentials from a table made at compile time."""
+
+from __future__ import annotations
+
+from tinyc.ir.graph import Graph
+from tinyc.ir.ops.base import Op
+from tinyc.ir.ops.softmax import Softmax, exponential_table, int16_multiplier, int16_tables
+from tinyc.ir.tensor import DType
+from tinyc.kernels.kernel import Kernel, Lowered
+
+
+def _accepts(op: Op, graph: Graph, dtype: DType, scale: float, zero_point: int) -> bool:
+    """TensorFlow Lite fixes the output quantization; the scale may be off by a thousandth."""
+    (x,), (result,) = graph.operands(op), graph.results(op)
+    return (
+        not x.is_constant
+        and x.dtype is dtype
+        and result.dtype is dtype
+        and abs(result.scale - scale) <= scale / 1000
+        and result.zero_point == zero_point
+    )
+
+
+def _int8(op: Op, graph: Graph) -> bool:
+    return _accepts(op, graph, DType.INT8, 1 / 256, -128)
+
+
+def _int16(op: Op, graph: Graph) -> bool:
+    return _accepts(op, graph, DType.INT16, 1 / 32768, 0)
+
+
+def lower(op: Op, graph: Graph) -> Lowered:
+    """C parameters for int8; the table has one entry per step below the largest input, at most 256."""
+    assert isinstance(op, Softmax)
+    (x,) = graph.operands(op)
+    table = exponential_table(x.scale, op.beta)
+    depth = x.shape[-1]
+    return Lowered(
+        "tinyc_softmax",
+        {
+            "rows": x.elements // depth,
+            "depth": depth,
+            "entries": len(table),
+            "exponentials": table,
+        },
+    )
+
+
+def _lower_int16(op: Op, graph: Graph) -> Lowered:
+    assert isinstance(op, Softmax)
+    (x,) = graph.operands(op)
+    depth = x.shape[-1]
+    multiplier, shift = int16_multiplier(x.scale, op.beta)
+    exponentials, reciprocals = int16_tables()
+    return Lowered(
+        "tinyc_softmax_s16",
+        {
+            "rows": x.elements // depth,
+            "depth": depth,
+            "multiplier": multiplier,
+            "shift": shift,
+            "exponentials": exponentials,
+            "reciprocals": reciprocals,
+        },
+    )
+
+
+KERNELS = (
+    Kernel(
+        symbol="tinyc_softmax_s8__portable",
+        op=Softmax,
+        source="portable/softmax_s8.c",
+        headers=("include/softmax.h",),
+        accepts=_int8,
+        lower=lower,
+        in_place=(0,),
+    ),
+    Kernel(
+        symbol="tinyc_softmax_s16__portable",
+        op=Softmax,
+        source="portable/softmax_s16.c",
+        headers=("include/softmax.h", "include/interpolate.h"),
+        accepts=_int16,
+        lower=_lower_int16,
+        in_place=(0,),
+    ),
+)

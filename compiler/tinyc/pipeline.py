@@ -1,0 +1,67 @@
+"""The product, top to bottom: load → passes → quantize → select ⇄ plan → render → build → run.
+
+Each stage is a function from one frozen value to the next; nothing is kept between them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tinyc.audio.settings import AudioSettings
+from tinyc.boards import Board
+from tinyc.errors import Problem, TinycError
+from tinyc.ir.graph import Graph
+from tinyc.kernels import catalogue
+from tinyc.memory import planner
+from tinyc.program import Firmware, Program, Project, Step
+from tinyc.report import make_report
+
+__all__ = ["build", "compile_graph", "make_report", "render"]
+
+
+def compile_graph(
+    graph: Graph,
+    board: Board,
+    *,
+    name: str,
+    labels: tuple[str, ...] = (),
+    audio: AudioSettings | None = None,
+) -> Program:
+    """Select a kernel per layer and plan the arena. `graph` is legal and quantized.
+
+    Raises TinycError that lists every layer without a kernel on `board`, or whose scales fixed
+    point cannot hold.
+    """
+    steps, problems = [], []
+    for index, (op, kernel) in enumerate(zip(graph.ops, catalogue.select(graph, board), strict=True)):
+        try:
+            steps.append(Step(index, op, kernel, kernel.lower(op, graph), kernel.scratch(op, graph)))
+        except ValueError as error:
+            problems.append(Problem(f"#{index} {op.kind} {op.name}", str(error)))
+    if problems:
+        raise TinycError(f"{len(problems)} of {len(graph.ops)} layers cannot be computed", problems=problems)
+    audio_bytes = 0
+    if audio is not None:
+        from tinyc.audio.front_end import AudioFrontEnd
+
+        audio_bytes = AudioFrontEnd(audio).state_bytes
+    plan = planner.plan(graph, tuple(steps), audio_bytes)
+    return Program(name, graph, tuple(steps), plan, board, labels, audio)
+
+
+def render(program: Program) -> Project:
+    """Print the program as a plain PlatformIO project."""
+    from tinyc.emit import project
+
+    return project.render(program)
+
+
+def build(program: Program, folder: Path, toolchain: str = "zig") -> Firmware:
+    """Write the project into `folder` and have PlatformIO build it (the host compiler for `host`)."""
+    if program.board.is_host:
+        from tinyc.toolchain import native
+
+        return native.build(program, folder)
+    from tinyc import toolchain as toolchains
+
+    return toolchains.build(render(program), folder, toolchain)

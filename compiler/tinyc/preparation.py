@@ -1,0 +1,164 @@
+"""Model file → legal int8 graph, with the float graph and the quantization bill where there are any.
+
+Loading a Keras model and quantizing take seconds to minutes, so their result is kept in the cache
+under a name made of every byte it depends on: the model, the calibration data, the options and the
+code of the compiler.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from tinyc import frontends, passes
+from tinyc.errors import TinycError
+from tinyc.ir import serialize
+from tinyc.ir.graph import Graph
+from tinyc.ir.tensor import Array, DType
+from tinyc.quantize.options import Method, QuantizeOptions
+from tinyc.resources import cache_folder
+from tinyc.source import Source, load_samples
+
+Progress: TypeAlias = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """`graph` is legal and quantized. `bill` is the quantization bill as JSON values."""
+
+    graph: Graph
+    float_graph: Graph | None = None
+    bill: dict[str, Any] | None = None
+
+
+def prepare(
+    source: Source, options: QuantizeOptions | None = None, progress: Progress | None = None
+) -> Prepared:
+    """Load, run the passes and quantize when the model is a float one.
+
+    `progress` is called with a stage and the part of it that is done.
+    Raises TinycError for everything that is wrong with the model or its calibration data.
+    """
+    options = options or _options(source)
+    if source.path.suffix == ".tflite":
+        graph = passes.run(frontends.load(source.path))
+        if not is_float(graph):
+            return Prepared(passes.legalize(graph))
+    key = _key(source, options)
+    stored = _read(key)
+    if stored is None:
+        stored = _quantized(source, options, progress)
+        _write(key, stored)
+    return stored
+
+
+def _options(source: Source) -> QuantizeOptions:
+    """The options that tinyc.toml asks for."""
+    if source.config is None or source.config.method == "auto":
+        return QuantizeOptions()
+    return QuantizeOptions(methods=(Method(source.config.method),))
+
+
+def is_float(graph: Graph) -> bool:
+    """True when the model computes in float32: no activation between its ops is quantized."""
+    return not any(
+        tensor.dtype in (DType.INT8, DType.INT16)
+        for op in graph.ops
+        for tensor in (*graph.operands(op), *graph.results(op))
+    )
+
+
+def _quantized(source: Source, options: QuantizeOptions, progress: Progress | None) -> Prepared:
+    from tinyc.quantize.post_training import quantize_graph
+
+    float_graph = passes.run(frontends.load(source.path))
+    if not is_float(float_graph):
+        return Prepared(passes.legalize(float_graph))
+    passes.legalize(float_graph, allow_float=True)
+    if source.calibration is None:
+        raise TinycError(
+            "the model is a float one and needs calibration data to be quantized",
+            where=str(source.path),
+            allowed="an .npz with an array `inputs` (and `labels`), samples on the first axis",
+            hint="pass --calibration FILE, or name it under [quantize] in tinyc.toml",
+        )
+    inputs, labels = load_samples(source.calibration)
+    limit = source.config.samples if source.config else 0
+    samples = [(sample,) for sample in _spread(inputs, limit)]
+    quantized = quantize_graph(float_graph, samples, options, labels, progress)
+    graph = passes.legalize(passes.run(quantized.graph))
+    return Prepared(graph, float_graph, json.loads(quantized.bill.to_json()))
+
+
+def _spread(values: Array, limit: int) -> Array:
+    """At most `limit` entries (0: all), evenly spread over the first axis."""
+    if not 0 < limit < len(values):
+        return values
+    spread: Array = values[np.linspace(0, len(values) - 1, limit).astype(int)]
+    return spread
+
+
+@cache
+def _code_digest() -> bytes:
+    """Hash of the compiler's own source, so that a changed compiler never reads an old result."""
+    state = hashlib.sha256()
+    package = Path(__file__).parent
+    for folder in ("frontends", "ir", "passes", "quantize"):
+        for path in sorted((package / folder).rglob("*.py")):
+            state.update(path.read_bytes())
+    return state.digest()
+
+
+def _files(path: Path) -> list[Path]:
+    return sorted(item for item in path.rglob("*") if item.is_file()) if path.is_dir() else [path]
+
+
+def _key(source: Source, options: QuantizeOptions) -> str:
+    state = hashlib.sha256(_code_digest())
+    limit = source.config.samples if source.config else 0
+    state.update(f"{options!r} {limit}".encode())
+    for root in (source.path, source.calibration):
+        state.update(b"\0")
+        if root is not None and root.exists():
+            for path in _files(root):
+                state.update(hashlib.sha256(path.read_bytes()).digest())
+    return state.hexdigest()
+
+
+def _read(key: str) -> Prepared | None:
+    folder = cache_folder() / "prepared" / key
+    try:
+        graph = serialize.parse((folder / "graph.npz").read_bytes())
+        float_path, bill_path = folder / "float.npz", folder / "bill.json"
+        float_graph = serialize.parse(float_path.read_bytes()) if float_path.exists() else None
+        bill = json.loads(bill_path.read_text(encoding="utf-8")) if bill_path.exists() else None
+    except (OSError, ValueError):
+        return None
+    return Prepared(graph, float_graph, bill)
+
+
+def _write(key: str, prepared: Prepared) -> None:
+    """Fill a temporary folder and rename it: another process sees all of it or nothing."""
+    parent = cache_folder() / "prepared"
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=parent, ignore_cleanup_errors=True) as temporary:
+            folder = Path(temporary) / "entry"
+            folder.mkdir()
+            (folder / "graph.npz").write_bytes(serialize.dump(prepared.graph))
+            if prepared.float_graph is not None:
+                (folder / "float.npz").write_bytes(serialize.dump(prepared.float_graph))
+            if prepared.bill is not None:
+                (folder / "bill.json").write_text(json.dumps(prepared.bill), encoding="utf-8")
+            folder.rename(parent / key)
+    except OSError:
+        # A full or read-only cache costs time, not correctness; a lost race left the same bytes.
+        return

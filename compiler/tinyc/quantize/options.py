@@ -1,0 +1,65 @@
+"""What the user may choose about quantization. A leaf module: its `repr` is part of a cache key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from tinyc.errors import Problem, TinycError
+
+
+class Method(Enum):
+    """How the range of an activation is derived from its calibration statistics."""
+
+    MIN_MAX = "min-max"
+    PERCENTILE = "percentile"
+    MSE = "mse"
+    ENTROPY = "entropy"
+
+
+class Criterion(Enum):
+    """What decides between the methods, tensor by tensor.
+
+    OUTPUT: the measured error of the network's outputs with everything quantized, the other tensors
+    as chosen so far. TENSOR: the error of quantizing and dequantizing the tensor itself, from its
+    histogram; faster, and blind to what the network makes of the error.
+    """
+
+    OUTPUT = "output"
+    TENSOR = "tensor"
+
+
+@dataclass(frozen=True, slots=True)
+class QuantizeOptions:
+    """Options of post-training quantization.
+
+    `methods` are tried for every activation; `percentiles` are the parts of the values, in percent,
+    that the PERCENTILE method keeps. `measure_samples` bounds how many calibration samples (evenly
+    spread over the set) are used to measure network errors; ranges come from all samples.
+    `equalize` and `correct_bias` are tried and kept where they lower the measured error.
+    `int16_gain` adds the gain from 16-bit activations to the bill, layer by layer.
+    Raises TinycError for values outside their limits.
+    """
+
+    methods: tuple[Method, ...] = (Method.MIN_MAX, Method.PERCENTILE, Method.MSE, Method.ENTROPY)
+    percentiles: tuple[float, ...] = (99.9, 99.99, 99.999)
+    criterion: Criterion = Criterion.OUTPUT
+    equalize: bool = True
+    correct_bias: bool = True
+    int16_gain: bool = True
+    measure_samples: int = 32
+
+    def __post_init__(self) -> None:
+        problems = []
+        if not self.methods:
+            names = ", ".join(method.value for method in Method)
+            problems.append(Problem("methods", "is empty", f"one or more of {names}"))
+        if Method.PERCENTILE in self.methods and not self.percentiles:
+            problems.append(Problem("percentiles", "is empty", "one or more percentages"))
+        for percentile in self.percentiles:
+            if not 50.0 < percentile <= 100.0:
+                problems.append(Problem("percentiles", f"has {percentile:g}", "above 50, at most 100"))
+        if self.measure_samples < 1:
+            problems.append(Problem("measure_samples", f"is {self.measure_samples}", "at least 1"))
+        if problems:
+            raise TinycError("quantization options are not valid", problems=problems)

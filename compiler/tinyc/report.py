@@ -1,0 +1,67 @@
+"""`report.json`: everything about one build that a script, the registry or a later verb wants to know."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tinyc import __version__
+from tinyc.ir.tensor import Tensor
+from tinyc.program import Firmware, Program
+
+
+def tensor_entry(program: Program, tensor: Tensor) -> dict[str, Any]:
+    """Name, shape, dtype, quantization and arena place of a model input or output."""
+    quantization = tensor.quantization
+    return {
+        "name": tensor.name,
+        "shape": list(tensor.shape),
+        "dtype": tensor.dtype.value[0],
+        "bytes": tensor.bytes,
+        "arena_offset": program.plan.offset(tensor.name),
+        "scale": quantization.scale[0] if quantization else None,
+        "zero_point": quantization.zero_point[0] if quantization else None,
+    }
+
+
+def layer_entries(program: Program) -> list[dict[str, Any]]:
+    """One entry per layer: what it is, the kernel chosen and what it weighs."""
+    return [
+        {
+            "layer": step.index,
+            "name": step.op.name,
+            "op": step.op.kind,
+            "kernel": step.kernel.symbol,
+            "macs": step.op.macs(program.graph.operands(step.op), program.graph.results(step.op)),
+            "weights": step.lowered.constant_bytes(),
+            "scratch": step.scratch,
+        }
+        for step in program.steps
+    ]
+
+
+def make_report(program: Program, firmware: Firmware) -> dict[str, Any]:
+    """The report of a build. Paths are relative to the build folder, sizes are bytes."""
+    sizes, graph, board = firmware.sizes, program.graph, program.board
+    return {
+        "tinyc": __version__,
+        "model": program.name,
+        "digest": program.digest,
+        "board": board.name,
+        "toolchain": firmware.toolchain,
+        "flash": sizes.flash,
+        "ram": sizes.ram,
+        "stack": board.memory.stack,
+        "arena": program.plan.arena_size,
+        "arena_lower_bound": program.plan.lower_bound,
+        "weights": program.weight_bytes,
+        "macs": graph.macs(),
+        "elf": firmware.elf.relative_to(firmware.folder).as_posix(),
+        "files": {
+            kind: path.relative_to(firmware.folder).as_posix()
+            for kind, path in sorted(firmware.outputs.items())
+        },
+        "inputs": [tensor_entry(program, graph[name]) for name in graph.inputs],
+        "outputs": [tensor_entry(program, graph[name]) for name in graph.outputs],
+        "labels": list(program.labels),
+        "layers": layer_entries(program),
+    }

@@ -1,0 +1,187 @@
+"""Reads a linked firmware: symbols, section sizes, memory image, and compares them with the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from elftools.common.exceptions import ELFError
+from elftools.elf.elffile import ELFFile
+
+from tinyc.emit import symbols as names
+from tinyc.errors import Problem, TinycError
+from tinyc.program import Program, Sizes
+
+_ALLOC, _EXEC, _WRITE = 0x2, 0x4, 0x1
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """A function or object of the firmware. `address` has the Thumb bit cleared, `size` in bytes."""
+
+    name: str
+    address: int
+    size: int
+    is_function: bool
+    section: str
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A section that takes memory. `file_size` is 0 when it is only reserved."""
+
+    name: str
+    address: int
+    size: int
+    file_size: int
+    flags: int
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Bytes to put at `load_address` before reset."""
+
+    load_address: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A linked firmware."""
+
+    path: Path
+    entry: int
+    sections: tuple[Section, ...]
+    symbols: tuple[Symbol, ...]
+    segments: tuple[Segment, ...]
+
+    def symbol(self, name: str) -> Symbol:
+        """The symbol called `name`. Raises KeyError."""
+        for symbol in self.symbols:
+            if symbol.name == name:
+                return symbol
+        raise KeyError(name)
+
+
+def read_elf(path: Path) -> Image:
+    """Parse a 32-bit Arm ELF file. Raises TinycError when it is none or cannot be read."""
+    try:
+        with path.open("rb") as stream:
+            return _read(path, ELFFile(stream))
+    except OSError as error:
+        raise TinycError(f"cannot read the firmware: {error.strerror}", where=str(path)) from error
+    except (ELFError, ValueError, KeyError, AttributeError, IndexError) as error:
+        raise TinycError(f"not a firmware image: {error}", where=str(path), allowed="an ELF file") from error
+
+
+def _read(path: Path, elf: ELFFile) -> Image:
+    if elf.get_machine_arch() != "ARM" or elf.elfclass != 32:
+        raise ValueError(f"built for {elf.get_machine_arch()}, not for ARM")
+    sections = [
+        Section(
+            name=section.name,
+            address=section["sh_addr"],
+            size=section["sh_size"],
+            file_size=0 if section["sh_type"] == "SHT_NOBITS" else section["sh_size"],
+            flags=section["sh_flags"],
+        )
+        for section in elf.iter_sections()
+        if section["sh_flags"] & _ALLOC and section["sh_size"] > 0
+    ]
+    table = elf.get_section_by_name(".symtab")
+    found = []
+    for symbol in table.iter_symbols() if table is not None else ():
+        kind, index = symbol["st_info"]["type"], symbol["st_shndx"]
+        if not symbol.name or symbol.name.startswith("$") or kind in ("STT_FILE", "STT_SECTION"):
+            continue
+        if index == "SHN_UNDEF":
+            continue
+        function = kind == "STT_FUNC"
+        section_name = elf.get_section(index).name if isinstance(index, int) else ""
+        address = symbol["st_value"] & ~1 if function else symbol["st_value"]
+        found.append(Symbol(symbol.name, address, symbol["st_size"], function, section_name))
+    segments = [
+        Segment(segment["p_paddr"], segment.data())
+        for segment in elf.iter_segments()
+        if segment["p_type"] == "PT_LOAD" and segment["p_filesz"] > 0
+    ]
+    return Image(
+        path=path,
+        entry=elf.header["e_entry"] & ~1,
+        sections=tuple(sections),
+        symbols=tuple(sorted(found, key=lambda symbol: (symbol.address, symbol.name))),
+        segments=tuple(sorted(segments, key=lambda segment: segment.load_address)),
+    )
+
+
+def sizes_of(image: Image, program: Program) -> Sizes:
+    """Bytes by kind. The reserved stack counts neither as bss nor as RAM."""
+    emitted = names.emitted(program)
+    by_name = {symbol.name: symbol for symbol in image.symbols}
+    text = rodata = data = bss = 0
+    for section in image.sections:
+        if section.name == ".stack":
+            continue
+        if section.file_size == 0:
+            bss += section.size
+        elif section.flags & _WRITE:
+            data += section.size
+        elif section.flags & _EXEC or section.name == ".vectors":
+            text += section.size
+        else:
+            rodata += section.size
+    arena = by_name.get(emitted.arena)
+    return Sizes(
+        flash=text + rodata + data,
+        ram=data + bss,
+        text=text,
+        rodata=rodata,
+        data=data,
+        bss=bss,
+        arena=arena.size if arena else 0,
+        weights=sum(by_name[name].size for name in emitted.weights if name in by_name),
+    )
+
+
+def read_sizes(elf: Path, program: Program) -> Sizes:
+    """Sizes of a linked firmware in bytes. Raises TinycError for a file that is none."""
+    return sizes_of(read_elf(elf), program)
+
+
+def compare_prediction(image: Image, program: Program) -> Sizes:
+    """Check that arena and weights are in the ELF exactly as planned, in flash and RAM as they should.
+
+    Returns the sizes. Raises TinycError that lists every disagreement: it is a bug in tinyc or in
+    the compiler, never the user's mistake.
+    """
+    emitted, board = names.emitted(program), program.board
+    by_name = {symbol.name: symbol for symbol in image.symbols}
+    memory = board.memory
+    flash = range(memory.application_origin, memory.application_origin + memory.application_flash)
+    ram = range(memory.ram_origin + memory.ram_reserved, memory.ram_origin + memory.ram)
+    problems = _compare({emitted.arena: emitted.arena_bytes}, by_name, ram, "RAM")
+    problems += _compare(emitted.weights, by_name, flash, "flash")
+    if problems:
+        raise TinycError(
+            "the linked firmware differs from the memory plan",
+            where=str(image.path),
+            problems=problems,
+            hint="this is a bug in tinyc: please report it with the model",
+        )
+    return sizes_of(image, program)
+
+
+def _compare(
+    planned: Mapping[str, int], found: Mapping[str, Symbol], home: range, memory: str
+) -> list[Problem]:
+    problems = []
+    for name, size in sorted(planned.items()):
+        symbol = found.get(name)
+        if symbol is None:
+            problems.append(Problem(name, "is not in the ELF", f"planned with {size} bytes"))
+        elif symbol.size != size:
+            problems.append(Problem(name, f"has {symbol.size} bytes", f"planned with {size}"))
+        elif symbol.address not in home:
+            problems.append(Problem(name, f"lies at 0x{symbol.address:08x}", f"outside {memory}"))
+    return problems

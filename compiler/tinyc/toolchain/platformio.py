@@ -1,0 +1,135 @@
+"""Runs PlatformIO on a generated project, offline and in a core folder of tinyc's own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from tinyc.errors import TinycError
+from tinyc.resources import cache_folder
+from tinyc.toolchain.core_folder import core_folder, core_versions, installed
+
+_LIMIT_SECONDS = 900
+_TAIL_LINES = 30
+_MISSING = re.compile(r"(No module named ziglang|arm-none-eabi-gcc: (command )?not found)")
+
+
+def toolchain_version(toolchain: str) -> str:
+    """Name and version of the compiler that `toolchain` means, and of what runs it.
+
+    Raises TinycError, naming what to install, when it is missing.
+    """
+    if toolchain == "registry":
+        return f"registry platformio-{installed('platformio')}"
+    versions = core_versions()
+    if toolchain == "zig":
+        version = installed("ziglang")
+        if version is None:
+            raise TinycError("toolchain `zig` is not installed", hint="pip install ziglang")
+    else:
+        version = gcc_version()
+        if version is None:
+            raise TinycError(
+                "toolchain `gcc` is not installed: no `arm-none-eabi-gcc` on the PATH",
+                hint="apt install gcc-arm-none-eabi, or use --toolchain zig",
+            )
+    return f"{toolchain}-{version} platformio-{versions.platformio} scons-{versions.scons}"
+
+
+def gcc_version() -> str | None:
+    """Version of `arm-none-eabi-gcc` on the PATH, or None."""
+    compiler = shutil.which("arm-none-eabi-gcc")
+    if compiler is None:
+        return None
+    found = subprocess.run([compiler, "-dumpfullversion"], capture_output=True, text=True, check=False)
+    return found.stdout.strip() or None
+
+
+def run(folder: Path, target: str, toolchain: str) -> Path:
+    """Build the project in `folder`. Returns the ELF that PlatformIO made.
+
+    Raises TinycError with the end of the compiler's output when the build fails.
+    """
+    command = [sys.executable, "-m", "platformio", "run", "--project-dir", str(folder), "--silent"]
+    command += ["--environment", target, "--disable-auto-clean"]
+    status, output = _run(command, environment(toolchain), folder)
+    elf = folder / ".pio" / "build" / target / "firmware.elf"
+    if status != 0 or not elf.is_file():
+        raise _failure(output, folder, toolchain)
+    return elf
+
+
+def _run(command: list[str], variables: dict[str, str], folder: Path) -> tuple[int, str]:
+    """Exit status and output of a command that starts others: none of them survives an interruption."""
+    try:
+        process = subprocess.Popen(
+            command,
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise TinycError(f"cannot start PlatformIO: {error.strerror}", where=command[0]) from error
+    with process:
+        try:
+            output, _ = process.communicate(timeout=_LIMIT_SECONDS)
+        except BaseException as error:
+            _kill(process)
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise TinycError(
+                    f"the build did not end within {_LIMIT_SECONDS} s", where=str(folder)
+                ) from error
+            raise
+    return process.returncode, output
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    """End the process and everything it started; it leads a group of its own."""
+    if hasattr(os, "killpg"):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
+
+
+def _failure(output: str, folder: Path, toolchain: str) -> TinycError:
+    lines = [line.rstrip() for line in output.splitlines() if line.strip()]
+    hint = "the project is plain PlatformIO: `pio run -v` in its folder shows every command"
+    if toolchain == "registry":
+        hint = (
+            "the public platforms need PlatformIO's registry: try --toolchain zig when it cannot be reached"
+        )
+    elif _MISSING.search(output):
+        hint = "the compiler is missing: `tinyc doctor` says how to get it"
+    tail = "\n".join(lines[-_TAIL_LINES:])
+    return TinycError(f"toolchain `{toolchain}` failed\n{tail}", where=str(folder), hint=hint)
+
+
+def environment(toolchain: str) -> dict[str, str]:
+    """The environment of the build: no PlatformIO settings of the user's, no network talk."""
+    if toolchain == "registry":
+        return {**os.environ, "PYTHONUTF8": "1"}
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("PLATFORMIO_")}
+    zig_cache = cache_folder() / "zig"
+    return {
+        **inherited,
+        "PLATFORMIO_CORE_DIR": str(core_folder()),
+        "PLATFORMIO_SETTING_ENABLE_TELEMETRY": "No",
+        "PLATFORMIO_SETTING_CHECK_PLATFORMIO_INTERVAL": "36500",
+        "PLATFORMIO_DISABLE_UPGRADE_CHECK": "true",
+        "PLATFORMIO_NO_ANSI": "true",
+        "ZIG_GLOBAL_CACHE_DIR": str(zig_cache),
+        "ZIG_LOCAL_CACHE_DIR": str(zig_cache),
+        "SOURCE_DATE_EPOCH": "0",
+        "PYTHONUTF8": "1",
+    }

@@ -1,0 +1,131 @@
+"""Does every execution give the same bytes, and if not, which layer is to blame?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinyc import interpreter
+from tinyc.execution import Engine
+from tinyc.ir.graph import Graph
+from tinyc.ir.tensor import Array, DType
+from tinyc.program import Program
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The first place where an engine leaves the reference."""
+
+    engine: str
+    vector: int
+    layer: int
+    name: str
+    op: str
+    kernel: str
+    tensor: str
+    element: tuple[int, ...]
+    expected: float
+    got: float
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """`compared` counts output bytes per engine, `differing` those that are not the reference's."""
+
+    vectors: int
+    compared: int
+    differing: Mapping[str, int]
+    first: tuple[Difference, ...]
+    outputs: tuple[tuple[Array, ...], ...]
+
+    @property
+    def agrees(self) -> bool:
+        return not any(self.differing.values())
+
+
+def verify(
+    program: Program,
+    vectors: Iterable[Sequence[Array]],
+    engines: Mapping[str, Engine],
+    *,
+    layers: bool = False,
+) -> Verification:
+    """Compare each engine with the NumPy reference on every vector, byte for byte.
+
+    With `layers` the result of every layer is compared, not only the outputs. After the first
+    difference of an engine its run is repeated layer by layer to name the first one that differs.
+    """
+    compared = count = 0
+    differing = dict.fromkeys(engines, 0)
+    first: dict[str, Difference] = {}
+    outputs: list[tuple[Array, ...]] = []
+    for index, inputs in enumerate(vectors):
+        count += 1
+        expected = interpreter.run(program.graph, inputs)
+        outputs.append(expected)
+        compared += sum(value.nbytes for value in expected)
+        for name, engine in engines.items():
+            got = engine.run(inputs)
+            wrong = sum(_differing_bytes(a, b) for a, b in zip(expected, got, strict=True))
+            differing[name] += wrong
+            if (wrong or layers) and name not in first:
+                difference = _first_difference(program, name, engine, index, inputs)
+                if difference is not None:
+                    first[name] = difference
+                    differing[name] = max(differing[name], 1)
+    return Verification(count, compared, differing, tuple(first.values()), tuple(outputs))
+
+
+def _differing_bytes(a: Array, b: Array) -> int:
+    return int(np.count_nonzero(np.frombuffer(a.tobytes(), np.uint8) != np.frombuffer(b.tobytes(), np.uint8)))
+
+
+def _first_difference(
+    program: Program, engine_name: str, engine: Engine, vector: int, inputs: Sequence[Array]
+) -> Difference | None:
+    expected = interpreter.trace(program.graph, inputs)
+    got = engine.trace(inputs)
+    for step in program.steps:
+        for tensor in step.op.outputs:
+            wrong = np.argwhere(expected[tensor] != got[tensor])
+            if len(wrong):
+                element = tuple(int(position) for position in wrong[0])
+                return Difference(
+                    engine_name,
+                    vector,
+                    step.index,
+                    step.op.name,
+                    step.op.kind,
+                    step.kernel.symbol,
+                    tensor,
+                    element,
+                    float(expected[tensor][element]),
+                    float(got[tensor][element]),
+                )
+    return None
+
+
+def random_vectors(graph: Graph, count: int, seed: int) -> list[list[Array]]:
+    """Uniform random inputs over the whole range of each input's type (float: a normal draw)."""
+    rng = np.random.default_rng(seed)
+    vectors = []
+    for _ in range(count):
+        vector: list[Array] = []
+        for name in graph.inputs:
+            tensor = graph[name]
+            if tensor.dtype is DType.FLOAT32:
+                vector.append(rng.normal(0, 1, tensor.shape).astype(np.float32))
+            else:
+                limits = np.iinfo(tensor.dtype.numpy)
+                draw = rng.integers(limits.min, limits.max + 1, tensor.shape, dtype=np.int64)
+                vector.append(draw.astype(tensor.dtype.numpy))
+        vectors.append(vector)
+    return vectors
+
+
+def top1(outputs: Iterable[tuple[Array, ...]], labels: Array) -> float:
+    """Share of samples whose largest first output is the label."""
+    hits = [int(np.argmax(output[0])) == int(label) for output, label in zip(outputs, labels, strict=True)]
+    return sum(hits) / len(hits)

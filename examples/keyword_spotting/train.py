@@ -1,0 +1,229 @@
+"""Trains the keyword model on the features that the firmware computes.
+
+    python train.py --data DIR        # DIR as laid out by the README
+    python train.py                   # downloads Speech Commands v0.01 first (1.4 GB)
+
+Writes keyword_spotting.keras, calibration.npz (features of a few training clips) and results.json
+(accuracy on speakers that were never trained on). Needs `pip install "tinyc[keras]"`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tomllib
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+import tensorflow as tf
+from recordings import LABELS, Augmenter, Recording, centred, load
+
+from tinyc.audio.front_end import AudioFrontEnd
+from tinyc.audio.settings import AudioSettings
+
+HERE = Path(__file__).parent
+SEED = 2024
+SILENCE, UNKNOWN = LABELS.index("silence"), LABELS.index("unknown")
+# Clips of one class in one pass over the data.
+CLIPS_PER_CLASS = 260
+CALIBRATION_CLIPS = 128
+
+
+def model_for(frames: int, coefficients: int) -> tf.keras.Model:
+    """A depthwise separable CNN after Zhang et al., "Hello Edge" (2017), as MLPerf Tiny sizes it."""
+    layers = tf.keras.layers
+    inputs = tf.keras.Input((frames, coefficients, 1), name="features")
+
+    def normalized(x: tf.Tensor, name: str) -> tf.Tensor:
+        x = layers.BatchNormalization(name=f"{name}_norm")(x)
+        return layers.ReLU(name=f"{name}_relu")(x)
+
+    decay = tf.keras.regularizers.L2(1e-4)
+    x = layers.Conv2D(64, (10, 4), 2, padding="same", use_bias=False, kernel_regularizer=decay, name="conv")(
+        inputs
+    )
+    x = normalized(x, "conv")
+    for block in range(1, 5):
+        name = f"depthwise_{block}"
+        x = normalized(layers.DepthwiseConv2D(3, padding="same", use_bias=False, name=name)(x), name)
+        name = f"pointwise_{block}"
+        x = layers.Conv2D(64, 1, use_bias=False, kernel_regularizer=decay, name=name)(x)
+        x = normalized(x, name)
+    x = layers.GlobalAveragePooling2D(name="pool")(x)
+    x = layers.Dropout(0.3)(x)
+    outputs = layers.Dense(len(LABELS), activation="softmax", name="dense")(x)
+    return tf.keras.Model(inputs, outputs, name="keyword_spotting")
+
+
+def training_pass(
+    words: dict[int, list[Recording]], augment: Augmenter, rng: np.random.Generator, front_end: AudioFrontEnd
+) -> tuple[np.ndarray, np.ndarray]:
+    """Features and labels of freshly augmented clips, as many of each class."""
+    clips, labels = [], []
+    for label in range(len(LABELS)):
+        # The unknown words are many and varied: twice as many of them.
+        count = CLIPS_PER_CLASS * (2 if label == UNKNOWN else 1)
+        if label == SILENCE:
+            clips += [augment.silence() for _ in range(count)]
+        else:
+            # Each source and word in equal parts, so that the few readers of the digits, who are
+            # recorded often, weigh no more than the many speakers of Speech Commands.
+            groups: dict[str, list[Recording]] = {}
+            for recording in words[label]:
+                groups.setdefault(recording.source, []).append(recording)
+            weights = np.concatenate(
+                [np.full(len(g), (3.0 if s == "commands" else 1.0) / len(g)) for s, g in groups.items()]
+            )
+            pool = [recording for group in groups.values() for recording in group]
+            chosen = rng.choice(len(pool), count, p=weights / weights.sum())
+            clips += [augment.word(pool[index]) for index in chosen]
+        labels += [label] * count
+    return front_end.real(np.stack(clips))[..., None], np.array(labels)
+
+
+def evaluation_set(
+    recordings: list[Recording], augment: Augmenter, front_end: AudioFrontEnd
+) -> tuple[np.ndarray, np.ndarray]:
+    """Unchanged recordings, and silence made with another seed: a tenth as many clips."""
+    clips = [centred(recording.samples) for recording in recordings]
+    labels = [recording.label for recording in recordings]
+    silent = max(1, len(clips) // 10)
+    clips += [augment.silence() for _ in range(silent)]
+    labels += [SILENCE] * silent
+    return front_end.real(np.stack(clips))[..., None], np.array(labels)
+
+
+def masked(features: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A short stretch of every other clip is blanked (Park et al., "SpecAugment", 2019)."""
+    features = features.copy()
+    for clip in features:
+        for _ in range(rng.integers(0, 2)):
+            length = rng.integers(1, 6)
+            start = rng.integers(0, len(clip) - length)
+            clip[start : start + length] = clip.mean(axis=0)
+    return features
+
+
+def mixed(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Some clips are blended with another one (Zhang et al., "mixup", 2018)."""
+    share = np.where(rng.random(len(x)) < 0.3, rng.beta(0.3, 0.3, len(x)), 1.0).astype(np.float32)
+    other = rng.permutation(len(x))
+    blend = share[:, None, None, None]
+    return (
+        blend * x + (1 - blend) * x[other],
+        share[:, None] * y + (1 - share[:, None]) * y[other],
+    )
+
+
+def confusion(model: tf.keras.Model, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Counts, true label by row and answer by column."""
+    answers = model.predict(x, verbose=0).argmax(axis=1)
+    table = np.zeros((len(LABELS), len(LABELS)), int)
+    np.add.at(table, (y, answers), 1)
+    return table
+
+
+def accuracy(table: np.ndarray) -> float:
+    return float(np.trace(table) / table.sum())
+
+
+def train(arguments: argparse.Namespace) -> None:
+    tf.keras.utils.set_random_seed(SEED)
+    tf.config.threading.set_intra_op_parallelism_threads(arguments.threads)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    table = tomllib.loads((HERE / "tinyc.toml").read_text(encoding="utf-8"))
+    settings = AudioSettings.from_toml(table["audio"])
+    front_end = AudioFrontEnd(settings)
+    recordings = load(arguments.data, arguments.cache)
+    parts = {part: [r for r in recordings if r.part == part] for part in ("train", "validation", "test")}
+    print({part: len(found) for part, found in parts.items()}, flush=True)
+    words: dict[int, list[Recording]] = {}
+    for recording in parts["train"]:
+        words.setdefault(recording.label, []).append(recording)
+    rng = np.random.default_rng(SEED)
+    augment = Augmenter(rng, parts["train"])
+    # Each pass is used several times, masked and mixed differently.
+    passes = []
+    for index in range(arguments.passes):
+        print(f"features of pass {index + 1} of {arguments.passes}", flush=True)
+        passes.append(training_pass(words, augment, rng, front_end))
+    held_out = Augmenter(np.random.default_rng(SEED + 1), parts["validation"])
+    validation = evaluation_set(parts["validation"], held_out, front_end)
+
+    model = model_for(settings.frames, settings.coefficients)
+    batch = 100
+    steps = arguments.epochs * (len(passes[0][0]) // batch)
+    model.compile(
+        tf.keras.optimizers.AdamW(
+            tf.keras.optimizers.schedules.CosineDecay(
+                1e-4, steps, warmup_target=2e-3, warmup_steps=steps // 20
+            ),
+            weight_decay=1e-4,
+        ),
+        tf.keras.losses.CategoricalCrossentropy(label_smoothing=0.03),
+    )
+    targets = np.eye(len(LABELS), dtype=np.float32)
+    for epoch in range(arguments.epochs):
+        x, y = passes[epoch % len(passes)]
+        x, y = mixed(masked(x, rng), targets[y], rng)
+        model.fit(x, y, batch_size=batch, epochs=1, verbose=0)
+        if epoch % 5 == 4 or epoch == arguments.epochs - 1:
+            seen, fresh = accuracy(confusion(model, *passes[0])), accuracy(confusion(model, *validation))
+            print(f"epoch {epoch + 1}: training {seen:.3f}, validation {fresh:.3f}", flush=True)
+
+    # A copy without the optimizer's state: a third of the bytes.
+    plain = tf.keras.models.clone_model(model)
+    plain.set_weights(model.get_weights())
+    plain.summary()
+    plain.save(arguments.output / "keyword_spotting.keras")
+    save_calibration(arguments.output / "calibration.npz", passes, rng)
+    save_results(arguments.output / "results.json", model, parts, front_end)
+
+
+def save_calibration(
+    path: Path, passes: list[tuple[np.ndarray, np.ndarray]], rng: np.random.Generator
+) -> None:
+    """Features of some training clips, in the model's float units, and their labels."""
+    x, y = passes[0]
+    chosen = rng.permutation(len(x))[:CALIBRATION_CLIPS]
+    # Sixteenths: finer than the int8 input by far, and half the file.
+    inputs = np.round(x[chosen] * 16) / np.float32(16)
+    np.savez_compressed(path, inputs=inputs, labels=y[chosen].astype(np.int64))
+
+
+def save_results(
+    path: Path, model: tf.keras.Model, parts: dict[str, list[Recording]], front_end: AudioFrontEnd
+) -> None:
+    results: dict[str, object] = {"labels": LABELS, "parameters": int(model.count_params())}
+    for part in ("validation", "test"):
+        sources = sorted({recording.source for recording in parts[part]})
+        for source in sources:
+            chosen = [recording for recording in parts[part] if recording.source == source]
+            augment = Augmenter(np.random.default_rng(SEED + 2), chosen)
+            table = confusion(model, *evaluation_set(chosen, augment, front_end))
+            results[f"{part}_{source}"] = {
+                "clips": int(table.sum()),
+                "speakers": len({recording.speaker for recording in chosen}),
+                "accuracy": round(accuracy(table), 4),
+                "confusion": table.tolist(),
+            }
+            print(f"{part} {source}: {accuracy(table):.3f} of {table.sum()}\n{table}", flush=True)
+    path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--data", type=Path, help="folder of the recordings")
+    parser.add_argument("--cache", type=Path, default=HERE / "build" / "data", help="where downloads go")
+    parser.add_argument("--output", type=Path, default=HERE, help="where the results go")
+    parser.add_argument("--epochs", type=int, default=120)
+    parser.add_argument("--passes", type=int, default=24, help="times the data is augmented anew")
+    parser.add_argument("--threads", type=int, default=2)
+    train(parser.parse_args())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+/*
+ * Vector table, reset and faults of a Cortex-M4F. It takes over from a bootloader as well as from
+ * reset: interrupts off, main stack, own vector table.
+ */
+#include <stdint.h>
+
+#include "board.h"
+#include "cortex_m4.h"
+#include "soc.h"
+
+/* Laid out by the linker script. */
+extern uint32_t linker_stack_top[];
+extern uint32_t linker_data_start[], linker_data_end[];
+extern const uint32_t linker_data_load[];
+extern uint32_t linker_bss_start[], linker_bss_end[];
+
+int main(void);
+void Reset_Handler(void);
+void tinyc_start(void);
+void tinyc_fault_handler(void);
+void tinyc_interrupt_handler(void);
+
+typedef void (*handler_t)(void);
+
+struct vector_table {
+    uint32_t *stack_top;
+    handler_t core[15];
+    handler_t interrupts[SOC_INTERRUPTS];
+};
+
+/* Bare-metal debuggers and emulators look for these two names. */
+__attribute__((used, noinline)) void tinyc_fault_handler(void) {
+    for (;;) {
+        __asm volatile("" ::: "memory");
+    }
+}
+
+/* The firmware enables no interrupt, so that one is as fatal as a fault. */
+__attribute__((used, noinline)) void tinyc_interrupt_handler(void) {
+    for (;;) {
+        __asm volatile("nop" ::: "memory");
+    }
+}
+
+__attribute__((section(".vectors"), used)) const struct vector_table tinyc_vectors = {
+    .stack_top = linker_stack_top,
+    .core =
+        {
+            Reset_Handler,           /* 1 reset */
+            tinyc_fault_handler,     /* 2 NMI */
+            tinyc_fault_handler,     /* 3 hard fault */
+            tinyc_fault_handler,     /* 4 memory management */
+            tinyc_fault_handler,     /* 5 bus fault */
+            tinyc_fault_handler,     /* 6 usage fault */
+            0, 0, 0, 0,              /* 7..10 reserved */
+            tinyc_interrupt_handler, /* 11 SVCall */
+            tinyc_interrupt_handler, /* 12 debug monitor */
+            0,                       /* 13 reserved */
+            tinyc_interrupt_handler, /* 14 PendSV */
+            tinyc_interrupt_handler, /* 15 SysTick */
+        },
+    .interrupts = {[0 ... SOC_INTERRUPTS - 1] = tinyc_interrupt_handler},
+};
+
+/* A bootloader may jump here on its own stack, so the stack pointer is set before any C runs. */
+__attribute__((naked, noreturn)) void Reset_Handler(void) {
+    __asm volatile(
+        "cpsid i\n"
+        "movs r0, #0\n"
+        "msr control, r0\n"
+        "isb\n"
+        "ldr r0, =linker_stack_top\n"
+        "msr msp, r0\n"
+        "b tinyc_start\n");
+}
+
+__attribute__((used, noinline)) void tinyc_start(void) {
+    SYST_CSR = 0u;
+    for (uint32_t group = 0; group < (SOC_INTERRUPTS + 31u) / 32u; group++) {
+        NVIC_ICER(group) = 0xFFFFFFFFu;
+        NVIC_ICPR(group) = 0xFFFFFFFFu;
+    }
+    SCB_VTOR = (uint32_t)(uintptr_t)&tinyc_vectors;
+    SCB_CPACR |= 0xFu << 20; /* full access to the floating-point unit */
+    __asm volatile("dsb\n isb" ::: "memory");
+
+    const uint32_t *source = linker_data_load;
+    for (uint32_t *target = linker_data_start; target < linker_data_end; target++) {
+        *target = *source++;
+    }
+    for (uint32_t *target = linker_bss_start; target < linker_bss_end; target++) {
+        *target = 0u;
+    }
+    __asm volatile("cpsie i" ::: "memory");
+    main();
+    tinyc_fault_handler();
+}

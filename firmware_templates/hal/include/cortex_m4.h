@@ -1,0 +1,56 @@
+/*
+ * The registers of the Cortex-M4 core that the firmware touches (ARMv7-M Architecture Reference
+ * Manual, B3 and C1), and helpers shared by all chips.
+ */
+#ifndef TINYC_CORTEX_M4_H
+#define TINYC_CORTEX_M4_H
+
+#include <stdint.h>
+
+#include "board.h"
+
+#define REG32(address) (*(volatile uint32_t *)(uintptr_t)(address))
+
+#define SYST_CSR REG32(0xE000E010u)
+#define NVIC_ICER(n) REG32(0xE000E180u + 4u * (n))
+#define NVIC_ICPR(n) REG32(0xE000E280u + 4u * (n))
+#define SCB_VTOR REG32(0xE000ED08u)
+#define SCB_CPACR REG32(0xE000ED88u)
+#define DCB_DEMCR REG32(0xE000EDFCu)
+#define DWT_CTRL REG32(0xE0001000u)
+#define DWT_CYCCNT REG32(0xE0001004u)
+
+static inline void cycle_counter_start(void) {
+#if BOARD_HAS_DWT
+    DCB_DEMCR |= 1u << 24; /* TRCENA */
+    DWT_CYCCNT = 0u;
+    DWT_CTRL |= 1u; /* CYCCNTENA */
+#endif
+}
+
+static inline uint32_t cycle_counter_read(void) {
+#if BOARD_HAS_DWT
+    return DWT_CYCCNT;
+#else
+    return 0u;
+#endif
+}
+
+/* Waits until all bits of `mask` are set, for a bounded time. Returns 1 when they are. */
+static inline uint32_t wait_for_bits(uint32_t address, uint32_t mask) {
+    for (uint32_t attempt = 0; attempt < 100000u; attempt++) {
+        if ((REG32(address) & mask) == mask) {
+            return 1u;
+        }
+    }
+    return 0u;
+}
+
+static inline void store_word(uint8_t *target, uint32_t word) {
+    target[0] = (uint8_t)word;
+    target[1] = (uint8_t)(word >> 8);
+    target[2] = (uint8_t)(word >> 16);
+    target[3] = (uint8_t)(word >> 24);
+}
+
+#endif

@@ -1,0 +1,45 @@
+/*
+ * MPS2 board with the AN386 image: 25 MHz, CMSDK APB UART 0, no unique number, no cycle counter.
+ * Registers from Application Note AN386 and the Cortex-M System Design Kit manual.
+ */
+#include "hal.h"
+
+#include "board.h"
+#include "cortex_m4.h"
+
+#define UART_DATA REG32(0x40004000u)
+#define UART_STATE REG32(0x40004004u)
+#define UART_CTRL REG32(0x40004008u)
+#define UART_BAUDDIV REG32(0x40004010u)
+
+#define STATE_TX_FULL 1u
+#define STATE_RX_FULL 2u
+
+void hal_init(void) {
+    UART_BAUDDIV = BOARD_CLOCK_HZ / BOARD_UART_BAUD;
+    UART_CTRL = 3u; /* transmitter and receiver on */
+    cycle_counter_start();
+}
+
+uint8_t hal_uart_read_byte(void) {
+    while ((UART_STATE & STATE_RX_FULL) == 0u) {
+    }
+    return (uint8_t)UART_DATA;
+}
+
+void hal_uart_write(const uint8_t *data, uint32_t size) {
+    for (uint32_t i = 0; i < size; i++) {
+        while ((UART_STATE & STATE_TX_FULL) != 0u) {
+        }
+        UART_DATA = data[i];
+    }
+}
+
+uint32_t hal_cycles(void) {
+    return cycle_counter_read();
+}
+
+void hal_device_id(uint8_t id[8]) {
+    store_word(id, 0u);
+    store_word(id + 4, 0u);
+}

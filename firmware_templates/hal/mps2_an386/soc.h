@@ -1,0 +1,7 @@
+#ifndef TINYC_SOC_H
+#define TINYC_SOC_H
+
+/* External interrupts of the AN386 image (Application Note AN386, interrupt map). */
+#define SOC_INTERRUPTS 32u
+
+#endif

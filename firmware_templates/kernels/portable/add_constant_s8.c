@@ -1,0 +1,5 @@
+/* One operand is a constant in flash. Works in place. */
+TINYC_KERNEL void tinyc_add_constant_s8__portable(const struct tinyc_add *layer, const int8_t *input,
+                                                 int8_t *output) {
+    tinyc_add_elements(layer, input, layer->constant, output);
+}

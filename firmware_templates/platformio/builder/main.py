@@ -1,0 +1,94 @@
+"""Builds `firmware.elf` with the compiler named by `custom_toolchain` in `platformio.ini`.
+
+SCons runs this file. The same flags and sources go to every compiler.
+"""
+
+import sys
+from pathlib import Path
+
+from SCons.Script import COMMAND_LINE_TARGETS, Default, DefaultEnvironment
+
+TOOLCHAINS = ("zig", "gcc")
+
+env = DefaultEnvironment()
+toolchain = env.GetProjectOption("custom_toolchain", "zig")
+
+if toolchain not in TOOLCHAINS:
+    sys.stderr.write(f"error: custom_toolchain is {toolchain!r}, allowed: {', '.join(TOOLCHAINS)}\n")
+    env.Exit(1)
+
+if toolchain == "zig":
+    compiler = f'"{env.subst("$PYTHONEXE")}" -m ziglang cc'
+    # `zig cc` turns UBSan on and, for freestanding targets, the compiler's own memcpy off; both are
+    # undone here. Its runtime library has debug information, which board.ld drops.
+    machine = ["-target", "thumb-freestanding-eabihf", "-mcpu=cortex_m4+vfp4d16sp"]
+    only_compile = ["-fno-sanitize=undefined", "-fhosted", "-fbuiltin"]
+    only_link = ["-Wl,--entry,Reset_Handler", "-Wl,-z,stack-size=0"]
+    libraries = []
+else:
+    compiler = "arm-none-eabi-gcc"
+    machine = ["-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"]
+    only_compile = []
+    only_link = ["-nostdlib", "-Wl,-Map," + str(Path(env.subst("$BUILD_DIR")) / "firmware.map")]
+    libraries = ["gcc"]
+
+env.Replace(
+    AR=f'"{env.subst("$PYTHONEXE")}" -m ziglang ar' if toolchain == "zig" else "arm-none-eabi-ar",
+    CC=compiler,
+    CXX=compiler,
+    LINK=compiler,
+    PROGNAME="firmware",
+    PROGSUFFIX=".elf",
+)
+env.Append(
+    CCFLAGS=[
+        *machine,
+        "-O2",
+        "-g0",
+        "-fomit-frame-pointer",
+        # The kernels are unrolled by hand where it pays; more of it only grows them.
+        "-fno-unroll-loops",
+        "-ffunction-sections",
+        "-fdata-sections",
+        "-fno-common",
+        "-fno-ident",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        *only_compile,
+    ],
+    CFLAGS=["-std=c99"],
+    CPPPATH=["$PROJECT_INCLUDE_DIR", "$PROJECT_SRC_DIR"],
+    LINKFLAGS=[
+        *machine,
+        "-O2",
+        "-nostartfiles",
+        "-Wl,--gc-sections",
+        "-Wl,--fatal-warnings",
+        "-Wl,-z,max-page-size=4096",
+        *only_link,
+    ],
+    LIBS=libraries,
+)
+
+
+def memory_flags(environment, node):
+    """The memory functions must not be turned into calls of themselves."""
+    flags = [flag for flag in environment["CCFLAGS"] if flag not in ("-fhosted", "-fbuiltin")]
+    more = ["-ffreestanding", "-fno-builtin", "-fno-unroll-loops"]
+    return environment.Object(node, CCFLAGS=[*flags, *more])
+
+
+def small_flags(environment, node):
+    """Code around the model runs seldom: small instead of fast."""
+    return environment.Object(node, CCFLAGS=[*environment["CCFLAGS"], "-Os"])
+
+
+env.AddBuildMiddleware(memory_flags, "*memory.c")
+for name in ("hal", "main", "startup"):
+    env.AddBuildMiddleware(small_flags, f"*{name}.c")
+
+if "nobuild" in COMMAND_LINE_TARGETS:
+    Default(None)
+else:
+    Default(env.Alias("buildprog", env.BuildProgram()))

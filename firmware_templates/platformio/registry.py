@@ -1,0 +1,30 @@
+"""Flags for a build with a public PlatformIO platform and no framework; runs before its own script."""
+
+Import("env")  # noqa: F821  provided by SCons
+
+FLOAT = ["-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"]
+
+env.Append(  # noqa: F821
+    CCFLAGS=[
+        *FLOAT,
+        "-g0",
+        "-ffunction-sections",
+        "-fdata-sections",
+        "-fno-common",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+    ],
+    CFLAGS=["-std=c99"],
+    LINKFLAGS=[*FLOAT, "-nostdlib", "-nostartfiles", "-Wl,--gc-sections"],
+    LIBS=["gcc"],
+)
+env.Replace(PROGNAME="firmware")  # noqa: F821
+
+
+def without_builtins(environment, node):
+    """The memory functions themselves must not be turned into calls of themselves."""
+    return environment.Object(node, CCFLAGS=[*environment["CCFLAGS"], "-ffreestanding", "-fno-builtin"])
+
+
+env.AddBuildMiddleware(without_builtins, "*memory.c")  # noqa: F821

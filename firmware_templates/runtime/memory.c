@@ -1,0 +1,77 @@
+/*
+ * The four memory functions that a compiler may call on its own. Built with -fno-builtin, or a
+ * compiler would turn these loops into calls of themselves.
+ */
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+/* Words that may alias anything; the core reads them at any address. */
+typedef uint32_t __attribute__((may_alias, aligned(1))) word_t;
+
+#define WORDS 4u
+
+void *memcpy(void *restrict target, const void *restrict source, size_t size) {
+    uint8_t *to = target;
+    const uint8_t *from = source;
+    for (; size >= 4u * WORDS; size -= 4u * WORDS, to += 4u * WORDS, from += 4u * WORDS) {
+        ((word_t *)to)[0] = ((const word_t *)from)[0];
+        ((word_t *)to)[1] = ((const word_t *)from)[1];
+        ((word_t *)to)[2] = ((const word_t *)from)[2];
+        ((word_t *)to)[3] = ((const word_t *)from)[3];
+    }
+    for (; size >= 4u; size -= 4u, to += 4u, from += 4u) {
+        *(word_t *)to = *(const word_t *)from;
+    }
+    for (; size > 0u; size--) {
+        *to++ = *from++;
+    }
+    return target;
+}
+
+void *memmove(void *target, const void *source, size_t size) {
+    uint8_t *to = target;
+    const uint8_t *from = source;
+    if ((uintptr_t)to - (uintptr_t)from >= size) { /* forwards is safe: below, or not overlapping */
+        for (; size >= 4u; size -= 4u, to += 4u, from += 4u) {
+            *(word_t *)to = *(const word_t *)from;
+        }
+        for (; size > 0u; size--) {
+            *to++ = *from++;
+        }
+        return target;
+    }
+    for (; size >= 4u; size -= 4u) {
+        *(word_t *)(to + size - 4u) = *(const word_t *)(from + size - 4u);
+    }
+    for (; size > 0u; size--) {
+        to[size - 1u] = from[size - 1u];
+    }
+    return target;
+}
+
+void *memset(void *target, int value, size_t size) {
+    uint8_t *to = target;
+    const uint32_t word = (uint8_t)value * 0x01010101u;
+    for (; size >= 4u * WORDS; size -= 4u * WORDS, to += 4u * WORDS) {
+        ((word_t *)to)[0] = word;
+        ((word_t *)to)[1] = word;
+        ((word_t *)to)[2] = word;
+        ((word_t *)to)[3] = word;
+    }
+    for (; size > 0u; size--) {
+        *to++ = (uint8_t)value;
+    }
+    return target;
+}
+
+int memcmp(const void *left, const void *right, size_t size) {
+    const uint8_t *a = left;
+    const uint8_t *b = right;
+    for (; size > 0u; size--, a++, b++) {
+        if (*a != *b) {
+            return (int)*a - (int)*b;
+        }
+    }
+    return 0;
+}

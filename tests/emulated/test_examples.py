@@ -1,0 +1,76 @@
+"""Every example for every board; the keyword firmware listens on the emulated chip."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from support.paths import ROOT
+from tinyc import pipeline, source
+from tinyc.audio.wav import read_wav
+from tinyc.boards import board_names, load_board
+from tinyc.cli import target
+from tinyc.device.client import DeviceClient
+from tinyc.emulator import Machine
+from tinyc.execution import DeviceEngine, audio_features, host_engine
+from tinyc.program import Program
+from tinyc.verification import random_vectors, verify
+
+pytestmark = pytest.mark.emulated
+
+EXAMPLES = sorted(path.parent.name for path in (ROOT / "examples").glob("*/tinyc.toml"))
+BOARDS = [name for name in board_names() if not load_board(name).is_host]
+
+
+def compiled(example: str, board: str) -> Program:
+    return target.compiled(ROOT / "examples" / example, board)[2]
+
+
+def test_there_are_examples() -> None:
+    assert {"keyword_spotting", "sine"} <= set(EXAMPLES)
+
+
+@pytest.mark.parametrize("board", BOARDS)
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_every_example_on_every_board(example: str, board: str, tmp_path: Path) -> None:
+    program = compiled(example, board)
+    firmware = pipeline.build(program, tmp_path / "out")
+    machine = Machine(firmware.elf, program.board)
+    device = DeviceEngine(DeviceClient(machine.transport), program)
+    with host_engine(program) as host:
+        engines = {"host": host, "device": device}
+        result = verify(program, random_vectors(program.graph, 3, 1), engines, layers=True)
+    assert result.agrees, result.first
+
+
+def test_keyword_firmware_bounds(tmp_path: Path) -> None:
+    program = compiled("keyword_spotting", "nrf52840")
+    sizes = pipeline.build(program, tmp_path / "out").sizes
+    assert sizes.flash - sizes.weights < 24_000
+    assert sizes.ram + program.board.memory.stack - sizes.arena < 4_096
+
+
+def test_the_device_hears_what_the_twin_hears(tmp_path: Path) -> None:
+    program = compiled("keyword_spotting", "nrf52840")
+    firmware = pipeline.build(program, tmp_path / "out")
+    machine = Machine(firmware.elf, program.board)
+    device = DeviceEngine(DeviceClient(machine.transport), program)
+    assert program.audio is not None
+    paths = sorted((ROOT / "examples" / "keyword_spotting" / "inputs").glob("*.wav"))
+    assert len(paths) >= 3
+    with host_engine(program) as host:
+        for path in paths:
+            clip = read_wav(path, program.audio.sample_rate, program.audio.clip_samples)
+            expected = audio_features(program, clip)
+            np.testing.assert_array_equal(device.features(clip), expected)
+            np.testing.assert_array_equal(device.run_audio(clip)[0], host.run([expected])[0])
+
+
+def test_the_labels_fit_the_model() -> None:
+    for example in EXAMPLES:
+        found = source.resolve(ROOT / "examples" / example)
+        if found.labels:
+            program = compiled(example, "nrf52840")
+            assert len(found.labels) == program.graph[program.graph.outputs[0]].elements

@@ -1,0 +1,74 @@
+"""Operators with one int8 input: all 256 codes over many scales equal TensorFlow Lite's reference kernels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from strategies.common import random_zero_point, single_op_graph
+from support.litert import reference_outputs
+from tinyc.interpreter import run
+from tinyc.ir.graph import Graph
+from tinyc.ir.ops import HardSwish, LeakyRelu, Logistic, Op, Quantize, Relu, Relu6, Tanh
+from tinyc.ir.tensor import DType, Quantization, Tensor
+
+pytestmark = pytest.mark.host
+
+CODES = np.arange(-128, 128, dtype=np.int8)
+MODELS = 200
+
+
+def int8(name: str, scale: float, zero_point: int) -> Tensor:
+    return Tensor(name, CODES.shape, DType.INT8, Quantization((float(np.float32(scale)),), (zero_point,)))
+
+
+def draw(rng: np.random.Generator, low: float, high: float) -> float:
+    return float(np.exp(rng.uniform(math.log(low), math.log(high))))
+
+
+def free_scales(rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    x = int8("x", draw(rng, 1e-5, 3), random_zero_point(rng))
+    return x, int8("y", draw(rng, 1e-4, 3), random_zero_point(rng))
+
+
+def fixed_output(scale: float, zero_point: int) -> Callable[[np.random.Generator], tuple[Tensor, Tensor]]:
+    return lambda rng: (
+        int8("x", draw(rng, 1e-5, 3), random_zero_point(rng)),
+        int8("y", scale, zero_point),
+    )
+
+
+def hard_swish_scales(rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Its output may not be much finer than its input."""
+    x, y = free_scales(rng)
+    return x, int8("y", max(y.scale, x.scale / 120), y.zero_point)
+
+
+SCALES: dict[type[Op], Callable[[np.random.Generator], tuple[Tensor, Tensor]]] = {
+    Relu: free_scales,
+    Relu6: free_scales,
+    LeakyRelu: free_scales,
+    HardSwish: hard_swish_scales,
+    Logistic: fixed_output(1 / 256, -128),
+    Tanh: fixed_output(1 / 128, 0),
+    Quantize: free_scales,
+}
+
+
+def random_graph(op: type[Op], rng: np.random.Generator) -> Graph:
+    x, y = SCALES[op](rng)
+    fields = {"alpha": float(np.float32(rng.uniform(-2, 2)))} if op is LeakyRelu else {}
+    return single_op_graph(op(name="layer", inputs=("x",), outputs=("y",), **fields), [x, y])
+
+
+@pytest.mark.parametrize("op", SCALES, ids=lambda op: op.kind)
+def test_every_code_equals_tflite(op: type[Op]) -> None:
+    rng = np.random.default_rng(20)
+    for _ in range(MODELS):
+        graph = random_graph(op, rng)
+        (expected,) = reference_outputs(graph, [CODES])
+        (actual,) = run(graph, [CODES])
+        assert np.array_equal(actual, expected), graph

@@ -1,0 +1,179 @@
+"""Every kernel of the catalogue on random layers: NumPy reference == C under sanitizers.
+
+The table that drives this is the catalogue itself: a kernel is tested by being listed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import subprocess
+import zlib
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from strategies import STRATEGIES
+from strategies.common import random_inputs
+from support.programs import program_of
+from tinyc import interpreter
+from tinyc.emit.model import render_bundle
+from tinyc.ir.graph import Graph
+from tinyc.ir.ops import OPS
+from tinyc.ir.ops.base import Op
+from tinyc.ir.tensor import Array
+from tinyc.kernels.catalogue import CATALOGUE
+from tinyc.kernels.kernel import Kernel
+from tinyc.program import Program
+from tinyc.toolchain.host import HostBundle
+from tinyc.toolchain.host_compiler import WARNINGS, compiler_called
+
+pytestmark = pytest.mark.host
+
+# One symbol may serve several ops, such as the functions that a lookup table computes.
+KERNELS = {f"{kernel.op.kind}:{kernel.symbol}": kernel for kernel in CATALOGUE}
+GRAPHS = 24
+DRAWS = 400
+RECORDS = 4
+
+every_kernel = pytest.mark.parametrize("key", KERNELS)
+
+
+@cache
+def cases(key: str) -> tuple[Graph, ...]:
+    """`GRAPHS` random layers that the kernel accepts; the same ones in every run."""
+    kernel = KERNELS[key]
+    rng = np.random.default_rng(zlib.crc32(kernel.op.kind.encode()))
+    found = []
+    for _ in range(DRAWS):
+        graph = STRATEGIES[kernel.op](rng)
+        if kernel.accepts(graph.ops[0], graph):
+            found.append(graph)
+        if len(found) == GRAPHS:
+            break
+    return tuple(found)
+
+
+@cache
+def bundle(key: str) -> HostBundle:
+    """One executable with all cases. A kernel that may work in place does so in every other one."""
+    apart = dataclasses.replace(KERNELS[key], in_place=())
+    pairs = enumerate(cases(key))
+    return HostBundle([program_of(graph, [(KERNELS[key], apart)[i % 2]], f"m{i}") for i, graph in pairs])
+
+
+@cache
+def records(key: str) -> tuple[tuple[int, tuple[Array, ...]], ...]:
+    rng = np.random.default_rng(zlib.crc32(key.encode()))
+    return tuple(
+        (index, tuple(random_inputs(rng, graph)))
+        for index, graph in enumerate(cases(key))
+        for _ in range(RECORDS)
+    )
+
+
+def assert_equal(key: str, case: int, expected: tuple[Array, ...], actual: tuple[Array, ...]) -> None:
+    for number, (left, right) in enumerate(zip(expected, actual, strict=True)):
+        if left.tobytes() != right.tobytes():
+            graph = cases(key)[case]
+            where = np.argwhere(left != right)
+            first = tuple(where[0]) if len(where) else ()
+            raise AssertionError(
+                f"{key}, case {case}, output {number}: {len(where)} of {left.size} elements differ, first "
+                f"at {list(map(int, first))}: reference {left[first]}, C {right[first]}\n"
+                f"{graph.ops[0]}\n{[graph[n] for n in (*graph.ops[0].inputs, *graph.ops[0].outputs)]}"
+            )
+
+
+@every_kernel
+def test_the_reference_equals_the_c_under_sanitizers(key: str) -> None:
+    assert len(cases(key)) >= 5, f"{key} accepts {len(cases(key))} of {DRAWS} random layers"
+    answers = bundle(key).run_all(records(key))
+    for (case, inputs), actual in zip(records(key), answers, strict=True):
+        assert_equal(key, case, interpreter.run(cases(key)[case], inputs), actual)
+
+
+def portable(op: Op, graph: Graph) -> Kernel | None:
+    return next(
+        (k for k in CATALOGUE if k.isa == "portable" and type(op) is k.op and k.accepts(op, graph)), None
+    )
+
+
+@pytest.mark.parametrize("key", [name for name, kernel in KERNELS.items() if kernel.isa != "portable"])
+def test_a_special_kernel_equals_the_portable_one(key: str) -> None:
+    programs = []
+    for index, graph in enumerate(cases(key)):
+        other = portable(graph.ops[0], graph)
+        assert other is not None, f"no portable kernel takes case {index} of {key}: {graph.ops[0]}"
+        programs.append(program_of(graph, [other], f"m{index}"))
+    special = bundle(key).run_all(records(key))
+    plain = HostBundle(programs).run_all(records(key))
+    for (case, _), expected, actual in zip(records(key), plain, special, strict=True):
+        assert_equal(key, case, expected, actual)
+
+
+def test_clang_finds_nothing_unused_in_any_kernel(tmp_path: Path) -> None:
+    clang = compiler_called("clang")
+    if clang is None:
+        pytest.skip("clang is not installed")
+    for key in KERNELS:
+        programs = [program_of(g, [KERNELS[key]], f"m{i}") for i, g in enumerate(cases(key)[:3])]
+        for name, text in render_bundle(programs).items():
+            (tmp_path / name).write_text(text)
+        command = [*clang.command, *WARNINGS, "-fsyntax-only", "bundle.c"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{key}\n{done.stderr}"
+
+
+@cache
+def one_of_each() -> tuple[Program, ...]:
+    return tuple(program_of(cases(key)[0], [KERNELS[key]], f"m{i}") for i, key in enumerate(KERNELS))
+
+
+def test_all_kernels_live_in_one_translation_unit() -> None:
+    everything = HostBundle(one_of_each())
+    rng = np.random.default_rng(0)
+    for index, program in enumerate(one_of_each()):
+        inputs = random_inputs(rng, program.graph)
+        (actual,) = everything.run(index, [inputs])
+        assert_equal(list(KERNELS)[index], 0, interpreter.run(program.graph, inputs), actual)
+
+
+_CORTEX_M4 = ("-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16")
+
+
+@pytest.mark.parametrize("optimize", ["-Os", "-O2", "-O3"])
+@pytest.mark.parametrize(
+    ("compiler", "target"),
+    [("gcc", ()), ("clang", ()), ("arm-none-eabi-gcc", _CORTEX_M4)],
+    ids=["gcc", "clang", "arm-none-eabi-gcc"],
+)
+def test_optimizing_compilers_warn_about_nothing(
+    compiler: str, target: tuple[str, ...], optimize: str, tmp_path: Path
+) -> None:
+    found = compiler_called(compiler)
+    if found is None:
+        pytest.skip(f"{compiler} is not installed")
+    for name, text in render_bundle(one_of_each()).items():
+        (tmp_path / name).write_text(text)
+    command = [*found.command, *target, *WARNINGS, optimize, "-c", "bundle.c", "-o", "bundle.o"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("kind", OPS)
+def test_every_op_has_a_strategy_and_a_portable_kernel(kind: str) -> None:
+    assert OPS[kind] in STRATEGIES
+    assert any(kernel.op is OPS[kind] and kernel.isa == "portable" for kernel in CATALOGUE)
+
+
+def test_kernels_are_named_by_the_law() -> None:
+    assert len(KERNELS) == len(CATALOGUE)
+    by_symbol: dict[str, Kernel] = {}
+    for kernel in CATALOGUE:
+        assert re.fullmatch(r"tinyc_[a-z0-9_]+?_(s8|s16|f32|x8)[a-z0-9_]*?__[a-z0-9_]+", kernel.symbol)
+        assert kernel.isa == "portable" or kernel.requires, f"{kernel.symbol} names an ISA and requires none"
+        other = by_symbol.setdefault(kernel.symbol, kernel)
+        assert (other.source, other.headers) == (kernel.source, kernel.headers)

@@ -1,0 +1,33 @@
+"""Random DEPTHWISE_CONV_2D layers with multipliers of one and more."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from strategies.common import activation, single_op_graph
+from strategies.convolution import random_activation, random_bias, random_filters, random_window
+from tinyc.ir.graph import Graph
+from tinyc.ir.ops import DepthwiseConv2D
+
+
+def random_graph(rng: np.random.Generator) -> Graph:
+    window = random_window(rng)
+    multiplier = int(rng.choice([1, 1, 1, 2, 3, 8]))
+    channels = int(rng.choice([1, *rng.integers(1, 14, 3)]))
+    units = channels * multiplier
+    x = activation(rng, "x", (int(rng.choice([1, 1, 2])), *window.extent, channels))
+    tensors = [x, random_filters(rng, (1, *window.kernel, units), 3)]
+    if rng.integers(4):
+        tensors.append(random_bias(rng, x, tensors[1], units))
+    op = DepthwiseConv2D(
+        name="depthwise_conv_2d",
+        inputs=tuple(tensor.name for tensor in tensors),
+        outputs=("y",),
+        stride=window.stride,
+        dilation=window.dilation,
+        padding=window.padding,
+        pads=window.pads,
+        activation=random_activation(rng),
+    )
+    (shape,) = op.output_shapes(tensors)
+    return single_op_graph(op, [*tensors, activation(rng, "y", shape, low=0.01)])

@@ -1,0 +1,106 @@
+"""Random PAD, RESHAPE, TRANSPOSE, CONCATENATION, STRIDED_SLICE and SPLIT layers of several types."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from strategies.common import activation, random_scale, single_op_graph
+from tinyc.ir.graph import Graph
+from tinyc.ir.ops import Concatenation, Op, Pad, Reshape, Split, StridedSlice, Transpose
+from tinyc.ir.tensor import DType, Quantization, Shape, Tensor
+
+
+def _input(rng: np.random.Generator, shape: Shape, name: str = "x") -> Tensor:
+    """Mostly int8; int16 and float32 too."""
+    form = rng.random()
+    if form < 0.7:
+        return activation(rng, name, shape)
+    if form < 0.85:
+        return Tensor(name, shape, DType.INT16, Quantization((random_scale(rng),), (0,)))
+    return Tensor(name, shape, DType.FLOAT32)
+
+
+def _shape(rng: np.random.Generator, least: int = 1, most: int = 4) -> Shape:
+    return tuple(int(extent) for extent in rng.integers(1, 7, int(rng.integers(least, most + 1))))
+
+
+def _graph(op: Op, *inputs: Tensor) -> Graph:
+    shapes = op.output_shapes(inputs)
+    results = [
+        inputs[0].with_(name=name, shape=shape) for name, shape in zip(op.outputs, shapes, strict=True)
+    ]
+    return single_op_graph(op, [*inputs, *results])
+
+
+def random_pad(rng: np.random.Generator) -> Graph:
+    x = _input(rng, _shape(rng))
+    pairs = rng.integers(0, 4, (len(x.shape), 2)) * rng.integers(0, 2, (len(x.shape), 1))
+    paddings = tuple((int(before), int(after)) for before, after in pairs)
+    return _graph(Pad(name="layer", inputs=("x",), outputs=("y",), paddings=paddings), x)
+
+
+def random_reshape(rng: np.random.Generator) -> Graph:
+    x = _input(rng, _shape(rng))
+    count, shape = math.prod(x.shape), []
+    for _ in range(int(rng.integers(0, 4))):
+        divisors = [d for d in range(1, count + 1) if count % d == 0]
+        shape.append(int(rng.choice(divisors)))
+        count //= shape[-1]
+    return _graph(Reshape(name="layer", inputs=("x",), outputs=("y",), shape=(*shape, count)), x)
+
+
+def random_transpose(rng: np.random.Generator) -> Graph:
+    x = _input(rng, _shape(rng, 1, 5))
+    permutation = tuple(int(axis) for axis in rng.permutation(len(x.shape)))
+    return _graph(Transpose(name="layer", inputs=("x",), outputs=("y",), permutation=permutation), x)
+
+
+def random_concatenation(rng: np.random.Generator) -> Graph:
+    first = _input(rng, _shape(rng), "x0")
+    axis = int(rng.integers(len(first.shape)))
+    parts = [first]
+    for index in range(1, int(rng.integers(1, 5))):
+        shape = list(first.shape)
+        shape[axis] = int(rng.integers(1, 6))
+        parts.append(first.with_(name=f"x{index}", shape=tuple(shape)))
+    names = tuple(part.name for part in parts)
+    return _graph(Concatenation(name="layer", inputs=names, outputs=("y",), axis=axis), *parts)
+
+
+def random_strided_slice(rng: np.random.Generator) -> Graph:
+    x = _input(rng, _shape(rng))
+    begin, size, strides = [], [], []
+    for extent in x.shape:
+        step = int(rng.choice([1, 1, 2, 3, -1, -2]))
+        first = int(rng.integers(extent))
+        most = (extent - 1 - first) // step + 1 if step > 0 else first // -step + 1
+        count = int(rng.integers(1, most + 1))
+        begin.append(first)
+        size.append(count)
+        strides.append(step)
+    kept = [count for count in size if count > 1 or rng.random() < 0.5]
+    op = StridedSlice(
+        name="layer",
+        inputs=("x",),
+        outputs=("y",),
+        begin=tuple(begin),
+        size=tuple(size),
+        strides=tuple(strides),
+        shape=tuple(kept),
+    )
+    return _graph(op, x)
+
+
+def random_split(rng: np.random.Generator) -> Graph:
+    if rng.random() < 0.5:
+        sizes = (int(rng.integers(1, 4)),) * int(rng.integers(1, 5))
+    else:
+        sizes = tuple(int(size) for size in rng.integers(1, 5, int(rng.integers(1, 5))))
+    shape = list(_shape(rng))
+    axis = int(rng.integers(len(shape)))
+    shape[axis] = sum(sizes)
+    outputs = tuple(f"y{index}" for index in range(len(sizes)))
+    op = Split(name="layer", inputs=("x",), outputs=outputs, axis=axis, sizes=sizes)
+    return _graph(op, _input(rng, tuple(shape)))

@@ -1,0 +1,65 @@
+"""Random layers with one int8 input and one int8 output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from strategies.common import activation, random_scale, single_op_graph
+from strategies.int16 import widened
+from tinyc.ir.graph import Graph
+from tinyc.ir.ops import HardSwish, LeakyRelu, Logistic, Op, Relu, Relu6, Tanh
+from tinyc.ir.tensor import Quantization, Tensor
+
+
+def _shape(rng: np.random.Generator) -> tuple[int, ...]:
+    return tuple(int(extent) for extent in rng.integers(1, 8, int(rng.integers(1, 5))))
+
+
+def _strategy(op: type[Op]) -> Callable[[np.random.Generator], Graph]:
+    def random_graph(rng: np.random.Generator) -> Graph:
+        x = activation(rng, "x", _shape(rng))
+        layer = op(name="layer", inputs=("x",), outputs=("y",))
+        return single_op_graph(layer, [x, activation(rng, "y", x.shape)])
+
+    return random_graph
+
+
+random_relu = _strategy(Relu)
+random_relu6 = _strategy(Relu6)
+
+
+def _fixed_output(op: type[Op], scale: float, zero_point: int) -> Callable[[np.random.Generator], Graph]:
+    def random_graph(rng: np.random.Generator) -> Graph:
+        x = activation(rng, "x", _shape(rng))
+        layer = op(name="layer", inputs=("x",), outputs=("y",))
+        output = Quantization((scale,), (zero_point,))
+        if rng.random() < 0.3:
+            x, output = widened(x), Quantization((2.0**-15,), (0,))
+            if rng.random() < 0.5:
+                x = x.with_(quantization=Quantization((2.0 ** -float(rng.integers(10, 14)),), (0,)))
+        y = x.with_(name="y", quantization=output)
+        return single_op_graph(layer, [x, y])
+
+    return random_graph
+
+
+random_logistic = _fixed_output(Logistic, 1 / 256, -128)
+random_tanh = _fixed_output(Tanh, 1 / 128, 0)
+
+
+def random_leaky_relu(rng: np.random.Generator) -> Graph:
+    x = activation(rng, "x", _shape(rng))
+    alpha = float(np.float32(rng.choice([0.01, 0.1, 0.3, 0.5, 1.5, -0.5])))
+    layer = LeakyRelu(name="layer", inputs=("x",), outputs=("y",), alpha=alpha)
+    return single_op_graph(layer, [x, activation(rng, "y", x.shape)])
+
+
+def random_hard_swish(rng: np.random.Generator) -> Graph:
+    x = activation(rng, "x", _shape(rng))
+    layer = HardSwish(name="layer", inputs=("x",), outputs=("y",))
+    y: Tensor = activation(rng, "y", x.shape)
+    scale = max(y.scale, x.scale / 100, random_scale(rng, 1e-3, 1e-2))
+    y = y.with_(quantization=Quantization((float(np.float32(scale)),), (y.zero_point,)))
+    return single_op_graph(layer, [x, y])

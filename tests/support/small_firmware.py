@@ -1,0 +1,50 @@
+"""Builds the small firmware of the tests with the compiler that comes from the package index."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tinyc.boards import Board
+
+SOURCES = Path(__file__).resolve().parent.parent / "emulated" / "firmware"
+_TARGET = ("-target", "thumb-freestanding-eabihf", "-mcpu=cortex_m4+vfp4d16sp", "-nostdlib")
+_FLAGS = ("-O2", "-std=gnu99", "-Wall", "-Werror", "-fno-builtin", "-fomit-frame-pointer")
+_LINKER_SCRIPT = """
+MEMORY {{
+  FLASH (rx) : ORIGIN = {flash}, LENGTH = {flash_size}
+  RAM (rwx) : ORIGIN = {ram}, LENGTH = {ram_size}
+}}
+ENTRY(Reset_Handler)
+SECTIONS {{
+  .vectors : {{ KEEP(*(.vectors)) }} > FLASH
+  .text : {{ *(.text*) *(.rodata*) . = ALIGN(4); data_load = .; }} > FLASH
+  .data : AT(data_load) {{ data_start = .; *(.data*) . = ALIGN(4); data_end = .; }} > RAM
+  .bss (NOLOAD) : {{ bss_start = .; *(.bss*) *(COMMON) . = ALIGN(4); bss_end = .; }} > RAM
+  stack_top = {stack};
+  /DISCARD/ : {{ *(.ARM.exidx*) *(.ARM.extab*) *(.comment*) }}
+}}
+"""
+
+
+def build(name: str, board: Board, folder: Path, *defines: str) -> Path:
+    """Compile `firmware/<name>.c` for `board`; the ELF lies in `folder`."""
+    memory = board.memory
+    script = _LINKER_SCRIPT.format(
+        flash=memory.flash_origin + memory.application_offset,
+        flash_size=memory.application_flash,
+        ram=memory.ram_origin,
+        ram_size=memory.ram,
+        stack=memory.ram_origin + memory.ram,
+    )
+    stem = "-".join((name, board.name, *defines))
+    elf, linker_script = folder / f"{stem}.elf", folder / f"{stem}.ld"
+    linker_script.write_text(script, encoding="utf-8")
+    sources = [str(SOURCES / "start.c"), str(SOURCES / f"{name}.c")]
+    command = [sys.executable, "-m", "ziglang", "cc", *_TARGET, *_FLAGS]
+    command += [f"-D{define}" for define in defines]
+    command += [f"-T{linker_script}", *sources, "-o", str(elf)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return elf

@@ -1,0 +1,147 @@
+"""Board files: every one loads, bad ones are refused with everything that is wrong."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from tinyc.boards import Pin, board_names, load_board, parse_board
+from tinyc.errors import TinycError
+
+pytestmark = pytest.mark.unit
+
+GOOD = """
+name = "A board"
+soc = "nrf52840"
+core = "cortex-m4"
+features = ["dsp"]
+clock_hz = 64_000_000
+[memory]
+flash_origin = 0
+flash = 1_048_576
+ram_origin = 0x2000_0000
+ram = 262_144
+stack = 2_048
+"""
+
+
+def test_the_boards_of_the_product_are_there() -> None:
+    expected = {"host", "mps2_an386", "nano33ble", "netduinoplus2", "nrf52840", "xiao_nrf52840"}
+    assert expected <= set(board_names())
+
+
+def test_boards_with_the_same_soc_agree() -> None:
+    by_soc: dict[str, list[str]] = {}
+    for name in board_names():
+        by_soc.setdefault(load_board(name).soc, []).append(name)
+    assert len(by_soc["nrf52840"]) == 3
+    for names in by_soc.values():
+        for one, other in pairwise(map(load_board, names)):
+            assert one.core == other.core
+            assert one.features == other.features
+            assert (one.memory.flash, one.memory.ram) == (other.memory.flash, other.memory.ram)
+            assert (one.memory.flash_origin, one.memory.ram_origin) == (
+                other.memory.flash_origin,
+                other.memory.ram_origin,
+            )
+
+
+@pytest.mark.parametrize(
+    ("name", "origin", "flash", "ram"),
+    [
+        ("nrf52840", 0, 1 << 20, 256 << 10),
+        ("nano33ble", 0x10000, 0xF0000, 256 << 10),
+        ("xiao_nrf52840", 0x27000, 0xF4000 - 0x27000, (256 << 10) - 8),
+        ("netduinoplus2", 0x08000000, 1 << 20, 128 << 10),
+    ],
+)
+def test_memory_left_to_the_application(name: str, origin: int, flash: int, ram: int) -> None:
+    memory = load_board(name).memory
+    assert memory.application_origin == origin
+    assert memory.application_flash == flash
+    assert memory.application_ram == ram
+
+
+def test_uf2_family_of_the_xiao() -> None:
+    assert load_board("xiao_nrf52840").uf2_family == 0xADA52840
+
+
+@pytest.mark.parametrize(
+    ("text", "port", "number"),
+    [("P0.06", 0, 6), ("P1.10", 1, 10), ("PB6", 1, 6), ("PA15", 0, 15), ("P0.31", 0, 31)],
+)
+def test_pins(text: str, port: int, number: int) -> None:
+    assert Pin.parse(text) == Pin(port, number)
+
+
+@pytest.mark.parametrize("text", ["", "P2.01", "P0.32", "PB16", "B6", "P0.6x", "PL1", "P0.-1"])
+def test_bad_pins(text: str) -> None:
+    with pytest.raises(ValueError, match="^" + text.replace(".", r"\.") + "$"):
+        Pin.parse(text)
+
+
+def test_unknown_board_names_the_nearest() -> None:
+    with pytest.raises(TinycError) as caught:
+        load_board("nrf52480")
+    assert "nrf52840" in caught.value.hint
+    assert "mps2_an386" in caught.value.allowed
+
+
+def parse(folder: Path, text: str) -> None:
+    path = folder / "board.toml"
+    path.write_text(text, encoding="utf-8")
+    parse_board("board", path)
+
+
+def test_a_good_file_is_accepted(tmp_path: Path) -> None:
+    parse(tmp_path, GOOD)
+
+
+def test_all_problems_at_once(tmp_path: Path) -> None:
+    text = GOOD.replace('core = "cortex-m4"', 'core = "z80"').replace('["dsp"]', '["dsp", "mmx", "sse"]')
+    text = (
+        text.replace("stack = 2_048", 'stack = "big"\nspeed = 3')
+        + '[uart]\ntx = "P9"\n[flash]\nmethod = "fax"\n'
+    )
+    with pytest.raises(TinycError) as caught:
+        parse(tmp_path, text)
+    assert {problem.where for problem in caught.value.problems} == {
+        "core",
+        "features",
+        "stack",
+        "speed",
+        "uart.tx",
+        "uart.rx",
+        "flash.method",
+    }
+    assert "mmx, sse" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "where"),
+    [
+        ("stack = 2_048", "stack = 262_144", "memory.stack"),
+        ("stack = 2_048", "stack = 2_047", "memory.stack"),
+        ("ram = 262_144", "ram = 0", "memory"),
+        ("flash_origin = 0", "flash_origin = -1", "memory"),
+        ("clock_hz = 64_000_000", "clock_hz = 0", "memory"),
+        ("stack = 2_048", "stack = 2_048\napplication_offset = 1_048_576", "memory.application_offset"),
+        ("stack = 2_048", "stack = 2_048\napplication_offset = 100", "memory.application_offset"),
+        ("stack = 2_048", "stack = 2_048\nram_reserved = 4", "memory.ram_reserved"),
+        ("clock_hz = 64_000_000", "clock_hz = 64_000_000\ncrystal_hz = 12_345", "crystal_hz"),
+        ("clock_hz = 64_000_000", "clock_hz = true", "clock_hz"),
+        ('soc = "nrf52840"', "soc = 5", "soc"),
+    ],
+)
+def test_impossible_values(tmp_path: Path, old: str, new: str, where: str) -> None:
+    assert old in GOOD
+    with pytest.raises(TinycError) as caught:
+        parse(tmp_path, GOOD.replace(old, new))
+    assert where in {problem.where for problem in caught.value.problems}
+
+
+def test_a_file_that_is_no_toml(tmp_path: Path) -> None:
+    with pytest.raises(TinycError, match="cannot read the board file"):
+        parse(tmp_path, "name = = 3")

@@ -1,0 +1,67 @@
+"""The budget adds up, agrees with what is emitted, and says by how much a model is too large."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+import numpy as np
+import pytest
+
+from support.networks import random_network
+from tinyc.boards import load_board
+from tinyc.emit.model import render_model
+from tinyc.emit.symbols import emitted
+from tinyc.errors import EXIT_DOES_NOT_FIT, DoesNotFit
+from tinyc.memory.budget import budget
+from tinyc.pipeline import compile_graph
+from tinyc.program import Program
+
+pytestmark = pytest.mark.unit
+
+_SIZES = {"int8_t": 1, "int16_t": 2, "int32_t": 4}
+
+
+def network(seed: int = 0) -> Program:
+    return compile_graph(random_network(np.random.default_rng(seed)), load_board("nrf52840"), name="kws")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_weights_and_arena_are_the_sums_over_emitted_symbols(seed: int) -> None:
+    program = network(seed)
+    result, symbols = budget(program), emitted(program)
+    assert result.weights == symbols.weight_bytes == sum(layer.weights for layer in result.layers)
+    assert result.arena == symbols.arena_bytes
+    arrays = re.findall(r"static const (\w+) (kws_layer_\w+)\[(\d+)\]", render_model(program)["model.c"])
+    assert {name: int(count) * _SIZES[kind] for kind, name, count in arrays} == dict(symbols.weights)
+
+
+def test_live_bytes_peak_at_the_lower_bound() -> None:
+    program = network(3)
+    result = budget(program)
+    before = sum(
+        placement.buffer.size
+        for placement in program.plan.placements
+        if placement.buffer.lifetime.first == -1
+    )
+    last = sum(program.graph[name].bytes for name in program.graph.outputs)
+    assert max([before, last, *(layer.live for layer in result.layers)]) == result.lower_bound
+    assert result.macs == program.graph.macs()
+    assert result.problems() == ()
+    result.require_fit()
+
+
+def test_a_model_that_does_not_fit_says_by_how_much_and_which_layers() -> None:
+    program = network()
+    need = budget(program)
+    memory = dataclasses.replace(program.board.memory, flash=need.flash - 10, ram=need.ram - 1)
+    small = dataclasses.replace(program, board=dataclasses.replace(program.board, memory=memory))
+    with pytest.raises(DoesNotFit) as error:
+        budget(small).require_fit()
+    assert error.value.exit_code == EXIT_DOES_NOT_FIT
+    text = str(error.value)
+    assert f"flash: needs about {need.flash} bytes, 10 more than there are" in text
+    assert f"RAM: needs about {need.ram} bytes, 1 more than there are" in text
+    heaviest = max(need.layers, key=lambda layer: layer.weights)
+    assert f"#{heaviest.index} FULLY_CONNECTED {heaviest.name}: {heaviest.weights} bytes of constants" in text
+    assert "alive in the arena" in text

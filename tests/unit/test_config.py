@@ -1,0 +1,166 @@
+"""`tinyc.toml`: what it may say, and what is said about mistakes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tinyc.audio.settings import AudioSettings
+from tinyc.config import load_config
+from tinyc.errors import TinycError
+from tinyc.resources import data_folder
+from tinyc.scaffold import scaffold
+
+pytestmark = pytest.mark.unit
+
+EXAMPLES = data_folder("boards").parent / "examples"
+
+WHOLE = """
+[model]
+path = "models/net.keras"
+name = "spotter"
+[quantize]
+calibration = "calibration.npz"
+method = "mse"
+samples = 50
+[input]
+type = "audio"
+[audio]
+hop = 160
+[labels]
+names = ["no", "yes"]
+[boards]
+default = "nrf52840"
+[evaluation]
+data = "evaluation.npz"
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A folder with the files that `WHOLE` names."""
+    (tmp_path / "models").mkdir()
+    for name in ("models/net.keras", "calibration.npz", "evaluation.npz"):
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "tinyc.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_everything_that_a_file_may_say(project: Path) -> None:
+    config = load_config(write(project, WHOLE))
+    assert config.model == project / "models" / "net.keras"
+    assert config.calibration == project / "calibration.npz"
+    assert config.evaluation == project / "evaluation.npz"
+    assert (config.name, config.method, config.samples) == ("spotter", "mse", 50)
+    assert config.audio == AudioSettings(hop=160)
+    assert config.labels == ("no", "yes")
+    assert config.default_board == "nrf52840"
+
+
+def test_the_least_that_a_file_must_say(project: Path) -> None:
+    write(project, '[model]\npath = "models/net.keras"\n')
+    config = load_config(project)
+    assert (config.name, config.method, config.samples, config.input_type) == ("net", "auto", 0, "raw")
+    assert (config.audio, config.labels, config.calibration, config.default_board) == (None, (), None, None)
+
+
+def test_paths_are_relative_to_the_file(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(project, WHOLE)
+    monkeypatch.chdir(project.parent)
+    assert load_config(Path(project.name)).model.is_file()
+
+
+def test_audio_input_without_a_table_has_the_defaults(project: Path) -> None:
+    text = '[model]\npath = "models/net.keras"\n[input]\ntype = "audio"\n'
+    assert load_config(write(project, text)).audio == AudioSettings()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("[quantize]", "[quantise]", "quantise: is not a table of tinyc.toml; did you mean `quantize`?"),
+        ('name = "spotter"', "nmae = 1", "model.nmae: is not a key of tinyc.toml; did you mean `name`?"),
+        ('"models/net.keras"', '"absent.keras"', "model.path: names 'absent.keras', which is not there"),
+        ('"calibration.npz"', '"c.npz"', "quantize.calibration: names 'c.npz', which is not there"),
+        ('path = "models/net.keras"', "", "model.path: is missing"),
+        ('"models/net.keras"', "5", "model.path: is 5; needs a text"),
+        ('"spotter"', '""', "model.name: is ''; needs a text that is not empty"),
+        ('"mse"', '"means"', "quantize.method: is 'means'"),
+        ("samples = 50", "samples = 0", "quantize.samples: is 0; needs a number from 1"),
+        ("samples = 50", "samples = true", "quantize.samples: is True"),
+        ('"audio"', '"sound"', "input.type: is 'sound'; allowed: raw, audio"),
+        ('"audio"', '"raw"', "audio: is given for a raw input"),
+        ("hop = 160", "hop = 0", "audio.hop: is 0; allowed: 1 to 2048"),
+        ("hop = 160", "hopp = 160", "audio.hopp: is not an audio setting; did you mean `hop`?"),
+        ('["no", "yes"]', '["no", "no"]', "labels.names: has no twice"),
+        ('["no", "yes"]', '"no"', "labels.names: is 'no'; needs a list of texts"),
+        ('"nrf52840"', '"nrf52480"', "boards.default: is 'nrf52480'; did you mean `nrf52840`?"),
+        ("[model]", "[model", "cannot be read"),
+    ],
+)
+def test_mistakes_are_named(project: Path, old: str, new: str, message: str) -> None:
+    assert old in WHOLE
+    with pytest.raises(TinycError) as caught:
+        load_config(write(project, WHOLE.replace(old, new, 1)))
+    text = str(caught.value)
+    assert message in text
+    assert str(project / "tinyc.toml") in text
+
+
+def test_all_mistakes_come_at_once(project: Path) -> None:
+    text = '[model]\npath = "x"\n[audio]\nhop = 0\n[boards]\ndefault = "b"\n[lables]\n'
+    with pytest.raises(TinycError) as caught:
+        load_config(write(project, text))
+    assert len(caught.value.problems) == 4
+
+
+def test_a_table_may_not_be_a_value(project: Path) -> None:
+    with pytest.raises(TinycError, match="model: is 3; needs a table"):
+        load_config(write(project, "model = 3\n"))
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(TinycError, match="no such file"):
+        load_config(tmp_path / "tinyc.toml")
+    (tmp_path / "tinyc.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(TinycError, match="is not UTF-8 text"):
+        load_config(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["net.tflite", "net.keras", 'odd "name\\.keras', "größe.keras"])
+@pytest.mark.parametrize("audio", [True, False])
+def test_a_scaffold_loads(tmp_path: Path, name: str, audio: bool) -> None:
+    model = tmp_path / name
+    model.touch()
+    path = scaffold(tmp_path / "project", model, board="host", audio=audio)
+    config = load_config(path)
+    assert config.model.samefile(model)
+    assert config.name == model.stem
+    assert config.default_board == "host"
+    assert config.audio == (AudioSettings() if audio else None)
+
+
+def test_a_scaffold_overwrites_nothing(project: Path) -> None:
+    path = write(project, "mine\n")
+    with pytest.raises(TinycError, match="exists already"):
+        scaffold(project, project / "models" / "net.keras")
+    assert path.read_text(encoding="utf-8") == "mine\n"
+
+
+def test_a_scaffold_needs_its_model(tmp_path: Path) -> None:
+    with pytest.raises(TinycError, match="no such model"):
+        scaffold(tmp_path, tmp_path / "absent.tflite")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("folder", sorted(path.parent.name for path in EXAMPLES.glob("*/tinyc.toml")))
+def test_the_examples_are_valid(folder: str) -> None:
+    config = load_config(EXAMPLES / folder)
+    assert config.calibration is not None
+    assert config.default_board == "nrf52840"
