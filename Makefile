@@ -20,7 +20,7 @@ $(VENV)/.dev: pyproject.toml $(VENV)/.tinyc
 demo: $(VENV)/.tinyc
 	cd examples/keyword_spotting && ../../$(BIN)/tinyc build --board nrf52840
 	cd examples/keyword_spotting && ../../$(BIN)/tinyc run --board nrf52840 $(patsubst %,--input %,$(DEMO_INPUTS))
-	cd examples/keyword_spotting && ../../$(BIN)/tinyc verify --board nrf52840 --count 5
+	cd examples/keyword_spotting && ../../$(BIN)/tinyc verify --board nrf52840 --count 5 --limit 20
 
 test: lint
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile

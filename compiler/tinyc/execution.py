@@ -88,10 +88,13 @@ def quantize_input(tensor: Tensor, values: Array) -> Array:
     if values.dtype.kind == "f":
         if tensor.quantization is None:
             raise TinycError(f"input `{tensor.name}` takes integers, got {values.dtype}")
+        if not np.isfinite(values).all():
+            raise TinycError(f"the values for input `{tensor.name}` are not all finite")
         # The same arithmetic as the generated <model>_quantize_input(): float32, half away from zero.
         scaled = values.astype(np.float32) / np.float32(tensor.scale)
-        rounded = np.trunc(scaled + np.copysign(np.float32(0.5), scaled))
-        return np.clip(rounded + tensor.zero_point, limits.min, limits.max).astype(tensor.dtype.numpy)
+        rounded: Array = np.trunc(scaled + np.copysign(np.float32(0.5), scaled))
+        clipped: Array = np.clip(rounded + tensor.zero_point, limits.min, limits.max)
+        return clipped.astype(tensor.dtype.numpy)
     if values.min(initial=0) < limits.min or values.max(initial=0) > limits.max:
         raise TinycError(
             f"input `{tensor.name}` takes {tensor.dtype.value[0]}, the values reach "

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tinyc.audio.front_end import AudioFrontEnd
 from tinyc.audio.settings import AudioSettings
 from tinyc.boards import Board
 from tinyc.errors import Problem, TinycError
 from tinyc.ir.graph import Graph
 from tinyc.kernels import catalogue
 from tinyc.memory import planner
+from tinyc.memory.budget import budget
+from tinyc.preparation import Prepared, prepare
 from tinyc.program import Firmware, Program, Project, Step
 from tinyc.report import make_report
 
-__all__ = ["build", "compile_graph", "make_report", "render"]
+__all__ = ["Prepared", "build", "compile_graph", "make_report", "prepare", "render"]
 
 
 def compile_graph(
@@ -40,11 +43,7 @@ def compile_graph(
             problems.append(Problem(f"#{index} {op.kind} {op.name}", str(error)))
     if problems:
         raise TinycError(f"{len(problems)} of {len(graph.ops)} layers cannot be computed", problems=problems)
-    audio_bytes = 0
-    if audio is not None:
-        from tinyc.audio.front_end import AudioFrontEnd
-
-        audio_bytes = AudioFrontEnd(audio).state_bytes
+    audio_bytes = AudioFrontEnd(audio).state_bytes if audio else 0
     plan = planner.plan(graph, tuple(steps), audio_bytes)
     return Program(name, graph, tuple(steps), plan, board, labels, audio)
 
@@ -57,11 +56,23 @@ def render(program: Program) -> Project:
 
 
 def build(program: Program, folder: Path, toolchain: str = "zig") -> Firmware:
-    """Write the project into `folder` and have PlatformIO build it (the host compiler for `host`)."""
+    """Write the project into `folder` and have PlatformIO build it (the host compiler for `host`).
+
+    Raises DoesNotFit, before anything is written, when constants or arena alone exceed the board,
+    and when the build fails for want of memory.
+    """
+    expected = budget(program)
+    if expected.certainly_too_large:
+        expected.require_fit()
     if program.board.is_host:
         from tinyc.toolchain import native
 
         return native.build(program, folder)
     from tinyc import toolchain as toolchains
 
-    return toolchains.build(render(program), folder, toolchain)
+    try:
+        return toolchains.build(render(program), folder, toolchain)
+    except TinycError:
+        # A linker that runs out of memory says so in its own words; ours name the layers.
+        expected.require_fit()
+        raise

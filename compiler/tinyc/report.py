@@ -51,6 +51,7 @@ def make_report(program: Program, firmware: Firmware) -> dict[str, Any]:
         "flash": sizes.flash,
         "ram": sizes.ram,
         "stack": board.memory.stack,
+        "stack_bound": sizes.stack_bound,
         "arena": program.plan.arena_size,
         "arena_lower_bound": program.plan.lower_bound,
         "weights": program.weight_bytes,

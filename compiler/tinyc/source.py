@@ -17,11 +17,11 @@ CONFIG_NAME = "tinyc.toml"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A model and what is known about its use. `folder` is where `build/` goes by default."""
+    """A model and what is known about its use."""
 
     path: Path
     name: str
-    folder: Path
+    build_folder: Path
     config: Config | None = None
     calibration: Path | None = None
     evaluation: Path | None = None
@@ -53,7 +53,7 @@ def resolve(argument: Path | None, *, calibration: Path | None = None) -> Source
         return Source(
             path=config.model,
             name=config.name,
-            folder=path.parent,
+            build_folder=path.parent / "build",
             config=config,
             calibration=calibration or config.calibration,
             evaluation=config.evaluation,
@@ -63,7 +63,8 @@ def resolve(argument: Path | None, *, calibration: Path | None = None) -> Source
             f"there is no {CONFIG_NAME} here",
             hint="name a model file, or run `tinyc init MODEL` to make one",
         )
-    return Source(path=path, name=path.stem, folder=Path(), calibration=calibration)
+    name = path.stem or "model"
+    return Source(path=path, name=name, build_folder=Path("build") / name, calibration=calibration)
 
 
 def load_samples(path: Path, key: str = "inputs") -> tuple[Array, Array | None]:

@@ -1,6 +1,6 @@
 """Renders the demo's inputs with espeak-ng: words of one second, and silence. Needs espeak-ng.
 
-    python make_inputs.py
+python make_inputs.py
 """
 
 from __future__ import annotations

@@ -3,8 +3,9 @@
     python train.py --data DIR        # DIR as laid out by the README
     python train.py                   # downloads Speech Commands v0.01 first (1.4 GB)
 
-Writes keyword_spotting.keras, calibration.npz (features of a few training clips) and results.json
-(accuracy on speakers that were never trained on). Needs `pip install "tinyc[keras]"`.
+Writes keyword_spotting.keras, calibration.npz (features of a few training clips), evaluation.npz
+(features of the test clips) and results.json (accuracy on speakers that were never trained on).
+Needs `pip install "tinyc[keras]"`.
 """
 
 from __future__ import annotations
@@ -64,8 +65,8 @@ def training_pass(
     """Features and labels of freshly augmented clips, as many of each class."""
     clips, labels = [], []
     for label in range(len(LABELS)):
-        # The unknown words are many and varied: twice as many of them.
-        count = CLIPS_PER_CLASS * (2 if label == UNKNOWN else 1)
+        # The unknown words are many and varied: half as many again.
+        count = CLIPS_PER_CLASS * (3 if label == UNKNOWN else 2) // 2
         if label == SILENCE:
             clips += [augment.silence() for _ in range(count)]
         else:
@@ -84,10 +85,16 @@ def training_pass(
     return front_end.real(np.stack(clips))[..., None], np.array(labels)
 
 
-def evaluation_set(
-    recordings: list[Recording], augment: Augmenter, front_end: AudioFrontEnd
-) -> tuple[np.ndarray, np.ndarray]:
+def by_label(recordings: list[Recording]) -> dict[int, list[Recording]]:
+    found: dict[int, list[Recording]] = {}
+    for recording in recordings:
+        found.setdefault(recording.label, []).append(recording)
+    return found
+
+
+def evaluation_set(recordings: list[Recording], front_end: AudioFrontEnd) -> tuple[np.ndarray, np.ndarray]:
     """Unchanged recordings, and silence made with another seed: a tenth as many clips."""
+    augment = Augmenter(np.random.default_rng(SEED + 1), recordings)
     clips = [centred(recording.samples) for recording in recordings]
     labels = [recording.label for recording in recordings]
     silent = max(1, len(clips) // 10)
@@ -140,9 +147,7 @@ def train(arguments: argparse.Namespace) -> None:
     recordings = load(arguments.data, arguments.cache)
     parts = {part: [r for r in recordings if r.part == part] for part in ("train", "validation", "test")}
     print({part: len(found) for part, found in parts.items()}, flush=True)
-    words: dict[int, list[Recording]] = {}
-    for recording in parts["train"]:
-        words.setdefault(recording.label, []).append(recording)
+    words = by_label(parts["train"])
     rng = np.random.default_rng(SEED)
     augment = Augmenter(rng, parts["train"])
     # Each pass is used several times, masked and mixed differently.
@@ -150,8 +155,7 @@ def train(arguments: argparse.Namespace) -> None:
     for index in range(arguments.passes):
         print(f"features of pass {index + 1} of {arguments.passes}", flush=True)
         passes.append(training_pass(words, augment, rng, front_end))
-    held_out = Augmenter(np.random.default_rng(SEED + 1), parts["validation"])
-    validation = evaluation_set(parts["validation"], held_out, front_end)
+    validation = evaluation_set(parts["validation"], front_end)
 
     model = model_for(settings.frames, settings.coefficients)
     batch = 100
@@ -179,19 +183,24 @@ def train(arguments: argparse.Namespace) -> None:
     plain.set_weights(model.get_weights())
     plain.summary()
     plain.save(arguments.output / "keyword_spotting.keras")
-    save_calibration(arguments.output / "calibration.npz", passes, rng)
+    save_features(arguments.output, parts, front_end)
     save_results(arguments.output / "results.json", model, parts, front_end)
 
 
-def save_calibration(
-    path: Path, passes: list[tuple[np.ndarray, np.ndarray]], rng: np.random.Generator
-) -> None:
-    """Features of some training clips, in the model's float units, and their labels."""
-    x, y = passes[0]
+def save_features(folder: Path, parts: dict[str, list[Recording]], front_end: AudioFrontEnd) -> None:
+    """calibration.npz and evaluation.npz: features of Speech Commands clips, and their labels."""
+    words = by_label([r for r in parts["train"] if r.source == "commands"])
+    rng = np.random.default_rng(SEED + 3)
+    x, y = training_pass(words, Augmenter(rng, parts["train"]), rng, front_end)
     chosen = rng.permutation(len(x))[:CALIBRATION_CLIPS]
-    # Sixteenths: finer than the int8 input by far, and half the file.
-    inputs = np.round(x[chosen] * 16) / np.float32(16)
-    np.savez_compressed(path, inputs=inputs, labels=y[chosen].astype(np.int64))
+    write_features(folder / "calibration.npz", x[chosen], y[chosen])
+    test = [r for r in parts["test"] if r.source == "commands"]
+    write_features(folder / "evaluation.npz", *evaluation_set(test, front_end))
+
+
+def write_features(path: Path, x: np.ndarray, y: np.ndarray) -> None:
+    # Quarters: finer than the int8 input, and less than half the file.
+    np.savez_compressed(path, inputs=np.round(x * 4) / np.float32(4), labels=y.astype(np.int64))
 
 
 def save_results(
@@ -202,8 +211,7 @@ def save_results(
         sources = sorted({recording.source for recording in parts[part]})
         for source in sources:
             chosen = [recording for recording in parts[part] if recording.source == source]
-            augment = Augmenter(np.random.default_rng(SEED + 2), chosen)
-            table = confusion(model, *evaluation_set(chosen, augment, front_end))
+            table = confusion(model, *evaluation_set(chosen, front_end))
             results[f"{part}_{source}"] = {
                 "clips": int(table.sum()),
                 "speakers": len({recording.speaker for recording in chosen}),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import struct
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +17,6 @@ import pytest
 
 from support.audio import audio_program
 from support.networks import random_network
-from support.qemu import MACHINES, QemuTransport, qemu
 from tinyc import interpreter
 from tinyc.audio.front_end import AudioFrontEnd
 from tinyc.audio.settings import AudioSettings
@@ -25,6 +27,7 @@ from tinyc.device.protocol import Command, Frame, ProtocolError
 from tinyc.device.transport import Transport
 from tinyc.emit.project import render
 from tinyc.emulator import Machine
+from tinyc.emulator.qemu import MACHINES, QemuMachine, find_qemu
 from tinyc.errors import DoesNotFit, TinycError
 from tinyc.pipeline import compile_graph
 from tinyc.program import Firmware, Program
@@ -102,15 +105,12 @@ def test_device_equals_reference(builds: Builds, board: str, toolchain: str) -> 
         check_device(machine.transport, board)
 
 
-@pytest.mark.skipif(qemu() is None, reason="qemu-system-arm is not installed")
+@pytest.mark.skipif(find_qemu() is None, reason="qemu-system-arm is not installed")
 @pytest.mark.parametrize("toolchain", TOOLCHAINS)
 @pytest.mark.parametrize("board", sorted(MACHINES))
 def test_qemu_equals_reference(builds: Builds, board: str, toolchain: str) -> None:
-    transport = QemuTransport(builds.get(board, toolchain).elf, board)
-    try:
-        check_device(transport, board)
-    finally:
-        transport.close()
+    with QemuMachine(builds.get(board, toolchain).elf, load_board(board)) as machine:
+        check_device(machine.transport, board)
 
 
 @pytest.mark.parametrize("toolchain", TOOLCHAINS)
@@ -340,6 +340,36 @@ def test_an_interrupted_build_leaves_no_output(tmp_path: Path, monkeypatch: pyte
             build(changed, tmp_path)
     assert not list(tmp_path.glob("firmware.*"))
     assert outputs(build(project, tmp_path)) == good
+
+
+_BUILD_IN_A_PROCESS = """
+import sys
+from pathlib import Path
+from test_build import build, program, render
+build(render(program("nrf52840")), Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+def test_control_c_stops_everything(builds: Builds, tmp_path: Path) -> None:
+    """Python, PlatformIO, SCons and compilers end; the next build finds a sane folder."""
+    here = Path(__file__).parent
+    process = subprocess.Popen(
+        [sys.executable, "-c", _BUILD_IN_A_PROCESS, str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(here), str(here.parent)])},
+        stderr=subprocess.DEVNULL,
+    )
+    while not (tmp_path / ".pio" / "build").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=30) != 0
+    assert not list(tmp_path.glob("firmware.*"))
+    objects = tmp_path / ".pio" / "build" / "nrf52840" / "src"
+    before = sorted(objects.glob("*.o"))
+    time.sleep(0.3)
+    assert sorted(objects.glob("*.o")) == before
+    assert outputs(build(render(program("nrf52840")), tmp_path)) == outputs(builds.get("nrf52840", "zig"))
 
 
 def test_a_missing_toolchain_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

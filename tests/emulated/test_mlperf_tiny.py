@@ -59,7 +59,9 @@ def real_vectors(name: str, graph: Graph, shared: Path) -> list[Sequence[Array]]
         return []
     frames, coefficients = SPEECH[name]
     hop = 320
-    settings = AudioSettings(clip_samples=480 + hop * (frames - 1), hop=hop, coefficients=coefficients)
+    settings = AudioSettings(
+        clip_samples=480 + hop * (frames - 1), hop=hop, coefficients=coefficients, lifter=0
+    )
     tensor = graph[graph.inputs[0]]
     front_end = AudioFrontEnd(settings, tensor.scale, tensor.zero_point)
     clips = real_clips(shared, REAL)

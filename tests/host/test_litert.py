@@ -32,5 +32,6 @@ def test_the_reference_equals_tensorflow_lite(op: type[Op]) -> None:
             assert left.shape == right.shape
             wrong = np.argwhere(left != right)
             assert left.tobytes() == right.tobytes(), (
-                f"case {case}: {len(wrong)} of {left.size} differ, first at {wrong[:1].tolist()}\n{graph.ops[0]}"
+                f"case {case}: {len(wrong)} of {left.size} differ, "
+                f"first at {wrong[:1].tolist()}\n{graph.ops[0]}"
             )

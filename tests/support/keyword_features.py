@@ -50,13 +50,9 @@ def mfcc(samples: Array) -> Array:
 def recordings(archive: Path, per_word: int) -> Iterator[tuple[Array, int]]:
     """(features, class) of the first `per_word` recordings of each of the model's ten words."""
     with zipfile.ZipFile(archive) as stored:
-        for name in sorted(stored.namelist()):
-            word = Path(name).parent.name
-            if word not in CLASSES or not name.endswith(".wav"):
-                continue
-            same = [n for n in sorted(stored.namelist()) if Path(n).parent.name == word and n.endswith(".wav")]
-            if name not in same[:per_word]:
-                continue
-            with wave.open(io.BytesIO(stored.read(name))) as audio:
-                data = np.frombuffer(audio.readframes(audio.getnframes()), np.int16)
-            yield mfcc(data.astype(np.float64)), CLASSES.index(word)
+        names = sorted(name for name in stored.namelist() if name.endswith(".wav"))
+        for word in CLASSES:
+            for name in [name for name in names if Path(name).parent.name == word][:per_word]:
+                with wave.open(io.BytesIO(stored.read(name))) as audio:
+                    data = np.frombuffer(audio.readframes(audio.getnframes()), np.int16)
+                yield mfcc(data.astype(np.float64)), CLASSES.index(word)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -42,7 +43,9 @@ def tensorflow_function(graph: Graph) -> Callable[..., Any]:
             raise NotImplementedError(op.kind)
         return activations[op.activation](y)
 
-    signature = [tf.TensorSpec(graph[name].shape, tf.float32, name=f"input_{i}") for i, name in enumerate(graph.inputs)]
+    signature = [
+        tf.TensorSpec(graph[name].shape, tf.float32, name=f"input_{i}") for i, name in enumerate(graph.inputs)
+    ]
 
     @tf.function(input_signature=signature)
     def function(*inputs: Any) -> Any:
@@ -65,4 +68,7 @@ def converted(graph: Graph, samples: Sequence[tuple[Array, ...]]) -> bytes:
     converter.representative_dataset = lambda: ([*sample] for sample in samples)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = converter.inference_output_type = tf.int8
-    return bytes(converter.convert())
+    with warnings.catch_warnings():
+        # It warns that the statistics it is about to measure were not given.
+        warnings.simplefilter("ignore")
+        return bytes(converter.convert())

@@ -246,17 +246,17 @@ def write_layers(
             buffers.append(tensor.data)
         tables.append(_tensor(builder, tensor, number))
     operators = [_operator(builder, layer, kinds.index(layer.kind), index) for layer in layers]
-    subgraph = _table(
+    subgraph = table(
         builder,
         "SubGraph",
-        Tensors=_offsets(builder, tables),
-        Inputs=_int32(builder, [index[n] for n in inputs]),
-        Outputs=_int32(builder, [index[n] for n in outputs]),
-        Operators=_offsets(builder, operators),
+        Tensors=offsets(builder, tables),
+        Inputs=int32(builder, [index[n] for n in inputs]),
+        Outputs=int32(builder, [index[n] for n in outputs]),
+        Operators=offsets(builder, operators),
         Name=builder.CreateString(name),
     )
     codes = [
-        _table(
+        table(
             builder,
             "OperatorCode",
             DeprecatedBuiltinCode=min(_CODES[kind], 127),
@@ -266,34 +266,34 @@ def write_layers(
         for kind in kinds
     ]
     stored = [_buffer(builder, data) for data in buffers]
-    model = _table(
+    model = table(
         builder,
         "Model",
         Version=3,
-        OperatorCodes=_offsets(builder, codes),
-        Subgraphs=_offsets(builder, [subgraph]),
+        OperatorCodes=offsets(builder, codes),
+        Subgraphs=offsets(builder, [subgraph]),
         Description=builder.CreateString("tinyc test"),
-        Buffers=_offsets(builder, stored),
+        Buffers=offsets(builder, stored),
     )
     builder.Finish(model, file_identifier=b"TFL3")
     return bytes(builder.Output())
 
 
-def _table(builder: flatbuffers.Builder, name: str, **fields: Any) -> int:
+def table(builder: flatbuffers.Builder, name: str, **fields: Any) -> int:
     getattr(tflite, f"{name}Start")(builder)
     for key, value in fields.items():
         getattr(tflite, f"{name}Add{key}")(builder, value)
     return int(getattr(tflite, f"{name}End")(builder))
 
 
-def _offsets(builder: flatbuffers.Builder, items: Sequence[int]) -> int:
+def offsets(builder: flatbuffers.Builder, items: Sequence[int]) -> int:
     builder.StartVector(4, len(items), 4)
     for item in reversed(items):
         builder.PrependUOffsetTRelative(item)
     return int(builder.EndVector())
 
 
-def _int32(builder: flatbuffers.Builder, values: Sequence[int]) -> int:
+def int32(builder: flatbuffers.Builder, values: Sequence[int]) -> int:
     return int(builder.CreateNumpyVector(np.array(values, dtype=np.int32)))
 
 
@@ -301,7 +301,7 @@ def _tensor(builder: flatbuffers.Builder, tensor: Tensor, number: int) -> int:
     fields: dict[str, Any] = {}
     if tensor.quantization is not None:
         entry = tensor.quantization
-        fields["Quantization"] = _table(
+        fields["Quantization"] = table(
             builder,
             "QuantizationParameters",
             Scale=builder.CreateNumpyVector(np.array(entry.scale, dtype=np.float32)),
@@ -309,27 +309,27 @@ def _tensor(builder: flatbuffers.Builder, tensor: Tensor, number: int) -> int:
             QuantizedDimension=entry.axis or 0,
         )
     fields["Name"] = builder.CreateString(tensor.name)
-    fields["Shape"] = _int32(builder, tensor.shape)
-    return _table(builder, "Tensor", Type=_TYPES[tensor.dtype], Buffer=number, HasRank=True, **fields)
+    fields["Shape"] = int32(builder, tensor.shape)
+    return table(builder, "Tensor", Type=_TYPES[tensor.dtype], Buffer=number, HasRank=True, **fields)
 
 
 def _operator(builder: flatbuffers.Builder, layer: Layer, code: int, index: dict[str, int]) -> int:
     fields: dict[str, Any] = {}
     if layer.options:
-        fields["BuiltinOptions"] = _table(builder, layer.options, **layer.fields)
+        fields["BuiltinOptions"] = table(builder, layer.options, **layer.fields)
         fields["BuiltinOptionsType"] = getattr(tflite.BuiltinOptions, layer.options)
-    inputs = _int32(builder, [index[n] if n else -1 for n in layer.inputs])
-    outputs = _int32(builder, [index[n] for n in layer.outputs])
-    return _table(builder, "Operator", OpcodeIndex=code, Inputs=inputs, Outputs=outputs, **fields)
+    inputs = int32(builder, [index[n] if n else -1 for n in layer.inputs])
+    outputs = int32(builder, [index[n] for n in layer.outputs])
+    return table(builder, "Operator", OpcodeIndex=code, Inputs=inputs, Outputs=outputs, **fields)
 
 
 def _buffer(builder: flatbuffers.Builder, data: Array | None) -> int:
     if data is None or not data.size:
-        return _table(builder, "Buffer")
+        return table(builder, "Buffer")
     content = np.frombuffer(np.ascontiguousarray(data).tobytes(), dtype=np.uint8)
     # LiteRT reads tensors in place and wants them aligned.
     builder.StartVector(1, len(content), 16)
     builder.head = builder.Head() - len(content)
     builder.Bytes[builder.Head() : builder.Head() + len(content)] = content.tobytes()
     vector = builder.EndVector()
-    return _table(builder, "Buffer", Data=vector)
+    return table(builder, "Buffer", Data=vector)

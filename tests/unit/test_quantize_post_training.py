@@ -23,12 +23,14 @@ from tinyc.quantize.post_training import quantize_graph
 
 pytestmark = pytest.mark.unit
 
+FAST = QuantizeOptions(int16_gain=False, measure_samples=16)
+
 
 @pytest.mark.parametrize("seed", range(3))
 def test_int8_graph_is_close_to_the_float_one_on_new_inputs(seed: int) -> None:
     rng = np.random.default_rng(seed)
     graph = small_convolutional(rng)
-    quantized = quantize_graph(graph, normal_samples(rng, graph, 50))
+    quantized = quantize_graph(graph, normal_samples(rng, graph, 30), FAST)
     verify(quantized.graph)
     for op in quantized.graph.ops:
         for tensor in (*quantized.graph.operands(op), *quantized.graph.results(op)):
@@ -37,7 +39,7 @@ def test_int8_graph_is_close_to_the_float_one_on_new_inputs(seed: int) -> None:
     assert quantized.graph.outputs == graph.outputs
     assert [op.name for op in quantized.graph.ops] == [op.name for op in graph.ops]
     noise = signal = 0.0
-    for sample in normal_samples(rng, graph, 50):
+    for sample in normal_samples(rng, graph, 30):
         wanted = interpreter.run(graph, sample)[0]
         actual = run_quantized(quantized.graph, sample)[graph.outputs[0]]
         noise += float(np.square(actual - wanted).sum())
@@ -141,7 +143,7 @@ def test_accuracy_of_a_least_squares_classifier() -> None:
     y = net.add(FullyConnected, "x0", projection.T, activation=Activation.RELU)
     graph = net.graph(net.add(Softmax, net.add(FullyConnected, y, head.T * 8)))
     # Samples without their batch axis are accepted.
-    quantized = quantize_graph(graph, [(row,) for row in data], labels=labels)
+    quantized = quantize_graph(graph, [(row,) for row in data], FAST, labels)
     accuracy = quantized.bill.accuracy
     assert accuracy is not None and accuracy.samples == 600
     predictions = [int(np.argmax(interpreter.run(graph, (row[None],))[0])) for row in data]

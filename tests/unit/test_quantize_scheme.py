@@ -13,6 +13,7 @@ from tinyc.ir.ops import (
     OPS,
     Activation,
     Add,
+    Concatenation,
     Dequantize,
     FullyConnected,
     HardSwish,
@@ -165,13 +166,11 @@ def test_requantized_reads_of_a_fixed_scale() -> None:
 
 
 def test_concatenation_of_fixed_and_free_scales() -> None:
-    if "CONCATENATION" not in OPS:
-        pytest.skip("CONCATENATION is not implemented")
     rng = np.random.default_rng(7)
     net = FloatNetwork((1, 6))
     a = net.add(Softmax, net.add(FullyConnected, "x0", rng.normal(0, 1, (3, 6))))
     b = net.add(FullyConnected, "x0", rng.normal(0, 3, (4, 6)))
-    graph = net.graph(net.add(OPS["CONCATENATION"], a, b, axis=1))
+    graph = net.graph(net.add(Concatenation, a, b, axis=1))
     samples = normal_samples(rng, graph, 30)
     quantized = quantize_graph(graph, samples, PLAIN)
     assert [op.kind for op in quantized.graph.ops].count("QUANTIZE") == 1

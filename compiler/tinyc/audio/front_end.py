@@ -86,12 +86,13 @@ class AudioFrontEnd:
         Raises TinycError as `coefficients` does.
         """
         scaled = multiply_by_quantized_multiplier(self.coefficients(samples), self.multiplier, self.shift)
-        return np.clip(scaled + self.zero_point, -128, 127).astype(np.int8)
+        clamped: IntArray = np.clip(scaled + self.zero_point, -128, 127).astype(np.int8)
+        return clamped
 
     def real(self, samples: IntArray) -> IntArray:
         """float32 [..., frames, coefficients]: what a float model is trained on."""
         unit = np.float32(1 << UNIT_BITS)
-        return self.coefficients(samples).astype(np.float32) / unit
+        return np.divide(self.coefficients(samples), unit, dtype=np.float32)
 
     def coefficients(self, samples: IntArray) -> IntArray:
         """int32 [..., frames, coefficients] in Q12 of int16 samples [..., count].

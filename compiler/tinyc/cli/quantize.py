@@ -36,7 +36,7 @@ def command(
             where=str(source.path),
             hint="name the float model it was made from",
         )
-    path = out or source.folder / "build" / "bill.json"
+    path = out or source.build_folder / "bill.json"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         artifact.write_if_changed(path, artifact.as_json_bytes(prepared.bill))

@@ -71,7 +71,7 @@ def built(
             )
         return found
     source, prepared, program = compiled(model, board, calibration)
-    folder = out or source.folder / "build" / program.board.name
+    folder = out or source.build_folder / program.board.name
     with output.busy(f"building for {program.board.name}"):
         firmware = pipeline.build(program, folder, toolchain)
     return artifact.save(folder, program, prepared, firmware)

@@ -25,6 +25,9 @@ def command(
         Path | None, typer.Option("--input", "-i", help="Vectors (.npz or .npy); labels give the accuracy")
     ] = None,
     count: Annotated[int, typer.Option("--count", "-n", min=1, help="Random vectors to add")] = 20,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="At most so many of the given vectors, evenly spread")
+    ] = None,
     seed: Seed = 0,
     layers: Annotated[bool, typer.Option("--layers", help="Compare every layer, not only outputs")] = False,
     port: Port = None,
@@ -38,7 +41,7 @@ def command(
 
     found = target.built(model, board, toolchain=toolchain)
     program = found.program
-    given, labels = _vectors(found, input_path or _evaluation(model))
+    given, labels = _vectors(found, input_path or _evaluation(model), limit)
     vectors = given + verification.random_vectors(program.graph, count, seed)
     with ExitStack() as stack:
         engines: dict[str, Engine] = {"host C": stack.enter_context(host_engine(program))}
@@ -70,7 +73,7 @@ def _evaluation(model: Path | None) -> Path | None:
     return resolve(model).evaluation
 
 
-def _vectors(found: Artifact, path: Path | None) -> tuple[list[list[Array]], Array | None]:
+def _vectors(found: Artifact, path: Path | None, limit: int | None) -> tuple[list[list[Array]], Array | None]:
     from tinyc.cli.run import load_inputs
     from tinyc.source import load_samples
 
@@ -78,6 +81,10 @@ def _vectors(found: Artifact, path: Path | None) -> tuple[list[list[Array]], Arr
         return [], None
     vectors = load_inputs(found.program, path)
     labels = load_samples(path)[1] if path.suffix == ".npz" else None
+    if limit is not None and limit < len(vectors):
+        chosen = [index * len(vectors) // limit for index in range(limit)]
+        vectors = [vectors[index] for index in chosen]
+        labels = None if labels is None else labels[chosen]
     return vectors, labels
 
 

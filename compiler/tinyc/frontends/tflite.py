@@ -166,7 +166,8 @@ class _Builder:
     def _folded(self, node: Node, operator: RawOperator) -> bool:
         """True when the results are known already and were stored as constants."""
         try:
-            values = fold_shape_arithmetic(node)
+            with np.errstate(all="ignore"):
+                values = fold_shape_arithmetic(node)
         except (ValueError, IndexError, ArithmeticError, TypeError, Reject):
             return False
         if values is None or len(values) != len(node.results):
@@ -183,10 +184,14 @@ class _Builder:
         decoder = DECODERS.get(node.kind)
         if decoder is None:
             return self._placeholder(node, "the operator is not supported", "")
+        if not node.results:
+            return self._placeholder(node, "it has no outputs", "")
         try:
             op = decoder(node)
         except Reject as reject:
             return self._placeholder(node, reject.reason, reject.accepted)
+        except (ValueError, ArithmeticError) as error:
+            return self._placeholder(node, str(error), "")
         try:
             shapes = op.output_shapes([self.tensors[name] for name in op.inputs])
         except (ValueError, IndexError, ArithmeticError) as error:

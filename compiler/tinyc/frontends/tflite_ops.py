@@ -7,7 +7,7 @@ decoder and list it in `DECODERS`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -68,7 +68,7 @@ class Node:
     name: str
     inputs: tuple[Tensor | None, ...]
     results: tuple[Tensor, ...]
-    options: Any
+    options: Mapping[str, int | float] | None
     options_type: str
     source: Source
 
@@ -93,7 +93,7 @@ class Node:
             return default
         if self.options_type != options_type:
             raise Reject(f"options are {self.options_type}", options_type)
-        return getattr(self.options, field)()
+        return self.options[field]
 
     def common(self, *inputs: Tensor) -> dict[str, Any]:
         """The fields that every op has."""

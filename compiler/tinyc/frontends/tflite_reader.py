@@ -8,9 +8,11 @@ into a single TinycError, with a budget so that a small file cannot ask for much
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+import struct
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -25,6 +27,8 @@ MAX_OPERATORS = 20_000
 MAX_OPERANDS = 1024
 # No microcontroller holds a tensor of this size.
 MAX_ELEMENTS = 1 << 26
+# Products and ratios of two scales stay normal float32 numbers.
+SMALLEST_SCALE, LARGEST_SCALE = 1e-18, 1e18
 
 DTYPES = {
     tflite.TensorType.INT8: DType.INT8,
@@ -37,6 +41,9 @@ DTYPES = {
 }
 _TYPE_NAMES = {code: name for name, code in vars(tflite.TensorType).items() if isinstance(code, int)}
 _OPERATOR_NAMES = {code: name for name, code in vars(tflite.BuiltinOperator).items() if isinstance(code, int)}
+_OPTIONS_NAMES = {
+    code: name for name, code in vars(tflite.BuiltinOptions).items() if isinstance(code, int) and code
+}
 # What the bindings, struct and NumPy raise on nonsense.
 _DAMAGE = (
     ArithmeticError,
@@ -47,6 +54,7 @@ _DAMAGE = (
     RecursionError,
     TypeError,
     ValueError,
+    struct.error,
 )
 
 
@@ -67,7 +75,8 @@ class RawTensor:
 class RawOperator:
     """An operator of the file; tensors by index, -1 for an absent optional input.
 
-    `options` is the table of the schema bindings, of the class `options_type`, or None.
+    `options` holds the scalar fields of the options table of the schema class `options_type`, or is
+    None when the file has no table.
     """
 
     index: int
@@ -75,7 +84,7 @@ class RawOperator:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     options_type: str
-    options: Any = field(compare=False)
+    options: Mapping[str, int | float] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +95,7 @@ class RawModel:
     outputs: tuple[int, ...]
 
 
-class Damaged(ValueError):
+class Damaged(ValueError):  # noqa: N818
     """The file contradicts itself."""
 
 
@@ -111,11 +120,6 @@ class Reader:
         except Damaged as error:
             raise self.error(f"{self.place}: {error}") from error
         except _DAMAGE as error:
-            raise self.error(f"{self.place} cannot be read") from error
-        except Exception as error:
-            # struct.error derives from Exception alone.
-            if type(error).__module__ not in ("struct", "flatbuffers.builder"):
-                raise
             raise self.error(f"{self.place} cannot be read") from error
 
     def error(self, detail: str) -> TinycError:
@@ -200,7 +204,7 @@ def _kind(reader: Reader, code: Any) -> str:
     number = max(int(code.DeprecatedBuiltinCode()), int(code.BuiltinCode()))
     if number == tflite.BuiltinOperator.CUSTOM:
         return f"CUSTOM {reader.text(code.CustomCode())[:64]}".strip()
-    return _OPERATOR_NAMES.get(number, f"OPERATOR {number}")
+    return str(_OPERATOR_NAMES.get(number, f"OPERATOR {number}"))
 
 
 def _operator(reader: Reader, table: Any, index: int, kinds: list[str], tensors: int) -> RawOperator:
@@ -209,16 +213,34 @@ def _operator(reader: Reader, table: Any, index: int, kinds: list[str], tensors:
         raise Damaged(f"operator code {code} of {len(kinds)}")
     inputs = reader.indices(table, "Inputs", tensors, optional=True)
     outputs = reader.indices(table, "Outputs", tensors)
-    options_type, options = "", None
-    number = int(table.BuiltinOptionsType())
-    for name, value in vars(tflite.BuiltinOptions).items():
-        if value == number and number and not name.startswith("_"):
-            options_type = name
+    options_type = _OPTIONS_NAMES.get(int(table.BuiltinOptionsType()), "")
+    options: dict[str, int | float] | None = None
     raw = table.BuiltinOptions()
     if options_type and raw is not None:
-        options = getattr(tflite, options_type)()
-        options.Init(raw.Bytes, raw.Pos)
+        view = getattr(tflite, options_type)()
+        view.Init(raw.Bytes, raw.Pos)
+        options = {name: getattr(view, name)() for name in _scalar_fields(options_type)}
     return RawOperator(index, kinds[code], inputs, outputs, options_type, options)
+
+
+@cache
+def _scalar_fields(options_type: str) -> tuple[str, ...]:
+    """The fields of an options table that are neither vectors nor strings nor tables.
+
+    Only those have an `Add` function and a getter without arguments whose value an empty table
+    gives as a number.
+    """
+    table = getattr(tflite, options_type)
+    empty = table()
+    # A vtable of its own size and nothing else, and a table that points to it.
+    empty.Init(struct.pack("<HHi", 4, 4, 4), 4)
+    fields = []
+    for name, member in vars(table).items():
+        if hasattr(tflite, f"{options_type}Add{name}") and member.__code__.co_argcount == 1:
+            value = member(empty)
+            if isinstance(value, int | float):
+                fields.append(name)
+    return tuple(fields)
 
 
 def _tensor(reader: Reader, table: Any, model: Any, buffers: int) -> RawTensor:
@@ -295,11 +317,11 @@ def _quantization(reader: Reader, table: Any, shape: Shape, dtype: DType) -> Qua
     zero_points = reader.numbers(table, "ZeroPoint", MAX_ELEMENTS).astype(np.int64)
     if not np.isfinite(scales).all() or (scales < 0).any():
         raise Damaged("a scale is negative or not finite")
-    if (scales == 0).any():
+    if (scales < SMALLEST_SCALE).any() or (scales > LARGEST_SCALE).any():
         if dtype in (DType.INT32, DType.INT64):
             # The scale of a bias follows from its layer; converters let tiny ones become 0.
             return None
-        raise Damaged("a scale is 0")
+        raise Damaged(f"a scale is not between {SMALLEST_SCALE:g} and {LARGEST_SCALE:g}")
     if len(zero_points) not in (0, 1, len(scales)):
         raise Damaged(f"{len(zero_points)} zero points for {len(scales)} scales")
     if len(zero_points) != len(scales):

@@ -92,6 +92,11 @@ class Budget:
     def _problem(self, memory: str, need: int, have: int) -> Problem:
         return Problem(memory, f"needs about {need} bytes, {need - have} more than there are", f"has {have}")
 
+    @property
+    def certainly_too_large(self) -> bool:
+        """True when the exact parts alone exceed the board, so that no compiler can help."""
+        return self.weights > self.flash_available or self.arena + self.stack > self.ram_available
+
     def require_fit(self) -> None:
         """Raise DoesNotFit when there are problems."""
         problems = self.problems()
@@ -119,7 +124,7 @@ def budget(program: Program) -> Budget:
         stack=memory.stack,
         runtime_ram=_RUNTIME_RAM,
         flash_available=memory.application_flash,
-        ram_available=memory.ram,
+        ram_available=memory.application_ram,
     )
 
 

@@ -1,1 +1,38 @@
-"""."""
+"""Rewrites of the graph, in order. Each pass is a function `Graph → Graph` in a file of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from tinyc.ir.graph import Graph, verify
+from tinyc.passes.drop_identities import drop_identities
+from tinyc.passes.fold_batch_norm import fold_batch_norm
+from tinyc.passes.fold_constants import fold_constants
+from tinyc.passes.fuse_activations import fuse_activations
+from tinyc.passes.fuse_pads import fuse_pads
+from tinyc.passes.legalize import legalize
+from tinyc.passes.remove_dead import remove_dead
+
+Pass: TypeAlias = Callable[[Graph], Graph]
+
+PIPELINE: tuple[Pass, ...] = (
+    fold_constants,
+    remove_dead,
+    # Before the fusions: an identity between two layers hides one from the other.
+    drop_identities,
+    # Before the activations: batch norm stands between a layer and its activation.
+    fold_batch_norm,
+    fuse_activations,
+    fuse_pads,
+    remove_dead,
+)
+
+__all__ = ["PIPELINE", "Pass", "legalize", "run"]
+
+
+def run(graph: Graph) -> Graph:
+    """All passes, the graph verified after each. Raises GraphError for a bug in a pass."""
+    for rewrite in PIPELINE:
+        graph = verify(rewrite(graph))
+    return graph

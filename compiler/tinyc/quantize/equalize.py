@@ -17,12 +17,12 @@ from enum import Enum
 import numpy as np
 
 from tinyc.ir.graph import Graph, verify
-from tinyc.ir.ops import Activation, Op
+from tinyc.ir.ops import Activation, Mean, Op
 from tinyc.ir.tensor import Array, Tensor, TensorName
 
 _WEIGHTED = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"})
 # Ops f with f(s x) = s f(x) for s > 0 in each channel, and channels on the last axis in and out.
-_HOMOGENEOUS = frozenset({"RELU", "LEAKY_RELU", "AVERAGE_POOL_2D", "MAX_POOL_2D", "PAD"})
+_HOMOGENEOUS = frozenset({"RELU", "LEAKY_RELU", "AVERAGE_POOL_2D", "MAX_POOL_2D", "MEAN", "PAD"})
 _SAFE_ACTIVATIONS = (Activation.NONE, Activation.RELU)
 _ROUNDS = 20
 _LARGEST_SCALE = 2.0**16
@@ -87,9 +87,17 @@ def _partner(graph: Graph, first: Op, channels: int) -> Op | None:
             after = graph.consumers(following.outputs[0])
             if len(after) != 1 or after[0].kind != "FULLY_CONNECTED":
                 return None
-        elif following.kind not in _HOMOGENEOUS or graph.results(following)[0].shape[-1] != channels:
+        elif not _scales_with_channels(graph, following, channels):
             return None
         op = following
+
+
+def _scales_with_channels(graph: Graph, op: Op, channels: int) -> bool:
+    """True when scaling a channel of the input (last axis) scales the same channel of the output."""
+    rank = len(graph.operands(op)[0].shape)
+    if isinstance(op, Mean) and rank - 1 in op.reduced(rank):
+        return False
+    return op.kind in _HOMOGENEOUS and graph.results(op)[0].shape[-1] == channels
 
 
 def equalize(graph: Graph, ranges: Ranges, largest_outputs: Mapping[TensorName, Array]) -> Graph:

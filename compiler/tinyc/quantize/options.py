@@ -36,7 +36,8 @@ class QuantizeOptions:
     `methods` are tried for every activation; `percentiles` are the parts of the values, in percent,
     that the PERCENTILE method keeps. `measure_samples` bounds how many calibration samples (evenly
     spread over the set) are used to measure network errors; ranges come from all samples.
-    `equalize` and `correct_bias` are tried and kept where they lower the measured error.
+    `global_pools` (means in their place), `equalize` and `correct_bias` are tried, and kept where they
+    lower the measured error.
     `int16_gain` adds the gain from 16-bit activations to the bill, layer by layer.
     Raises TinycError for values outside their limits.
     """
@@ -44,6 +45,7 @@ class QuantizeOptions:
     methods: tuple[Method, ...] = (Method.MIN_MAX, Method.PERCENTILE, Method.MSE, Method.ENTROPY)
     percentiles: tuple[float, ...] = (99.9, 99.99, 99.999)
     criterion: Criterion = Criterion.OUTPUT
+    global_pools: bool = True
     equalize: bool = True
     correct_bias: bool = True
     int16_gain: bool = True

@@ -14,6 +14,7 @@ from tinyc.quantize.calibrate import Sample, check_samples, collect, float_trace
 from tinyc.quantize.choose import Progress, choose_by_output, choose_by_tensor, group_histograms
 from tinyc.quantize.correct_bias import correct_bias
 from tinyc.quantize.equalize import Ranges, equalize, find_pairs
+from tinyc.quantize.global_pools import pools_to_means
 from tinyc.quantize.integer_graph import integer_graph
 from tinyc.quantize.measure import (
     check_labels,
@@ -57,8 +58,8 @@ def quantize_graph(
     measured = spread(checked, options.measure_samples)
     report = progress or _quiet
 
-    report("equalizing", 0.0)
-    real, treatments = _equalized(graph, measured, options)
+    report("trying treatments", 0.0)
+    real, treatments = _treated(graph, measured, options)
     groups = make_groups(real)
     report("calibrating", 0.0)
     histograms = group_histograms(groups, collect(real, checked, groups.of()))
@@ -101,29 +102,34 @@ def _treatment(name: str, before: float, after: float) -> Treatment:
     return Treatment(name, decibel(sqnr(before)), decibel(sqnr(after)), after < before)
 
 
-def _equalized(
+def _treated(
     graph: Graph, samples: Sequence[Sample], options: QuantizeOptions
 ) -> tuple[Graph, list[Treatment]]:
-    """The graph with the equalization that lowers the error most, or as it is.
+    """The graph after the treatments that lower the error, and all that were tried.
 
-    Every variant is calibrated on `samples` with ranges chosen by tensor.
+    These are means for global pools, then the better of the two equalizations. Every variant is
+    calibrated on `samples` with ranges chosen by tensor.
     """
+    treatments: list[Treatment] = []
+    error: float | None = None
+    means = pools_to_means(graph) if options.global_pools else graph
+    if means.ops != graph.ops:
+        error, trial = (_error_by_tensor(variant, samples, options) for variant in (graph, means))
+        treatments.append(_treatment("means for global pools", error, trial))
+        if treatments[-1].kept:
+            graph, error = means, trial
     pairs = find_pairs(graph) if options.equalize else ()
     if not pairs:
-        return graph, []
-    largest = _largest_outputs(graph, samples, [pair.first for pair in pairs])
-    before = _error_by_tensor(graph, samples, options)
-    trials = [(ranges, equalize(graph, ranges, largest)) for ranges in Ranges]
-    errors = [_error_by_tensor(trial, samples, options) for _, trial in trials]
-    best = int(np.argmin(errors))
-    treatments = [
-        replace(_treatment(f"equalization of {ranges.value}", before, error), kept=False)
-        for (ranges, _), error in zip(trials, errors, strict=True)
-    ]
-    if errors[best] >= before:
         return graph, treatments
-    treatments[best] = replace(treatments[best], kept=True)
-    return trials[best][1], treatments
+    largest = _largest_outputs(graph, samples, [pair.first for pair in pairs])
+    before = _error_by_tensor(graph, samples, options) if error is None else error
+    variants = [equalize(graph, ranges, largest) for ranges in Ranges]
+    errors = [_error_by_tensor(variant, samples, options) for variant in variants]
+    best = int(np.argmin(errors))
+    for index, ranges in enumerate(Ranges):
+        treatment = _treatment(f"equalization of {ranges.value}", before, errors[index])
+        treatments.append(replace(treatment, kept=treatment.kept and index == best))
+    return variants[best] if errors[best] < before else graph, treatments
 
 
 def _error_by_tensor(graph: Graph, samples: Sequence[Sample], options: QuantizeOptions) -> float:

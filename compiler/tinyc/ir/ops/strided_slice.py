@@ -40,7 +40,8 @@ class StridedSlice(Op):
             last = first + (count - 1) * step
             if count < 1 or step == 0 or not 0 <= first < shape[axis] or not 0 <= last < shape[axis]:
                 raise ValueError(
-                    f"axis {axis} of extent {shape[axis]} has no {count} elements from {first} in steps of {step}"
+                    f"axis {axis} of extent {shape[axis]} has no {count} elements "
+                    f"from {first} in steps of {step}"
                 )
         if math.prod(self.size) != math.prod(self.shape) or min(self.shape, default=1) < 1:
             raise ValueError(f"a slice of {list(self.size)} cannot have shape {list(self.shape)}")

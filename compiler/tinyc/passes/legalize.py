@@ -1,0 +1,180 @@
+"""The last word on a graph: one error that lists everything that cannot be compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from tinyc.errors import Problem, TinycError
+from tinyc.ir.graph import Graph
+from tinyc.ir.ops import (
+    AveragePool2D,
+    Concatenation,
+    Conv2D,
+    DepthwiseConv2D,
+    Dequantize,
+    FullyConnected,
+    MaxPool2D,
+    Op,
+    Pad,
+    Quantize,
+    Reshape,
+    Softmax,
+    Split,
+    StridedSlice,
+    Transpose,
+    Unsupported,
+)
+from tinyc.ir.ops.common import channel_multipliers, quantization_mismatch
+from tinyc.ir.tensor import DType, Tensor
+from tinyc.quantize.fixed_point import Rounding
+
+_MOVES = (Concatenation, Pad, Reshape, Split, StridedSlice, Transpose)
+_SAME_SCALE = (*_MOVES, AveragePool2D, MaxPool2D)
+_WEIGHTED = (Conv2D, DepthwiseConv2D, FullyConnected)
+_ANY_FLOAT = "int8; `tinyc quantize` turns a whole float model into int8"
+# More elements than this are not tried out on zeros: it would only take time.
+_MOST_TRIED = 1 << 22
+Finding = tuple[str, str]
+
+
+class _Arithmetic:
+    """Tries ops out on zeros, within a budget: scales that cannot be represented surface then."""
+
+    def __init__(self) -> None:
+        self._left = _MOST_TRIED
+
+    def findings(self, op: Op, graph: Graph) -> Iterator[Finding]:
+        operands, results = graph.operands(op), graph.results(op)
+        self._left -= sum(tensor.elements for tensor in (*operands, *results))
+        if self._left < 0:
+            return
+        values = [
+            tensor.constant if tensor.is_constant else np.zeros(tensor.shape, tensor.dtype.numpy)
+            for tensor in operands
+        ]
+        try:
+            with np.errstate(all="ignore"):
+                op.reference(values, operands, results, Rounding.DOUBLE)
+        except (ValueError, KeyError) as error:
+            yield str(error), ""
+
+
+def legalize(graph: Graph, *, allow_float: bool = False) -> Graph:
+    """The graph itself when all of it can be compiled.
+
+    `allow_float` lets float32 ops pass, for a graph that is going to be quantized.
+    Raises TinycError with one problem per finding: layer name, index, reason, what is accepted.
+    """
+    problems = []
+    arithmetic = _Arithmetic()
+    for index, op in enumerate(graph.ops):
+        position = index if op.source is None else op.source.index
+        kind = op.operator if isinstance(op, Unsupported) else op.kind
+        for reason, accepted in _findings(op, graph, allow_float, arithmetic):
+            tail = f"accepted: {accepted}" if accepted else ""
+            problems.append(Problem(f"#{position} {kind} {op.name}", reason, tail))
+    if problems:
+        layers = len({problem.where for problem in problems})
+        plural = "operator" if layers == 1 else "operators"
+        raise TinycError(
+            f"{layers} {plural} of {len(graph.ops)} cannot be compiled",
+            where=f"model {graph.name}",
+            problems=problems,
+            hint=_hint(graph, allow_float),
+        )
+    return graph
+
+
+def _hint(graph: Graph, allow_float: bool) -> str:
+    kinds = {op.kind for op in graph.ops if any(t.dtype is DType.FLOAT32 for t in graph.results(op))}
+    if not allow_float and kinds - {"DEQUANTIZE", "UNSUPPORTED"}:
+        return "run `tinyc quantize` on the float model with calibration data"
+    return ""
+
+
+def _findings(op: Op, graph: Graph, allow_float: bool, arithmetic: _Arithmetic) -> Iterator[Finding]:
+    operands, results = graph.operands(op), graph.results(op)
+    if isinstance(op, Unsupported):
+        yield op.reason, op.accepted
+        return
+    tensors = (*graph.activations(op), *results)
+    found = list(_types(op, tensors, allow_float))
+    if not found:
+        found = list(_quantizations(tensors))
+    if not found and isinstance(op, _SAME_SCALE):
+        moved = (*graph.activations(op),) if isinstance(op, AveragePool2D | MaxPool2D) else operands
+        if moved and (mismatch := quantization_mismatch(moved, results)):
+            found.append((mismatch, "one type, scale and zero point"))
+    if not found and isinstance(op, _WEIGHTED):
+        found = list(_weights(operands, results))
+    if not found and isinstance(op, Softmax) and results[0].dtype is DType.INT8:
+        y = results[0]
+        if abs(y.scale - 1 / 256) > 1e-6 or y.zero_point != -128:
+            found.append((f"gives scale {y.scale:g}, zero point {y.zero_point}", "1/256 and -128"))
+    if not found and not isinstance(op, (*_WEIGHTED, *_SAME_SCALE)):
+        found = list(arithmetic.findings(op, graph))
+    yield from found
+
+
+def _types(op: Op, tensors: tuple[Tensor, ...], allow_float: bool) -> Iterator[Finding]:
+    types = {tensor.dtype for tensor in tensors}
+    if isinstance(op, Quantize | Dequantize):
+        if types - {DType.INT8, DType.UINT8, DType.INT16, DType.FLOAT32}:
+            yield f"works on {_listed(types)}", "int8, uint8, int16 and float32"
+        return
+    if DType.UINT8 in types:
+        yield "has the old uint8 quantization", "int8, which newer converters give"
+        return
+    if DType.FLOAT32 in types and not allow_float:
+        yield "computes in float32", _ANY_FLOAT
+    elif len(types) > 1:
+        yield f"mixes {_listed(types)}", "one type"
+    elif not isinstance(op, _MOVES) and not types <= {DType.INT8, DType.INT16, DType.FLOAT32}:
+        yield f"computes in {_listed(types)}", "int8 or int16"
+
+
+def _listed(types: set[DType]) -> str:
+    return ", ".join(sorted(dtype.value[0] for dtype in types))
+
+
+def _quantizations(tensors: tuple[Tensor, ...]) -> Iterator[Finding]:
+    for tensor in tensors:
+        if tensor.dtype not in (DType.INT8, DType.UINT8, DType.INT16):
+            continue
+        if tensor.quantization is None:
+            yield f"{tensor.name!r} has no scale", "quantized tensors with scale and zero point"
+        elif tensor.quantization.per_channel:
+            yield f"{tensor.name!r} is an activation with one scale per channel", "one scale"
+        elif tensor.dtype is DType.INT16 and tensor.zero_point != 0:
+            yield f"{tensor.name!r} is int16 with zero point {tensor.zero_point}", "zero point 0"
+
+
+def _weights(operands: tuple[Tensor, ...], results: tuple[Tensor, ...]) -> Iterator[Finding]:
+    x, weights, *rest = operands
+    real = x.dtype is DType.FLOAT32
+    if not weights.is_constant or any(not bias.is_constant for bias in rest):
+        yield "weights or bias are computed at run time", "constants"
+        return
+    expected = DType.FLOAT32 if real else DType.INT8
+    if weights.dtype is not expected:
+        yield f"weights are {weights.dtype.value[0]}", expected.value[0]
+        return
+    biases = {DType.FLOAT32} if real else {DType.INT32}
+    if x.dtype is DType.INT16:
+        biases = {DType.INT32, DType.INT64}
+    if any(bias.dtype not in biases for bias in rest):
+        yield f"bias is {rest[0].dtype.value[0]}", _listed(biases)
+    if real:
+        return
+    if weights.quantization is None:
+        yield "weights have no scale", "symmetric int8 weights"
+    elif any(weights.quantization.zero_point):
+        yield "weights have a zero point other than 0", "symmetric int8 weights"
+    else:
+        try:
+            with np.errstate(all="ignore"):
+                channel_multipliers(x, weights, results[0])
+        except ValueError as error:
+            yield str(error), "an output scale that is not far finer than the input's"

@@ -1,0 +1,16 @@
+"""Removes ops whose results nobody reads, and tensors that nobody names."""
+
+from __future__ import annotations
+
+from tinyc.ir.graph import Graph
+
+
+def remove_dead(graph: Graph) -> Graph:
+    """The ops that the outputs depend on."""
+    needed = set(graph.outputs)
+    kept = []
+    for op in reversed(graph.ops):
+        if needed.intersection(op.outputs):
+            kept.append(op)
+            needed.update(op.inputs)
+    return graph.rebuilt(ops=reversed(kept))
