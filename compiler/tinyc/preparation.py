@@ -90,9 +90,10 @@ def _quantized(source: Source, options: QuantizeOptions, progress: Progress | No
             allowed="an .npz with an array `inputs` (and `labels`), samples on the first axis",
             hint="pass --calibration FILE, or name it under [quantize] in tinyc.toml",
         )
-    inputs, labels = load_samples(source.calibration)
+    columns, labels = load_samples(source.calibration, float_graph.inputs)
     limit = source.config.samples if source.config else 0
-    samples = [(sample,) for sample in _spread(inputs, limit)]
+    samples = list(zip(*(_spread(column, limit) for column in columns), strict=True))
+    labels = None if labels is None else _spread(labels, limit)
     quantized = quantize_graph(float_graph, samples, options, labels, progress)
     graph = passes.legalize(passes.run(quantized.graph))
     return Prepared(graph, float_graph, json.loads(quantized.bill.to_json()))

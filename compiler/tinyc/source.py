@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +16,8 @@ from tinyc.errors import TinycError
 from tinyc.ir.tensor import Array
 
 CONFIG_NAME = "tinyc.toml"
+# The array of an .npz that holds the classes of the samples.
+LABELS = "labels"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,33 +72,74 @@ def resolve(argument: Path | None, *, calibration: Path | None = None) -> Source
     return Source(path=path, name=name, build_folder=Path("build") / name, calibration=calibration)
 
 
-def load_samples(path: Path, key: str = "inputs") -> tuple[Array, Array | None]:
-    """(inputs, labels) of a `.npz` or `.npy` file; the first axis counts the samples.
+def load_arrays(path: Path) -> dict[str, Array]:
+    """The arrays of an `.npz` by name; an `.npy` holds one called `inputs`.
 
-    Raises TinycError for a file that is missing, damaged, empty, not finite or has no such array.
+    Raises TinycError for a file that is missing or damaged, and for values that are no numbers.
     """
-    labels = None
     try:
-        if path.suffix == ".npy":
-            inputs = np.load(path, allow_pickle=False)
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            arrays = {"inputs": loaded}
         else:
-            with np.load(path, allow_pickle=False) as archive:
-                if key not in archive:
-                    raise TinycError(
-                        f"has no array `{key}`", where=str(path), allowed=f"it holds: {', '.join(archive)}"
-                    )
-                inputs = archive[key]
-                labels = archive.get("labels")
+            with loaded as archive:
+                arrays = dict(archive.items())
     except FileNotFoundError as error:
         raise TinycError("no such file", where=str(path)) from error
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise TinycError(f"is not a readable NumPy file: {error}", where=str(path)) from error
-    if inputs.ndim == 0 or len(inputs) == 0:
+    for name, array in arrays.items():
+        if name != LABELS and array.dtype.kind not in "fiub":
+            raise TinycError(f"array `{name}` holds {array.dtype} values", where=str(path), allowed="numbers")
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise TinycError(f"array `{name}` holds NaN or infinite values", where=str(path))
+    return arrays
+
+
+def input_arrays(arrays: Mapping[str, Array], names: Sequence[str], where: str) -> tuple[Array, ...]:
+    """One array per model input, found by name.
+
+    A model with one input also takes an array called `inputs`, or the only one there is.
+    Raises TinycError that lists the inputs that are missing.
+    """
+    given = {name: array for name, array in arrays.items() if name != LABELS}
+    if len(names) == 1 and names[0] not in given:
+        if "inputs" in given:
+            return (given["inputs"],)
+        if len(given) == 1:
+            return tuple(given.values())
+    missing = [name for name in names if name not in given]
+    if missing:
+        found = ", ".join(given) or "none"
+        raise TinycError(
+            f"lacks an array for the model's input {', '.join(f'`{name}`' for name in missing)}",
+            where=where,
+            allowed=f"one array called {' and one called '.join(names)}; it holds: {found}",
+        )
+    return tuple(given[name] for name in names)
+
+
+def load_samples(path: Path, names: Sequence[str]) -> tuple[tuple[Array, ...], Array | None]:
+    """(one array per model input, labels) of an `.npz` or `.npy` file; the first axis counts the samples.
+
+    `names` are the names of the model's inputs.
+    Raises TinycError for a file that `load_arrays` or `input_arrays` refuses, and one without samples.
+    """
+    arrays = load_arrays(path)
+    columns = input_arrays(arrays, names, str(path))
+    if any(column.ndim == 0 or len(column) == 0 for column in columns):
         raise TinycError("holds no samples", where=str(path), allowed="at least one sample on the first axis")
-    if inputs.dtype.kind not in "fiu":
-        raise TinycError(f"holds {inputs.dtype} values", where=str(path), allowed="numbers")
-    if inputs.dtype.kind == "f" and not np.isfinite(inputs).all():
-        raise TinycError("holds NaN or infinite values", where=str(path))
-    if labels is not None and len(labels) != len(inputs):
-        raise TinycError(f"has {len(labels)} labels for {len(inputs)} samples", where=str(path))
-    return inputs, labels
+    counts = {len(column) for column in columns}
+    if len(counts) != 1:
+        raise TinycError("the inputs hold different numbers of samples", where=str(path))
+    labels = arrays.get(LABELS)
+    if labels is not None:
+        check_labels(labels, len(columns[0]), path)
+    return columns, labels
+
+
+def check_labels(labels: Array, count: int, path: Path) -> None:
+    """Raise TinycError unless there is one label per sample."""
+    if labels.ndim == 0 or len(labels) != count:
+        found = len(labels) if labels.ndim else 1
+        raise TinycError(f"has {found} labels for {count} samples", where=str(path))

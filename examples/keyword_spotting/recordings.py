@@ -174,7 +174,7 @@ class Augmenter:
         """One recording as a clip of one second."""
         rng = self.rng
         signal = recording.samples.astype(np.float64)
-        pace = rng.uniform(0.8, 1.25)
+        pace = rng.uniform(0.85, 1.18)
         places = np.arange(0, len(signal) - 1, pace)
         signal = np.interp(places, np.arange(len(signal)), signal)
         clip = np.zeros(CLIP)

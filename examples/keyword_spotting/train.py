@@ -65,8 +65,8 @@ def training_pass(
     """Features and labels of freshly augmented clips, as many of each class."""
     clips, labels = [], []
     for label in range(len(LABELS)):
-        # The unknown words are many and varied: half as many again.
-        count = CLIPS_PER_CLASS * (3 if label == UNKNOWN else 2) // 2
+        # The unknown words are many and varied: twice as many of them.
+        count = CLIPS_PER_CLASS * (2 if label == UNKNOWN else 1)
         if label == SILENCE:
             clips += [augment.silence() for _ in range(count)]
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -121,6 +122,19 @@ def test_verify(built: Path) -> None:
     said = tinyc("verify", built, "--count", 4, "--layers", "--json")
     assert said.code == 0, said.stderr
     assert said.json["agrees"] and said.json["differing_bytes"] == {"host C": 0, "emulated nrf52840": 0}
+    assert "device = host C = reference" in tinyc("verify", built, "--count", 2).stdout
+
+
+def test_pseudo_terminal(built: Path) -> None:
+    command = [sys.executable, "-c", "from tinyc.cli import main; main()", "run", str(built), "--pty"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        port = process.stdout.readline().strip()
+        said = tinyc("verify", built, "--port", port, "--count", 3, "--json")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 130
+    assert said.code == 0, said.stderr
+    assert said.json["differing_bytes"] == {"host C": 0, f"board on {port}": 0}
 
 
 def test_verify_names_the_layer_to_blame(model: Path, tmp_path: Path) -> None:

@@ -283,3 +283,29 @@ def test_keras_files_without_tensorflow(tmp_path: Path, monkeypatch: pytest.Monk
     with pytest.raises(TinycError, match="TensorFlow is needed") as caught:
         frontends.load(path)
     assert caught.value.hint == "pip install tinyc[keras]"
+
+
+def test_int8_weights_of_a_float_layer_are_widened() -> None:
+    """Dynamic-range models: int8 weights, float activations."""
+    stored = np.array([[1, -2, 3, 4], [5, 6, -7, 8]], dtype=np.int8)
+    scales = Quantization((0.5, 0.25), (0, 0), 0)
+    tensors = [
+        Tensor("x", (1, 4), DType.FLOAT32),
+        Tensor("w", (2, 4), DType.INT8, scales, stored),
+        Tensor("y", (1, 2), DType.FLOAT32),
+    ]
+    layer = Layer("FULLY_CONNECTED", ("x", "w", ""), ("y",), "FullyConnectedOptions")
+    graph = load_bytes(write_layers([layer], tensors, ("x",), ("y",)), "hybrid")
+    passes.legalize(passes.run(graph), allow_float=True)
+    assert graph[graph.ops[0].inputs[1]].dtype is DType.FLOAT32
+    x = np.array([[1, 2, 3, 4]], dtype=np.float32)
+    expected = x @ (stored * np.array([[0.5], [0.25]], dtype=np.float32)).T
+    assert np.array_equal(interpreter.run(graph, [x])[0], expected)
+
+
+def test_an_operator_without_outputs_is_one_finding() -> None:
+    tensors = [Tensor(name, (1, 4), DType.FLOAT32) for name in ("x", "y")]
+    layers = [Layer("RESHAPE", ("x",), ()), Layer("RELU", ("x",), ("y",))]
+    graph = load_bytes(write_layers(layers, tensors, ("x",), ("y",)), "none")
+    with pytest.raises(TinycError, match="it has no outputs"):
+        passes.legalize(graph, allow_float=True)

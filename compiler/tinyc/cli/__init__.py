@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 
 from tinyc.errors import EXIT_BUG, TinycError
+
+# Layers of this size run slower on several threads than on one. Set before NumPy is imported.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def main() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +16,7 @@ from tinyc.cli.options import BoardName, Json, Model, Port, Toolchain
 from tinyc.errors import Problem, TinycError
 
 if TYPE_CHECKING:
+    from tinyc.artifact import Artifact
     from tinyc.cli.target import DeviceSession
     from tinyc.ir.tensor import Array
     from tinyc.program import Program
@@ -34,12 +37,18 @@ def command(
         Path | None, typer.Option("--output", help="Write the raw outputs (.npy, .npz when several)")
     ] = None,
     port: Port = None,
+    pty: Annotated[
+        bool, typer.Option("--pty", help="Open the emulated serial line as a pseudo-terminal until Ctrl-C")
+    ] = False,
     toolchain: Toolchain = "zig",
     json: Json = False,
 ) -> None:
     """Run the firmware on the emulated chip or a board and print what it answers."""
     from tinyc.cli import target
 
+    if pty:
+        _serve(target.built(model, board, toolchain=toolchain))
+        return
     if not inputs:
         raise TinycError("there is nothing to run on", hint="pass --input FILE (.npy, .npz or .wav)")
     missing = [Problem(str(path), "no such file") for path in inputs if not path.is_file()]
@@ -54,46 +63,57 @@ def command(
         with target.device_engine(found, port) as session:
             results = _on_device(program, session, samples)
             where, extra = session.name, _counts(session, len(results), program)
-    stacked = [np.stack([result[index] for result in results]) for index in range(len(program.graph.outputs))]
-    stacked = [array.reshape(len(results), *array.shape[2:]) for array in stacked]
+    stacked = [np.stack(column) for column in zip(*results, strict=True)]
+    # A model's own batch of one gives way to the batch of inputs.
+    stacked = [array[:, 0] if array.shape[1:2] == (1,) else array for array in stacked]
     if output_path is not None:
         _save(output_path, stacked)
     answer = _answer(program, stacked[0], samples, where) | extra
     if json:
         output.as_json(answer)
-        return
-    output.talk(f"ran {len(results)} input{'s' if len(results) > 1 else ''} on {where}")
-    rows = [(row["input"], row["label"], f"{row['score']:.4g}") for row in answer["results"][:_SHOWN]]
+    else:
+        _show(program, answer)
+
+
+def _show(program: Program, answer: dict[str, Any]) -> None:
+    results = answer["results"]
+    output.talk(f"ran {len(results)} input{'s' if len(results) > 1 else ''} on {answer['ran_on']}")
+    rows = [(row["input"], row["label"], f"{row['score']:.4g}") for row in results[:_SHOWN]]
     hidden = len(results) - len(rows)
     output.table("", ("input", "answer", "score>"), rows, f"and {hidden} more" if hidden else "")
-    if extra.get("instructions"):
+    if "instructions" in answer:
         output.talk(
-            f"{extra['instructions']:,} instructions, {extra['cycles_estimated']:,} cycles (estimate), "
-            f"{extra['milliseconds_estimated']:.1f} ms at {program.board.clock_hz / 1e6:g} MHz per inference"
+            f"{answer['instructions']:,} instructions, {answer['cycles_estimated']:,} cycles (estimate), "
+            f"{answer['milliseconds_estimated']:.1f} ms at {program.board.clock_hz / 1e6:g} MHz per inference"
         )
+
+
+def _serve(found: Artifact) -> None:
+    """The emulated board on a pseudo-terminal: its path on stdout, then the chip runs."""
+    from tinyc.emulator import Machine
+
+    if found.program.board.is_host:
+        raise TinycError("the host board has no serial line", hint="pass --board nrf52840")
+    with Machine(found.elf, found.program.board) as machine:
+        output.data(machine.serve_pty())
+        sys.stdout.flush()
+        output.talk("the emulated board answers there; Ctrl-C ends it")
+        while machine.serving_failure is None:
+            time.sleep(0.2)
+        raise machine.serving_failure
 
 
 def load_inputs(program: Program, path: Path) -> list[list[Array]]:
     """The vectors of an .npy or .npz file, each a list with one array per model input."""
     from tinyc.execution import split_batch
+    from tinyc.source import input_arrays, load_arrays
 
     graph = program.graph
-    try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            columns = {graph.inputs[0]: loaded}
-        else:
-            columns = {name: loaded[name] for name in loaded.files}
-    except (OSError, ValueError, EOFError) as error:
-        raise TinycError(f"is not a readable NumPy file: {error}", where=str(path)) from error
-    if len(graph.inputs) == 1 and graph.inputs[0] not in columns:
-        columns = {graph.inputs[0]: columns.get("inputs", next(iter(columns.values())))}
-    missing = [name for name in graph.inputs if name not in columns]
-    if missing:
-        raise TinycError(
-            f"lacks the inputs {', '.join(missing)}", where=str(path), allowed=", ".join(graph.inputs)
-        )
-    parts = [split_batch(graph[name], columns[name], str(path)) for name in graph.inputs]
+    columns = input_arrays(load_arrays(path), graph.inputs, str(path))
+    parts = [
+        split_batch(graph[name], column, str(path))
+        for name, column in zip(graph.inputs, columns, strict=True)
+    ]
     if len({len(part) for part in parts}) != 1:
         raise TinycError("the inputs hold different numbers of samples", where=str(path))
     return [list(vector) for vector in zip(*parts, strict=True)]

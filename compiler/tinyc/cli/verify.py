@@ -141,6 +141,9 @@ def _show(result: Any, accuracy: dict[str, float]) -> None:
         ("execution", "output bytes>", "differing>", "verdict"),
         rows,
     )
+    if result.agrees:
+        names = " = ".join(["device" if "host" not in name else name for name in reversed(result.differing)])
+        output.data(f"{names} = reference: 0 of {result.compared:,} bytes differ")
     if accuracy:
         # Bit-identical executions share one accuracy.
         same = "device = host = int8 reference" if result.agrees else "int8 reference"
