@@ -10,7 +10,7 @@ import numpy as np
 
 from tinyc.device.client import DeviceClient
 from tinyc.errors import TinycError
-from tinyc.ir.tensor import Array, DType, Tensor, TensorName
+from tinyc.ir.tensor import Array, DType, Shape, Tensor, TensorName
 from tinyc.program import Program
 
 
@@ -115,12 +115,12 @@ def dequantize(tensor: Tensor, values: Array) -> Array:
 def split_batch(tensor: Tensor, values: Array, where: str) -> list[Array]:
     """One input, or a batch on the first axis, as a list of arrays of the tensor's shape.
 
-    Raises TinycError that gives the shape when the number of elements does not fit.
+    A sample may leave out or add axes of extent 1, or be one flat row; its axes are never reordered.
+    Raises TinycError that gives the shape when it does not fit.
     """
-    exact = (tensor.shape, tensor.shape[1:], (tensor.elements,))
-    if values.shape in exact:
+    if _fits(tensor, values.shape):
         count = 1
-    elif values.ndim and values.size == values.shape[0] * tensor.elements and values.size:
+    elif values.size and _fits(tensor, values.shape[1:]):
         count = values.shape[0]
     else:
         raise TinycError(
@@ -129,6 +129,13 @@ def split_batch(tensor: Tensor, values: Array, where: str) -> list[Array]:
             allowed=f"{list(tensor.shape)}, or a batch of these on the first axis",
         )
     return [quantize_input(tensor, part) for part in values.reshape(count, *tensor.shape)]
+
+
+def _fits(tensor: Tensor, shape: Shape) -> bool:
+    """True when an array of `shape` holds the tensor's elements in the tensor's order."""
+    extents = [extent for extent in shape if extent != 1]
+    wanted = [extent for extent in tensor.shape if extent != 1]
+    return extents in (wanted, [tensor.elements] if tensor.elements != 1 else [])
 
 
 def audio_features(program: Program, clip: Array) -> Array:

@@ -78,17 +78,17 @@ def load_arrays(path: Path) -> dict[str, Array]:
     Raises TinycError for a file that is missing or damaged, and for values that are no numbers.
     """
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            arrays = {"inputs": loaded}
-        else:
-            with loaded as archive:
-                arrays = dict(archive.items())
+        # Opened here: NumPy leaves the file of a damaged archive open.
+        with path.open("rb") as stream:
+            loaded = np.load(stream, allow_pickle=False)
+            arrays = {"inputs": loaded} if isinstance(loaded, np.ndarray) else dict(loaded.items())
     except FileNotFoundError as error:
         raise TinycError("no such file", where=str(path)) from error
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise TinycError(f"is not a readable NumPy file: {error}", where=str(path)) from error
     for name, array in arrays.items():
+        if not isinstance(array, np.ndarray):
+            raise TinycError(f"`{name}` is not an array", where=str(path), allowed="an .npz of numpy.savez")
         if name != LABELS and array.dtype.kind not in "fiub":
             raise TinycError(f"array `{name}` holds {array.dtype} values", where=str(path), allowed="numbers")
         if array.dtype.kind == "f" and not np.isfinite(array).all():

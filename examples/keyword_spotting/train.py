@@ -3,8 +3,9 @@
     python train.py --data DIR        # DIR as laid out by the README
     python train.py                   # downloads Speech Commands v0.01 first (1.4 GB)
 
-Writes keyword_spotting.keras, calibration.npz (features of a few training clips), evaluation.npz
-(features of the test clips) and results.json (accuracy on speakers that were never trained on).
+Writes keyword_spotting.keras and .tflite (both float32), calibration.npz (features of a few training
+clips), evaluation.npz (features of the test clips) and results.json (accuracy on speakers that were
+never trained on).
 Needs `pip install "tinyc[keras]"`.
 """
 
@@ -24,6 +25,7 @@ from recordings import LABELS, Augmenter, Recording, centred, load
 
 from tinyc.audio.front_end import AudioFrontEnd
 from tinyc.audio.settings import AudioSettings
+from tinyc.frontends.keras import convert
 
 HERE = Path(__file__).parent
 SEED = 2024
@@ -182,7 +184,10 @@ def train(arguments: argparse.Namespace) -> None:
     plain = tf.keras.models.clone_model(model)
     plain.set_weights(model.get_weights())
     plain.summary()
-    plain.save(arguments.output / "keyword_spotting.keras")
+    keras_file = arguments.output / "keyword_spotting.keras"
+    plain.save(keras_file)
+    # The same float model for those who compile it without TensorFlow.
+    keras_file.with_suffix(".tflite").write_bytes(convert(keras_file))
     save_features(arguments.output, parts, front_end)
     save_results(arguments.output / "results.json", model, parts, front_end)
 

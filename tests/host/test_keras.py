@@ -61,6 +61,45 @@ def test_every_format_gives_the_same_float_graph(
     assert [op.kind for op in graph.ops] == expected
 
 
+@pytest.mark.parametrize("suffix", [".keras", ""])
+def test_inputs_and_outputs_keep_the_models_order(suffix: str, tensorflow: Any, tmp_path: Path) -> None:
+    """The converter sorts inputs by name, and lists outputs as they get computed."""
+    layers = tensorflow.keras.layers
+    image = tensorflow.keras.Input((4, 4, 2), name="image")
+    extras = tensorflow.keras.Input((5,), name="extras")
+    pooled = layers.GlobalAveragePooling2D()(layers.Conv2D(6, 3)(image))
+    joined = layers.Concatenate()([pooled, layers.Dense(3)(extras)])
+    outputs = [layers.Dense(3, activation="softmax")(joined), layers.Dense(1)(joined), pooled]
+    network = tensorflow.keras.Model([image, extras], outputs)
+    path = tmp_path / f"net{suffix}"
+    network.save(path) if suffix else network.export(path)
+    graph = frontends.load(path)
+    rng = np.random.default_rng(0)
+    values = {name: rng.normal(0, 1, graph[name].shape).astype(np.float32) for name in ("image", "extras")}
+    if suffix:
+        assert graph.inputs == ("image", "extras")
+    expected = network([values["image"], values["extras"]])
+    for want, got in zip(
+        expected, interpreter.run(graph, [values[name] for name in graph.inputs]), strict=True
+    ):
+        assert np.allclose(np.asarray(want), got, atol=1e-5)
+
+
+def test_names_that_tensorflow_refuses(tensorflow: Any, tmp_path: Path) -> None:
+    layers = tensorflow.keras.layers
+    inputs = tensorflow.keras.Input((6,), name="in put")
+    hidden = layers.Dense(3, name="\u00e9t\u00e9 1")(inputs)
+    network = tensorflow.keras.Model(inputs, layers.Dense(2, name='a;b"*/'[:4])(hidden), name="m\u00f6del")
+    path = tmp_path / "net.keras"
+    network.save(path)
+    graph = frontends.load(path)
+    x = np.linspace(-1, 1, 6, dtype=np.float32).reshape(1, 6)
+    assert np.allclose(
+        np.asarray(network.layers[-1](network.layers[1](x))), interpreter.run(graph, [x])[0], atol=1e-5
+    )
+    assert all(op.name.isascii() for op in graph.ops)
+
+
 def test_the_shared_resnet(tensorflow: Any, shared: Path) -> None:
     path = shared / "models/mlperf_tiny/pretrainedResnet.h5"
     graph = passes.legalize(passes.run(frontends.load(path)), allow_float=True)

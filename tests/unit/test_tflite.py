@@ -92,6 +92,15 @@ def test_layer_names(tensor: str, kind: str, expected: str) -> None:
     assert layer_name(tensor, kind) == expected
 
 
+def test_the_models_own_scope_is_left_out() -> None:
+    names = ["kws_1/conv_1/Relu;kws_1/conv_1/convolution", "kws_1/depthwise_1/depthwise", "PartitionedCall:0"]
+    scope = common_scope(names)
+    kinds = ("CONV_2D", "DEPTHWISE_CONV_2D", "SOFTMAX")
+    found = [layer_name(name, kind, scope) for name, kind in zip(names, kinds, strict=True)]
+    assert found == ["conv_1", "depthwise_1", "softmax"]
+    assert common_scope(["a/x/Relu", "b/y/Relu"]) == "" == common_scope(["a/x/Relu"])
+
+
 def test_names_are_unique() -> None:
     names = Names()
     assert [names.unique(name) for name in ("a", "a", "a_2", "a")] == ["a", "a_2", "a_2_2", "a_3"]

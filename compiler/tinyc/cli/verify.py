@@ -75,12 +75,14 @@ def _evaluation(model: Path | None) -> Path | None:
 
 def _vectors(found: Artifact, path: Path | None, limit: int | None) -> tuple[list[list[Array]], Array | None]:
     from tinyc.cli.run import load_inputs
-    from tinyc.source import load_samples
+    from tinyc.source import LABELS, check_labels, load_arrays
 
     if path is None:
         return [], None
     vectors = load_inputs(found.program, path)
-    labels = load_samples(path)[1] if path.suffix == ".npz" else None
+    labels = load_arrays(path).get(LABELS)
+    if labels is not None:
+        check_labels(labels, len(vectors), path)
     if limit is not None and limit < len(vectors):
         chosen = [index * len(vectors) // limit for index in range(limit)]
         vectors = [vectors[index] for index in chosen]
@@ -98,8 +100,13 @@ def _accuracy(
         return {}
     accuracy = {"int8": verification.top1(outputs, labels)}
     if found.float_graph is not None:
-        tensor = found.program.graph[found.program.graph.inputs[0]]
-        answers = [interpreter.run(found.float_graph, [dequantize(tensor, vector[0])]) for vector in vectors]
+        tensors = [found.program.graph[name] for name in found.program.graph.inputs]
+        answers = [
+            interpreter.run(
+                found.float_graph, [dequantize(*pair) for pair in zip(tensors, vector, strict=True)]
+            )
+            for vector in vectors
+        ]
         accuracy = {"float": verification.top1(answers, labels)} | accuracy
     return accuracy
 

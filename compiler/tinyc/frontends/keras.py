@@ -8,11 +8,14 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+import tflite as schema
 
 from tinyc.errors import TinycError
 from tinyc.frontends import tflite
@@ -20,17 +23,58 @@ from tinyc.ir.graph import Graph
 
 
 def load(path: Path) -> Graph:
-    """The float32 graph of a model, its batch fixed to 1.
+    """The float32 graph of a model, its batch fixed to 1, inputs and outputs in the model's order.
 
     Raises TinycError when TensorFlow is absent, the file cannot be read or the model cannot be converted.
     """
     from tinyc.frontends import graph_name
 
-    return tflite.load_bytes(convert(path), graph_name(path))
+    data, names = convert(path)
+    graph = tflite.load_bytes(data, graph_name(path))
+    inputs, outputs = _edges(data, names)
+    return graph.rebuilt(
+        inputs=tuple(graph.inputs[position] for position in inputs),
+        outputs=tuple(graph.outputs[position] for position in outputs),
+    )
 
 
-def convert(path: Path) -> bytes:
-    """The float32 .tflite of a .keras or .h5 file or a SavedModel folder. Raises TinycError."""
+def _edges(data: bytes, names: Sequence[str]) -> tuple[list[int], list[int]]:
+    """Positions in the .tflite of the model's inputs and outputs, in the model's order.
+
+    The converter lists inputs by name and outputs as they get computed; its signature tells which
+    is which. `names` are the inputs in the model's order; outputs are numbered, or named and sorted.
+    """
+    model = schema.Model.GetRootAs(data, 0)
+    graph = model.Subgraphs(0)
+    listed = [int(graph.Inputs(i)) for i in range(graph.InputsLength())]
+    given = [int(graph.Outputs(i)) for i in range(graph.OutputsLength())]
+    if not model.SignatureDefsLength():
+        # The converter's second way, taken for names that a SavedModel refuses, keeps the order.
+        return list(range(len(listed))), list(range(len(given)))
+    signature = model.SignatureDefs(0)
+    inputs = {
+        entry.Name().decode(): listed.index(int(entry.TensorIndex()))
+        for entry in map(signature.Inputs, range(signature.InputsLength()))
+    }
+    outputs = [
+        (_natural(entry.Name().decode()), given.index(int(entry.TensorIndex())))
+        for entry in map(signature.Outputs, range(signature.OutputsLength()))
+    ]
+    ordered = [inputs[name] for name in names] if inputs.keys() == set(names) else list(range(len(listed)))
+    return ordered, [position for _, position in sorted(outputs)]
+
+
+def _natural(name: str) -> tuple[str, int]:
+    """A sort key that puts `output_10` after `output_9`."""
+    stem = name.rstrip("0123456789")
+    return stem, int(name[len(stem) :] or -1)
+
+
+def convert(path: Path) -> tuple[bytes, tuple[str, ...]]:
+    """(the float32 .tflite of a .keras or .h5 file or a SavedModel folder, its input names in order).
+
+    Raises TinycError.
+    """
     with _quiet():
         tensorflow = _tensorflow(path)
         function, owner = _saved_model(tensorflow, path) if path.is_dir() else _keras(tensorflow, path)
@@ -39,7 +83,8 @@ def convert(path: Path) -> bytes:
         try:
             frozen = convert_variables_to_constants_v2(function)
             converter = tensorflow.lite.TFLiteConverter.from_concrete_functions([frozen], owner)
-            return bytes(converter.convert())
+            names = tuple(tensor.name.split(":")[0] for tensor in frozen.inputs)
+            return bytes(converter.convert()), names
         except Exception as error:
             raise TinycError(
                 f"TensorFlow cannot convert the model: {_first_line(error)}",
@@ -92,6 +137,7 @@ def _keras(tensorflow: Any, path: Path) -> tuple[Any, Any]:
             where=str(path),
             hint="give the first layer an input shape, or call the model once before saving",
         )
+    _rename_layers(model)
     specs = []
     for index, tensor in enumerate(inputs):
         name = str(getattr(tensor, "name", "") or f"input_{index}").split(":")[0].replace("/", "_")
@@ -107,6 +153,22 @@ def _keras(tensorflow: Any, path: Path) -> tuple[Any, Any]:
         return function.get_concrete_function(), model
     except Exception as error:
         raise TinycError(f"Keras cannot trace the model: {_first_line(error)}", where=str(path)) from error
+
+
+def _rename_layers(model: Any) -> None:
+    """Gives layers whose names TensorFlow refuses as scopes (spaces, other letters) printable ones."""
+    layers = list(model._flatten_layers())
+    taken = {layer.name for layer in layers}
+    for layer in layers:
+        name = layer.name
+        if re.fullmatch(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*", name):
+            continue
+        plain = re.sub(r"[^A-Za-z0-9_.-]+", "_", name).lstrip("_-") or "layer"
+        number, candidate = 2, plain
+        while candidate in taken:
+            candidate, number = f"{plain}_{number}", number + 1
+        taken.add(candidate)
+        layer.name = candidate
 
 
 def _saved_model(tensorflow: Any, path: Path) -> tuple[Any, Any]:
@@ -140,6 +202,9 @@ def _saved_model(tensorflow: Any, path: Path) -> tuple[Any, Any]:
 
 def _first_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if lines and lines[0] == "in user code:":
+        # AutoGraph puts a traceback before the message.
+        lines = [line for line in lines if re.match(r"\w*(Error|Exception): ", line)] or lines[1:]
     return (lines[0] if lines else type(error).__name__)[:300]
 
 

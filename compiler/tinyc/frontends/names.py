@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 _LIMIT = 64
 # Names of TensorFlow operations at the end of a path; the layer is what stands before them.
@@ -36,20 +37,32 @@ def _segment(name: str, kind: str) -> str:
     for marker in _MAIN.get(kind, ()):
         for part in segments:
             pieces = part.split("/")
-            for position, piece in enumerate(pieces):
-                if position and re.fullmatch(rf"{marker}[\d_]*", piece):
+            # From the right: a layer may be called like its operation, `depthwise_1/depthwise`.
+            for position in range(len(pieces) - 1, 0, -1):
+                if re.fullmatch(rf"{marker}[\d_]*", pieces[position]):
                     return "/".join(pieces[:position])
     return segments[0] if segments else ""
 
 
-def layer_name(tensor: str, kind: str) -> str:
+def common_scope(tensors: Sequence[str]) -> str:
+    """The scope that every name of several layers starts with, such as the model's own name.
+
+    Names without any scope (`Identity`, `PartitionedCall:0`) say nothing and are passed over.
+    """
+    heads = {name.split("/")[0] for name in tensors if "/" in name}
+    scoped = sum("/" in name for name in tensors)
+    return heads.pop() if len(heads) == 1 and scoped > 1 else ""
+
+
+def layer_name(tensor: str, kind: str, scope: str = "") -> str:
     """A short layer name from the name of its output tensor and the op kind; not yet unique.
 
     `functional_1/activation/Relu;functional_1/conv2d/Conv2D;...` of a CONV_2D gives `conv2d`.
+    `scope` is left out at the front.
     """
     text = re.sub(r":\d+$", "", _segment(tensor, kind))
     parts = [part for part in text.split("/") if part]
-    while parts and _SCOPES.fullmatch(parts[0]):
+    while parts and (_SCOPES.fullmatch(parts[0]) or (len(parts) > 1 and parts[0] == scope)):
         parts.pop(0)
     while len(parts) > 1 and _OPERATIONS.fullmatch(parts[-1]):
         parts.pop()

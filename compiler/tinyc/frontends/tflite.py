@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tinyc.errors import Problem, TinycError
-from tinyc.frontends.names import Names, input_name, layer_name
+from tinyc.frontends.names import Names, common_scope, input_name, layer_name
 from tinyc.frontends.tflite_ops import DECODERS, Node, Reject, fold_shape_arithmetic
 from tinyc.frontends.tflite_reader import RawModel, RawOperator, RawTensor, read
 from tinyc.ir.graph import Graph, GraphError, verify
@@ -59,7 +59,11 @@ class _Builder:
     _tensor_names: Names = field(default_factory=Names)
     _layer_names: Names = field(default_factory=Names)
 
+    _scope: str = ""
+
     def build(self) -> None:
+        raws = self.raw.tensors
+        self._scope = common_scope([raws[op.outputs[0]].name for op in self.raw.operators if op.outputs])
         self._check_edges()
         for index in self.raw.inputs:
             if index not in self._by_index:
@@ -104,7 +108,7 @@ class _Builder:
     def _operator(self, operator: RawOperator) -> None:
         raws = self.raw.tensors
         first = raws[operator.outputs[0]].name if operator.outputs else ""
-        name = self._layer_names.unique(layer_name(first, operator.kind.split(" ")[0]))
+        name = self._layer_names.unique(layer_name(first, operator.kind.split(" ")[0], self._scope))
         strange = [
             raws[index]
             for index in (*operator.inputs, *operator.outputs)
