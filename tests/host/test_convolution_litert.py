@@ -36,7 +36,8 @@ def rescaled(quantization: Quantization | None, factor: float) -> Quantization:
 def as_int16(tensor: Tensor) -> Tensor:
     """Activations with 1/256 of the scale and no zero point, the bias in 64 bits."""
     if tensor.dtype is DType.INT32:
-        data = tensor.constant.astype(np.int64) * 256
+        # TensorFlow Lite narrows the scaled sum to 32 bits, which wraps for biases near the limits.
+        data = np.clip(tensor.constant, -(2**20), 2**20).astype(np.int64) * 256
         return tensor.with_(dtype=DType.INT64, data=data, quantization=rescaled(tensor.quantization, 1 / 256))
     if tensor.is_constant:
         return tensor

@@ -60,6 +60,11 @@ def random_bias(rng: np.random.Generator, x: Tensor, filters: Tensor, channels: 
     scales = tuple(float(np.float32(np.float32(x.scale) * np.float32(s))) for s in filters.quantization.scale)
     axis = 0 if filters.quantization.per_channel else None
     data = rng.integers(-20_000, 20_000, channels).astype(np.int32)
+    # Channels that training left without weights get tiny scales, and with them huge biases.
+    channel_axis = 0 if filters.shape[0] == channels else len(filters.shape) - 1
+    dead = ~filters.constant.any(axis=tuple(a for a in range(len(filters.shape)) if a != channel_axis))
+    if len(dead) == channels and rng.integers(2):
+        data[dead] = rng.integers(-(2**31), 2**31, int(dead.sum())).astype(np.int32)
     return constant("bias", data, Quantization(scales, (0,) * len(scales), axis))
 
 

@@ -19,9 +19,12 @@ from tinyc.ir.ops.fully_connected import FullyConnected
 from tinyc.ir.tensor import Array
 from tinyc.kernels import portable_convolution, portable_fully_connected
 from tinyc.kernels.kernel import FieldValue, Kernel, Lowered
+from tinyc.quantize.fixed_point import multiply_by_quantized_multiplier
 
 _REQUIRES = frozenset({"dsp"})
 _ACCUMULATOR_LIMIT = 2**30
+# Larger than any int8 value minus any zero point.
+_BEYOND = 1024
 
 
 def _round_up(count: int, multiple: int) -> int:
@@ -52,15 +55,34 @@ def _multipliers(op: Op, graph: Graph) -> tuple[Array, Array]:
     return multiplier, np.where(multiplier == 0, 1, -shift)
 
 
+def _requantization(op: Op, graph: Graph) -> tuple[Array, Array, Array]:
+    """(bias, multiplier, right shift), where channels without any weight have harmless ones.
+
+    Training leaves channels whose weights are all zero. Their scales are tiny and their biases
+    huge, but their output is one constant, which other numbers give as well.
+    """
+    rows = _rows(op, graph)
+    bias = _bias(op, graph, len(rows))
+    multiplier, right = _multipliers(op, graph)
+    constant = ~rows.any(axis=1)
+    if len(multiplier) != len(rows) or not constant.any():
+        return bias, multiplier, right
+    value = multiply_by_quantized_multiplier(bias[constant], multiplier[constant], -right[constant])
+    # Beyond the reach of any zero point the output is clamped in any case. 4 * value * 2^-2 is exact.
+    bias, multiplier, right = bias.copy(), multiplier.copy(), right.copy()
+    bias[constant] = 4 * np.clip(value, -_BEYOND, _BEYOND)
+    multiplier[constant], right[constant] = 2**30, 1
+    return bias, multiplier, right
+
+
 def _is_narrow(op: Op, graph: Graph) -> bool:
     """Whether `tinyc_requantize_narrow` is exact for all inputs of this layer."""
-    _, right = _multipliers(op, graph)
+    bias, _, right = _requantization(op, graph)
     if right.min() < 1:
         return False
     zero_point = graph.operands(op)[0].zero_point
     rows = _rows(op, graph).astype(np.int64)
     positive, negative = np.maximum(rows, 0).sum(1), np.minimum(rows, 0).sum(1)
-    bias = _bias(op, graph, len(rows))
     low, high = -128 - zero_point, 127 - zero_point
     highest = bias + positive * high + negative * low
     lowest = bias + positive * low + negative * high
@@ -91,8 +113,8 @@ def _pack_taps(rows: Array) -> Array:
 def _quantization(op: Op, graph: Graph, packed: Array) -> dict[str, FieldValue]:
     """The fields of both structs from `weights` on."""
     rows = _rows(op, graph).astype(np.int64)
-    folded = _bias(op, graph, len(rows)) - graph.operands(op)[0].zero_point * rows.sum(1)
-    multiplier, right = _multipliers(op, graph)
+    bias, multiplier, right = _requantization(op, graph)
+    folded = bias - graph.operands(op)[0].zero_point * rows.sum(1)
     return {
         "weights": packed,
         "bias": folded.astype(np.int32),
@@ -198,17 +220,16 @@ def _accepts_depthwise(op: Op, graph: Graph) -> bool:
 def _lower_depthwise(op: Op, graph: Graph) -> Lowered:
     assert isinstance(op, DepthwiseConv2D)
     rows = _rows(op, graph)
-    quantization = _quantization(op, graph, _pack_taps(rows))
-    multiplier, right = (np.broadcast_to(table, len(rows)) for table in _multipliers(op, graph))
+    _, multiplier, right = _requantization(op, graph)
     return Lowered(
         "tinyc_conv_2d",
         {
             **portable_convolution.geometry(op, graph),
             **_output(op, graph),
             "per_channel": 1,
-            **quantization,
-            "multiplier": np.ascontiguousarray(multiplier),
-            "shift": (right - 1).astype(np.int8),
+            **_quantization(op, graph, _pack_taps(rows)),
+            "multiplier": np.array(np.broadcast_to(multiplier, len(rows))),
+            "shift": np.array(np.broadcast_to(right - 1, len(rows)), np.int8),
         },
     )
 
