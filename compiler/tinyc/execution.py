@@ -113,7 +113,7 @@ def dequantize(tensor: Tensor, values: Array) -> Array:
 
 
 def split_batch(tensor: Tensor, values: Array, where: str) -> list[Array]:
-    """One input, or a batch on the first axis, as a list of arrays of the tensor's shape.
+    """One input, or a batch on the first axis, as a list of arrays of the tensor's shape, values as given.
 
     A sample may leave out or add axes of extent 1, or be one flat row; its axes are never reordered.
     Raises TinycError that gives the shape when it does not fit.
@@ -128,7 +128,22 @@ def split_batch(tensor: Tensor, values: Array, where: str) -> list[Array]:
             where=where,
             allowed=f"{list(tensor.shape)}, or a batch of these on the first axis",
         )
-    return [quantize_input(tensor, part) for part in values.reshape(count, *tensor.shape)]
+    return list(values.reshape(count, *tensor.shape))
+
+
+def quantize_vector(program: Program, vector: Sequence[Array]) -> list[Array]:
+    """One array per model input, each as `quantize_input` makes it."""
+    tensors = [program.graph[name] for name in program.graph.inputs]
+    return [quantize_input(tensor, values) for tensor, values in zip(tensors, vector, strict=True)]
+
+
+def real_vector(program: Program, vector: Sequence[Array]) -> list[Array]:
+    """The inputs in real units, float32: real values as they are, quantized ones dequantized."""
+    tensors = [program.graph[name] for name in program.graph.inputs]
+    return [
+        values.astype(np.float32) if values.dtype.kind == "f" else dequantize(tensor, values)
+        for tensor, values in zip(tensors, vector, strict=True)
+    ]
 
 
 def _fits(tensor: Tensor, shape: Shape) -> bool:

@@ -12,7 +12,7 @@ from strategies.common import random_zero_point, single_op_graph
 from support.litert import reference_outputs
 from tinyc.interpreter import run
 from tinyc.ir.graph import Graph
-from tinyc.ir.ops import HardSwish, LeakyRelu, Logistic, Op, Quantize, Relu, Relu6, Tanh
+from tinyc.ir.ops import HardSwish, LeakyRelu, Logistic, Op, Quantize, Relu, Relu6, Softmax, Tanh
 from tinyc.ir.tensor import DType, Quantization, Tensor
 
 pytestmark = pytest.mark.host
@@ -72,3 +72,17 @@ def test_every_code_equals_tflite(op: type[Op]) -> None:
         (expected,) = reference_outputs(graph, [CODES])
         (actual,) = run(graph, [CODES])
         assert np.array_equal(actual, expected), graph
+
+
+@pytest.mark.parametrize("scale", [1e-5, 0.3, 7.0, 15.99, 16.0, 20.0, 31.9, 32.0, 1e9])
+def test_softmax_of_coarse_scales_equals_tflite(scale: float) -> None:
+    """From a scale of 16 only the largest input counts: its step times 2^26 needs a left shift by 31."""
+    x = Tensor("x", (4, 9), DType.INT8, Quantization((float(np.float32(scale)),), (5,)))
+    y = Tensor("y", x.shape, DType.INT8, Quantization((1 / 256,), (-128,)))
+    graph = single_op_graph(Softmax(name="layer", inputs=("x",), outputs=("y",)), [x, y])
+    values = np.random.default_rng(0).integers(-128, 128, x.shape).astype(np.int8)
+    values[1] = 7
+    values[2, :2] = 127
+    (expected,) = reference_outputs(graph, [values])
+    (actual,) = run(graph, [values])
+    assert np.array_equal(actual, expected)

@@ -30,7 +30,7 @@ T = TypeVar("T")
 def _console(stderr: bool) -> Console:
     # A pipe has no width: tables must not be cut there, scripts and logs want whole lines.
     stream = sys.stderr if stderr else sys.stdout
-    width = None if stream.isatty() else 140
+    width = None if stream.isatty() else 400
     return Console(stderr=stderr, highlight=False, width=width, soft_wrap=not stream.isatty())
 
 

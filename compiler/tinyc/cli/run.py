@@ -103,8 +103,8 @@ def _serve(found: Artifact) -> None:
         raise machine.serving_failure
 
 
-def load_inputs(program: Program, path: Path) -> list[list[Array]]:
-    """The vectors of an .npy or .npz file, each a list with one array per model input."""
+def load_vectors(program: Program, path: Path) -> list[list[Array]]:
+    """The vectors of an .npy or .npz file as given, each a list with one array per model input."""
     from tinyc.execution import split_batch
     from tinyc.source import input_arrays, load_arrays
 
@@ -129,9 +129,11 @@ class _Sample:
 
 
 def _samples(program: Program, path: Path) -> list[_Sample]:
+    from tinyc.execution import quantize_vector
+
     if path.suffix.lower() == ".wav":
         return [_Sample(path.name, [], _clip(program, path))]
-    vectors = load_inputs(program, path)
+    vectors = [quantize_vector(program, vector) for vector in load_vectors(program, path)]
     return [_Sample(f"{path.name}[{index}]", vector) for index, vector in enumerate(vectors)]
 
 

@@ -37,12 +37,13 @@ def command(
     """Stream the same vectors through reference, host C and device and compare every byte."""
     from tinyc import verification
     from tinyc.cli import target
-    from tinyc.execution import Engine, host_engine
+    from tinyc.execution import Engine, host_engine, quantize_vector
 
     found = target.built(model, board, toolchain=toolchain)
     program = found.program
     given, labels = _vectors(found, input_path or _evaluation(model), limit)
-    vectors = given + verification.random_vectors(program.graph, count, seed)
+    vectors = [quantize_vector(program, vector) for vector in given]
+    vectors += verification.random_vectors(program.graph, count, seed)
     with ExitStack() as stack:
         engines: dict[str, Engine] = {"host C": stack.enter_context(host_engine(program))}
         if not program.board.is_host:
@@ -74,12 +75,12 @@ def _evaluation(model: Path | None) -> Path | None:
 
 
 def _vectors(found: Artifact, path: Path | None, limit: int | None) -> tuple[list[list[Array]], Array | None]:
-    from tinyc.cli.run import load_inputs
+    from tinyc.cli.run import load_vectors
     from tinyc.source import LABELS, check_labels, load_arrays
 
     if path is None:
         return [], None
-    vectors = load_inputs(found.program, path)
+    vectors = load_vectors(found.program, path)
     labels = load_arrays(path).get(LABELS)
     if labels is not None:
         check_labels(labels, len(vectors), path)
@@ -94,19 +95,13 @@ def _accuracy(
     found: Artifact, outputs: Sequence[tuple[Array, ...]], vectors: list[list[Array]], labels: Array | None
 ) -> dict[str, float]:
     from tinyc import interpreter, verification
-    from tinyc.execution import dequantize
+    from tinyc.execution import real_vector
 
     if labels is None or not vectors:
         return {}
     accuracy = {"int8": verification.top1(outputs, labels)}
     if found.float_graph is not None:
-        tensors = [found.program.graph[name] for name in found.program.graph.inputs]
-        answers = [
-            interpreter.run(
-                found.float_graph, [dequantize(*pair) for pair in zip(tensors, vector, strict=True)]
-            )
-            for vector in vectors
-        ]
+        answers = [interpreter.run(found.float_graph, real_vector(found.program, v)) for v in vectors]
         accuracy = {"float": verification.top1(answers, labels)} | accuracy
     return accuracy
 

@@ -9,6 +9,7 @@ import numpy as np
 from tinyc.errors import Problem, TinycError
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops import (
+    OPS,
     AveragePool2D,
     Concatenation,
     Conv2D,
@@ -82,9 +83,16 @@ def legalize(graph: Graph, *, allow_float: bool = False) -> Graph:
             f"{layers} {plural} of {len(graph.ops)} cannot be compiled",
             where=f"model {graph.name}",
             problems=problems,
+            allowed=_operators(graph),
             hint=_hint(graph, allow_float),
         )
     return graph
+
+
+def _operators(graph: Graph) -> str:
+    """The operators there are, when the model has one that is not among them."""
+    unknown = any(isinstance(op, Unsupported) and op.operator not in OPS for op in graph.ops)
+    return ", ".join(sorted(OPS)) if unknown else ""
 
 
 def _hint(graph: Graph, allow_float: bool) -> str:

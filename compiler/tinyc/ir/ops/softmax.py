@@ -43,6 +43,9 @@ def exponential_table(scale: float, beta: float) -> IntArray:
     )
     if real <= 1.0:
         raise ValueError(f"beta * scale = {beta * scale:g} is too small for softmax in fixed point")
+    if real >= 2.0**30 - 0.25:
+        # A left shift by 31: only the largest input itself counts.
+        return exp_of_negative(np.zeros(1, dtype=np.int64), _ARGUMENT_INTEGER_BITS).astype(np.int32)
     multiplier, shift = quantize_multiplier(real)
     largest = (2**_ARGUMENT_INTEGER_BITS - 1) * 2.0 ** (31 - _ARGUMENT_INTEGER_BITS) / 2.0**shift
     steps = np.arange(min(int(largest), 255) + 1, dtype=np.int64)
