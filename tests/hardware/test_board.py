@@ -1,6 +1,6 @@
 """A real board: flash a build first, then run with
 
-    TINYC_TEST_PORT=/dev/ttyACM0 TINYC_TEST_BUILD=path/to/build pytest -m hardware
+TINYC_TEST_PORT=/dev/ttyACM0 TINYC_TEST_BUILD=path/to/build pytest -m hardware
 """
 
 from __future__ import annotations

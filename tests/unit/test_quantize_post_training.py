@@ -13,7 +13,7 @@ from tinyc import interpreter
 from tinyc.errors import TinycError
 from tinyc.ir import serialize
 from tinyc.ir.graph import Graph, verify
-from tinyc.ir.ops import Activation, Add, FullyConnected, Logistic, Softmax
+from tinyc.ir.ops import Activation, Add, FullyConnected, HardSwish, Logistic, Softmax
 from tinyc.ir.tensor import Array, DType
 from tinyc.quantize.bill import Bill
 from tinyc.quantize.calibrate import collect, float_trace
@@ -233,6 +233,14 @@ def test_activation_that_overflows_is_named() -> None:
     with pytest.raises(TinycError) as caught:
         quantize_graph(graph, [sample(1, 2)])
     assert "layer1" in str(caught.value)
+
+
+def test_scales_beyond_fixed_point_are_named() -> None:
+    net = FloatNetwork((1, 4))
+    graph = net.graph(net.add(HardSwish, "x0"))
+    with pytest.raises(TinycError, match="cannot be computed in int8") as caught:
+        quantize_graph(graph, [(np.full((1, 4), 1e30, np.float32),)])
+    assert "HARD_SWISH layer0" in caught.value.problems[0].where
 
 
 def test_statistics_are_those_of_the_float_interpreter() -> None:

@@ -8,10 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from support.float_networks import FloatNetwork
+from support.tflite_writer import write
 from tinyc.errors import TinycError
 from tinyc.execution import split_batch
+from tinyc.ir.ops import Add, FullyConnected
 from tinyc.ir.tensor import DType, Quantization, Tensor
-from tinyc.source import load_arrays, load_samples
+from tinyc.preparation import prepare
+from tinyc.source import load_arrays, load_samples, resolve
 
 pytestmark = pytest.mark.unit
 
@@ -118,3 +122,22 @@ def test_an_archive_with_something_else_inside(tmp_path: Path) -> None:
         archive.writestr("notes.txt", "no array")
     with pytest.raises(TinycError):
         load_arrays(tmp_path / "a.npz")
+
+
+def test_a_part_of_labelled_samples_for_several_inputs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`samples` in tinyc.toml thins out every input and the labels alike."""
+    monkeypatch.setenv("TINYC_CACHE_DIR", str(tmp_path / "cache"))
+    rng = np.random.default_rng(0)
+    net = FloatNetwork((1, 3), (1, 3))
+    y = net.add(FullyConnected, net.add(Add, "x0", "x1"), rng.normal(0, 1, (2, 3)))
+    (tmp_path / "net.tflite").write_bytes(write(net.graph(y)))
+    columns = {name: rng.normal(0, 1, (20, 3)).astype(np.float32) for name in ("x0", "x1")}
+    save(tmp_path / "calibration.npz", **columns, labels=np.arange(20) % 2)
+    (tmp_path / "tinyc.toml").write_text(
+        '[model]\npath = "net.tflite"\n[quantize]\ncalibration = "calibration.npz"\nsamples = 7\n'
+    )
+    bill = prepare(resolve(tmp_path)).bill
+    assert bill is not None
+    assert (bill["samples"], bill["accuracy"]["samples"]) == (7, 7)
