@@ -87,16 +87,25 @@ def _quantized(source: Source, options: QuantizeOptions, progress: Progress | No
         raise TinycError(
             "the model is a float one and needs calibration data to be quantized",
             where=str(source.path),
-            allowed="an .npz with an array `inputs` (and `labels`), samples on the first axis",
+            allowed=f"an .npz with {_wanted(float_graph)} (and `labels`), samples on the first axis",
             hint="pass --calibration FILE, or name it under [quantize] in tinyc.toml",
         )
     columns, labels = load_samples(source.calibration, float_graph.inputs)
     limit = source.config.samples if source.config else 0
-    samples = list(zip(*(_spread(column, limit) for column in columns), strict=True))
+    # Whole numbers are real values too: pixels, say.
+    real = [column.astype(np.float32) for column in columns]
+    samples = list(zip(*(_spread(column, limit) for column in real), strict=True))
     labels = None if labels is None else _spread(labels, limit)
     quantized = quantize_graph(float_graph, samples, options, labels, progress)
     graph = passes.legalize(passes.run(quantized.graph))
     return Prepared(graph, float_graph, json.loads(quantized.bill.to_json()))
+
+
+def _wanted(graph: Graph) -> str:
+    """The arrays that calibration data for `graph` hold."""
+    if len(graph.inputs) == 1:
+        return "an array `inputs`"
+    return "the arrays " + ", ".join(f"`{name}`" for name in graph.inputs)
 
 
 def _spread(values: Array, limit: int) -> Array:

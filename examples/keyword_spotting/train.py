@@ -187,7 +187,7 @@ def train(arguments: argparse.Namespace) -> None:
     keras_file = arguments.output / "keyword_spotting.keras"
     plain.save(keras_file)
     # The same float model for those who compile it without TensorFlow.
-    keras_file.with_suffix(".tflite").write_bytes(convert(keras_file))
+    keras_file.with_suffix(".tflite").write_bytes(convert(keras_file)[0])
     save_features(arguments.output, parts, front_end)
     save_results(arguments.output / "results.json", model, parts, front_end)
 

@@ -117,8 +117,10 @@ def _failure(output: str, folder: Path, toolchain: str) -> TinycError:
 
 def environment(toolchain: str) -> dict[str, str]:
     """The environment of the build: no PlatformIO settings of the user's, no network talk."""
+    # Byte code of the local platform would lie in the project and differ from run to run.
+    python = {"PYTHONUTF8": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     if toolchain == "registry":
-        return {**os.environ, "PYTHONUTF8": "1"}
+        return {**os.environ, **python}
     inherited = {key: value for key, value in os.environ.items() if not key.startswith("PLATFORMIO_")}
     zig_cache = cache_folder() / "zig"
     return {
@@ -131,5 +133,5 @@ def environment(toolchain: str) -> dict[str, str]:
         "ZIG_GLOBAL_CACHE_DIR": str(zig_cache),
         "ZIG_LOCAL_CACHE_DIR": str(zig_cache),
         "SOURCE_DATE_EPOCH": "0",
-        "PYTHONUTF8": "1",
+        **python,
     }
