@@ -63,6 +63,6 @@ def select(graph: Graph, board: Board) -> tuple[Kernel, ...]:
         raise TinycError(
             f"{len(problems)} of {len(graph.ops)} layers have no kernel for board `{board.name}`",
             problems=problems,
-            hint="docs/reference/operators.md lists the kernels; layers need int8 activations, save for the `s16` ones",
+            hint="docs/reference/operators.md lists the kernels; most layers need int8 activations",
         )
     return tuple(chosen)
