@@ -220,6 +220,11 @@ def test_too_large_says_by_how_much_and_where(tmp_path: Path) -> None:
         assert "flash" in said.stderr and "more than there are" in said.stderr and "#0" in said.stderr
 
 
+def test_output_where_nobody_may_write(model: Path) -> None:
+    said = tinyc("build", model, "--board", "nrf52840", "--out", "/proc/tinyc/out")
+    assert said.code == 1 and "/proc/tinyc" in said.stderr and "Traceback" not in said.stderr
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_read_only_output_folder(model: Path, tmp_path: Path) -> None:
     folder = tmp_path / "locked"

@@ -19,6 +19,7 @@ from tinyc.audio.settings import AudioSettings
 from tinyc.boards import load_board
 from tinyc.device.client import DeviceClient
 from tinyc.emulator import Machine
+from tinyc.emulator.qemu import MACHINES, QemuMachine, find_qemu
 from tinyc.execution import DeviceEngine
 from tinyc.ir.graph import Graph
 from tinyc.ir.tensor import Array
@@ -84,6 +85,22 @@ def test_device_equals_golden(built: tuple[str, Program, Firmware], shared: Path
         tensor = program.graph[program.graph.inputs[0]]
         for inputs, expected in zip(stored[f"{name}_inputs"], stored[f"{name}_outputs"], strict=True):
             (got,) = device.run([inputs.reshape(tensor.shape)])
+            np.testing.assert_array_equal(got.reshape(-1), expected)
+
+
+@pytest.mark.skipif(find_qemu() is None, reason="qemu-system-arm is not installed")
+@pytest.mark.parametrize("board", sorted(MACHINES))
+def test_qemu_equals_tensorflow_lite_micro(board: str, shared: Path, tmp_path: Path) -> None:
+    path = shared / "models" / "mlperf_tiny" / "kws_ref_model.tflite"
+    graph = passes.legalize(passes.run(frontends.load(path)))
+    program = pipeline.compile_graph(graph, load_board(board), name="kws")
+    firmware = pipeline.build(program, tmp_path / "out")
+    stored = np.load(shared / "baselines" / "tflm_cmsis_nn_outputs.npz")
+    shape = graph[graph.inputs[0]].shape
+    with QemuMachine(firmware.elf, program.board) as machine:
+        device = DeviceEngine(DeviceClient(machine.transport), program)
+        for inputs, expected in zip(stored["kws_inputs"], stored["kws_outputs"], strict=True):
+            (got,) = device.run([inputs.reshape(shape)])
             np.testing.assert_array_equal(got.reshape(-1), expected)
 
 
