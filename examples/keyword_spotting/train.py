@@ -25,7 +25,6 @@ from recordings import LABELS, Augmenter, Recording, centred, load
 
 from tinyc.audio.front_end import AudioFrontEnd
 from tinyc.audio.settings import AudioSettings
-from tinyc.frontends.keras import convert
 
 HERE = Path(__file__).parent
 SEED = 2024
@@ -187,7 +186,8 @@ def train(arguments: argparse.Namespace) -> None:
     keras_file = arguments.output / "keyword_spotting.keras"
     plain.save(keras_file)
     # The same float model for those who compile it without TensorFlow.
-    keras_file.with_suffix(".tflite").write_bytes(convert(keras_file)[0])
+    converted = tf.lite.TFLiteConverter.from_keras_model(plain).convert()
+    keras_file.with_suffix(".tflite").write_bytes(converted)
     save_features(arguments.output, parts, front_end)
     save_results(arguments.output / "results.json", model, parts, front_end)
 

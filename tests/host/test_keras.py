@@ -85,6 +85,22 @@ def test_inputs_and_outputs_keep_the_models_order(suffix: str, tensorflow: Any, 
         assert np.allclose(np.asarray(want), got, atol=1e-5)
 
 
+def test_layers_keep_the_models_names(tensorflow: Any, tmp_path: Path) -> None:
+    """TensorFlow numbers names anew; with Keras's own numbers that would name the wrong layer."""
+    layers = tensorflow.keras.layers
+    inputs = tensorflow.keras.Input((9, 8, 2), name="image")
+    x = layers.Conv2D(4, 3, activation="relu", name="conv2d")(inputs)
+    x = layers.Conv2D(4, 3, name="conv2d_1")(x)
+    x = layers.ReLU(name="late_relu")(layers.BatchNormalization(name="norm")(x))
+    x = layers.DepthwiseConv2D(3, name="depthwise_conv2d_1")(x)
+    x = layers.Dense(3, name="conv2d_1_1")(layers.GlobalAveragePooling2D(name="pool")(x))
+    network = tensorflow.keras.Model(inputs, x, name="conv2d_2")
+    network.save(tmp_path / "net.keras")
+    graph = passes.run(frontends.load(tmp_path / "net.keras"))
+    assert [op.name for op in graph.ops] == ["conv2d", "conv2d_1", "depthwise_conv2d_1", "pool", "conv2d_1_1"]
+    check(graph, network)
+
+
 def test_names_that_tensorflow_refuses(tensorflow: Any, tmp_path: Path) -> None:
     layers = tensorflow.keras.layers
     inputs = tensorflow.keras.Input((6,), name="in put")

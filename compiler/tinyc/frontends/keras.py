@@ -12,6 +12,7 @@ import re
 import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,10 @@ import tflite as schema
 
 from tinyc.errors import TinycError
 from tinyc.frontends import tflite
+from tinyc.frontends.names import Names, printable
 from tinyc.ir.graph import Graph
+
+_MARK = re.compile(r"tinyc(\d+)t(?:_\d+)?")
 
 
 def load(path: Path) -> Graph:
@@ -29,12 +33,47 @@ def load(path: Path) -> Graph:
     """
     from tinyc.frontends import graph_name
 
-    data, names = convert(path)
-    graph = tflite.load_bytes(data, graph_name(path))
-    inputs, outputs = _edges(data, names)
+    converted = _convert(path)
+    graph = tflite.load_bytes(converted.data, graph_name(path))
+    inputs, outputs = _edges(converted.data, converted.inputs)
+    graph = _with_layer_names(graph, converted.layers)
     return graph.rebuilt(
         inputs=tuple(graph.inputs[position] for position in inputs),
         outputs=tuple(graph.outputs[position] for position in outputs),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Converted:
+    """A float32 .tflite, the names of its inputs in the model's order, and its layers' names by number."""
+
+    data: bytes
+    inputs: tuple[str, ...]
+    layers: tuple[str, ...]
+
+
+def _with_layer_names(graph: Graph, layers: Sequence[str]) -> Graph:
+    """The graph with the model's own layer names where `_number_layers` left its marks."""
+
+    def plain(name: str) -> str:
+        return _MARK.sub(lambda match: layers[int(match[1])], name)
+
+    op_names, tensor_names = Names(), Names()
+    renamed = {name: tensor_names.unique(plain(name)) for name in graph.tensors}
+    ops = tuple(
+        op.with_(
+            name=op_names.unique(plain(op.name)),
+            inputs=tuple(renamed[name] for name in op.inputs),
+            outputs=tuple(renamed[name] for name in op.outputs),
+        )
+        for op in graph.ops
+    )
+    return Graph(
+        graph.name,
+        {renamed[name]: tensor.with_(name=renamed[name]) for name, tensor in graph.tensors.items()},
+        ops,
+        tuple(renamed[name] for name in graph.inputs),
+        tuple(renamed[name] for name in graph.outputs),
     )
 
 
@@ -70,21 +109,22 @@ def _natural(name: str) -> tuple[str, int]:
     return stem, int(name[len(stem) :] or -1)
 
 
-def convert(path: Path) -> tuple[bytes, tuple[str, ...]]:
-    """(the float32 .tflite of a .keras or .h5 file or a SavedModel folder, its input names in order).
-
-    Raises TinycError.
-    """
+def _convert(path: Path) -> _Converted:
+    """A .keras or .h5 file or a SavedModel folder as float32 .tflite. Raises TinycError."""
     with _quiet():
         tensorflow = _tensorflow(path)
-        function, owner = _saved_model(tensorflow, path) if path.is_dir() else _keras(tensorflow, path)
+        layers: tuple[str, ...] = ()
+        if path.is_dir():
+            function, owner = _saved_model(tensorflow, path)
+        else:
+            function, owner, layers = _keras(tensorflow, path)
         from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
         try:
             frozen = convert_variables_to_constants_v2(function)
             converter = tensorflow.lite.TFLiteConverter.from_concrete_functions([frozen], owner)
             names = tuple(tensor.name.split(":")[0] for tensor in frozen.inputs)
-            return bytes(converter.convert()), names
+            return _Converted(bytes(converter.convert()), names, layers)
         except Exception as error:
             raise TinycError(
                 f"TensorFlow cannot convert the model: {_first_line(error)}",
@@ -121,8 +161,8 @@ def _fixed(tensorflow: Any, spec: Any, path: Path, name: str) -> Any:
     return tensorflow.TensorSpec(shape, spec.dtype, name=name)
 
 
-def _keras(tensorflow: Any, path: Path) -> tuple[Any, Any]:
-    """(concrete function, the object that owns its variables) of a Keras file."""
+def _keras(tensorflow: Any, path: Path) -> tuple[Any, Any, tuple[str, ...]]:
+    """(concrete function, the object that owns its variables, layer names) of a Keras file."""
     try:
         model = tensorflow.keras.models.load_model(path, compile=False)
     except Exception as error:
@@ -137,7 +177,7 @@ def _keras(tensorflow: Any, path: Path) -> tuple[Any, Any]:
             where=str(path),
             hint="give the first layer an input shape, or call the model once before saving",
         )
-    _rename_layers(model)
+    layers = _number_layers(model)
     specs = []
     for index, tensor in enumerate(inputs):
         name = str(getattr(tensor, "name", "") or f"input_{index}").split(":")[0].replace("/", "_")
@@ -150,25 +190,22 @@ def _keras(tensorflow: Any, path: Path) -> tuple[Any, Any]:
 
     function = tensorflow.function(call, input_signature=specs)
     try:
-        return function.get_concrete_function(), model
+        return function.get_concrete_function(), model, layers
     except Exception as error:
         raise TinycError(f"Keras cannot trace the model: {_first_line(error)}", where=str(path)) from error
 
 
-def _rename_layers(model: Any) -> None:
-    """Gives layers whose names TensorFlow refuses as scopes (spaces, other letters) printable ones."""
-    layers = list(model._flatten_layers())
-    taken = {layer.name for layer in layers}
-    for layer in layers:
-        name = layer.name
-        if re.fullmatch(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*", name):
-            continue
-        plain = re.sub(r"[^A-Za-z0-9_.-]+", "_", name).lstrip("_-") or "layer"
-        number, candidate = 2, plain
-        while candidate in taken:
-            candidate, number = f"{plain}_{number}", number + 1
-        taken.add(candidate)
-        layer.name = candidate
+def _number_layers(model: Any) -> tuple[str, ...]:
+    """Puts a numbered mark in place of every layer's name, and returns the names.
+
+    TensorFlow appends numbers to names as it traces, so that the layer `conv2d` comes out as
+    `conv2d_1`, and it refuses names with spaces. Marks survive and are unmistakable.
+    """
+    names = []
+    for number, layer in enumerate(model._flatten_layers()):
+        names.append(printable(layer.name) or f"layer_{number}")
+        layer.name = f"tinyc{number}t"
+    return tuple(names)
 
 
 def _saved_model(tensorflow: Any, path: Path) -> tuple[Any, Any]:

@@ -27,7 +27,8 @@ _SCOPES = re.compile(
 _ANONYMOUS = re.compile(r"Identity(_int8)?[\d_]*")
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """`text` with only the letters that names of layers and tensors have; may be empty."""
     return re.sub(r"_+", "_", re.sub(r"[^A-Za-z0-9_./-]", "_", text)).strip("_/.-")[:_LIMIT]
 
 
@@ -68,15 +69,15 @@ def layer_name(tensor: str, kind: str, scope: str = "") -> str:
         parts.pop()
     # Keras repeats a layer's name as scope.
     kept = [part for i, part in enumerate(parts) if i == 0 or part != parts[i - 1]]
-    name = _printable("/".join(kept))
+    name = printable("/".join(kept))
     if _ANONYMOUS.fullmatch(name):
         name = ""
-    return name if re.search(r"[A-Za-z0-9]", name) else _printable(kind.lower())
+    return name if re.search(r"[A-Za-z0-9]", name) else printable(kind.lower())
 
 
 def input_name(tensor: str) -> str:
     """`serving_default_input_1:0` gives `input_1`."""
-    return _printable(re.sub(r"^serving_default_|:\d+$", "", tensor)) or "input"
+    return printable(re.sub(r"^serving_default_|:\d+$", "", tensor)) or "input"
 
 
 class Names:

@@ -105,10 +105,18 @@ class _Builder:
         self._by_index[index] = self.tensors[tensor.name] = tensor
         return tensor
 
+    def _name(self, operator: RawOperator, output: str) -> str:
+        """A name from the output's, or from the weights' where the output is called `Identity`."""
+        kind = operator.kind.split(" ")[0]
+        name = layer_name(output, kind, self._scope)
+        if name == kind.lower() and kind in _ROLES and len(operator.inputs) > 1 and operator.inputs[1] >= 0:
+            return layer_name(self.raw.tensors[operator.inputs[1]].name, kind, self._scope)
+        return name
+
     def _operator(self, operator: RawOperator) -> None:
         raws = self.raw.tensors
         first = raws[operator.outputs[0]].name if operator.outputs else ""
-        name = self._layer_names.unique(layer_name(first, operator.kind.split(" ")[0], self._scope))
+        name = self._layer_names.unique(self._name(operator, first))
         strange = [
             raws[index]
             for index in (*operator.inputs, *operator.outputs)
