@@ -1,13 +1,15 @@
-"""Reference pages that are made from the code: the operator table and the command line."""
+"""Reference pages that are made from the code: operators, boards, the command line."""
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from pathlib import Path
 
 import pytest
 import typer.main
 
+from tinyc.boards import board_names, load_board
 from tinyc.cli.app import app
 from tinyc.ir.ops import OPS
 from tinyc.kernels.catalogue import CATALOGUE
@@ -64,10 +66,41 @@ def command_line_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-@pytest.mark.parametrize("page", ["operators.md", "cli.md"])
+def boards_page() -> str:
+    lines = ["# Boards", "", NOTE]
+    lines += ["| board | name | chip | core | MHz | flash | RAM | stack | flashed by |"]
+    lines += ["|---|---|---|---|--:|--:|--:|--:|---|"]
+    for board in map(load_board, board_names()):
+        memory = board.memory
+        sizes = (memory.application_flash, memory.application_ram, memory.stack)
+        numbers = " | ".join(f"{size:,}" for size in sizes)
+        lines.append(
+            f"| `{board.name}` | {board.title} | {board.soc} | {board.core} | {board.clock_hz / 1e6:g} "
+            f"| {numbers} | {board.flash_method} |"
+        )
+    lines += ["", "Bytes that a bootloader keeps are not counted. A board is one file under `boards/`."]
+    return "\n".join(lines) + "\n"
+
+
+PAGES = {"operators.md": operators_page, "cli.md": command_line_page, "boards.md": boards_page}
+
+
+@pytest.mark.parametrize("page", sorted(PAGES))
 def test_reference_page_is_fresh(page: str, request: pytest.FixtureRequest) -> None:
-    text = operators_page() if page == "operators.md" else command_line_page()
+    text = PAGES[page]()
     path = REFERENCE / page
     if request.config.getoption("--update-golden"):
         path.write_text(text, encoding="utf-8")
     assert path.read_text(encoding="utf-8") == text, "run `make golden`"
+
+
+def test_links_lead_somewhere() -> None:
+    root = REFERENCE.parents[1]
+    pages = [*root.glob("*.md"), *root.glob("docs/**/*.md"), *root.glob("examples/*/*.md")]
+    broken = [
+        f"{page.relative_to(root)}: {target}"
+        for page in pages
+        for target in re.findall(r"\]\(([^)#\s]+)\)", page.read_text(encoding="utf-8"))
+        if "://" not in target and not (page.parent / target).exists()
+    ]
+    assert not broken
