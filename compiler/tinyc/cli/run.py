@@ -84,7 +84,7 @@ def _show(program: Program, answer: dict[str, Any]) -> None:
     if "instructions" in answer:
         output.talk(
             f"{answer['instructions']:,} instructions, {answer['cycles_estimated']:,} cycles (estimate), "
-            f"{answer['milliseconds_estimated']:.1f} ms at {program.board.clock_hz / 1e6:g} MHz per inference"
+            f"{answer['milliseconds_estimated']:.4g} ms at {program.board.clock_hz / 1e6:g} MHz per inference"
         )
 
 
