@@ -53,7 +53,9 @@ def save(folder: Path, program: Program, prepared: Prepared, firmware: Firmware)
     report = pipeline.make_report(program, firmware)
     report["audio"] = program.audio.to_json() if program.audio else None
     if prepared.bill is not None:
-        report["quantization"] = {key: prepared.bill[key] for key in ("network_sqnr_db", "accuracy", "samples")}
+        report["quantization"] = {
+            key: prepared.bill[key] for key in ("network_sqnr_db", "accuracy", "samples")
+        }
     state = folder / _STATE
     state.mkdir(exist_ok=True)
     write_if_changed(state / "graph.npz", serialize.dump(program.graph))

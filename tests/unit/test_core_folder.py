@@ -52,6 +52,8 @@ def with_versions(monkeypatch: pytest.MonkeyPatch, **versions: str | None) -> No
         ({"platformio": None}, "PlatformIO is not installed", "pip install platformio"),
         ({"platformio": "6.2.0", "scons": None}, "SCons is not installed", "pip install scons=="),
         ({"platformio": "6.2.0", "scons": "3.0.0"}, "installed is 3.0.0", "pip install scons=="),
+        ({"platformio": "6.2.0", "scons": "4.0.1"}, "installed is 4.0.1", "pip install scons=="),
+        ({"platformio": "6.2.0", "scons": "5.0"}, "installed is 5.0", "pip install scons=="),
     ],
 )
 def test_versions_that_do_not_fit(
@@ -64,6 +66,13 @@ def test_versions_that_do_not_fit(
     assert hint in caught.value.hint
     finding = next(row for row in doctor.report() if row.part == "platformio")
     assert (finding.state, finding.found) == (doctor.MISSING, caught.value.what)
+
+
+def test_a_newer_scons_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = core_folder.core_versions().scons_wanted
+    newer = f"{wanted.split('.')[0]}.99.0"
+    with_versions(monkeypatch, platformio=importlib.metadata.version("platformio"), scons=newer)
+    assert core_folder.core_versions().scons == newer
 
 
 def test_a_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,8 @@
 """The PlatformIO core folder that tinyc keeps for itself, so that building needs no network.
 
 PlatformIO runs its builds through a package `tool-scons` from its registry. A folder with a
-manifest and a `scons.py` that starts the SCons of this Python satisfies it, as long as the version
-is the one that the installed PlatformIO asks for.
+manifest and a `scons.py` that starts the SCons of this Python satisfies it. The SCons has to be of
+the major version that the installed PlatformIO asks for, and not older: SCons keeps compatible.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ def scons_version(tool_scons: str) -> str:
 def core_versions() -> CoreVersions:
     """Versions of PlatformIO and SCons, checked against each other.
 
-    Raises TinycError when one is missing, or when the installed SCons is not the one that the
-    installed PlatformIO runs.
+    Raises TinycError when one is missing, or when the installed SCons is older than the one that
+    the installed PlatformIO runs, or of another major version.
     """
     platformio = installed("platformio")
     if platformio is None:
@@ -67,12 +67,19 @@ def core_versions() -> CoreVersions:
     if scons is None:
         raise TinycError("SCons is not installed", hint=f"pip install scons=={scons_version(wanted)}")
     found = CoreVersions(platformio, scons, wanted)
-    if scons != found.scons_wanted:
+    if not _serves(scons, found.scons_wanted):
         raise TinycError(
             f"PlatformIO {platformio} runs SCons {found.scons_wanted}, installed is {scons}",
+            allowed=f"{found.scons_wanted} or a newer {found.scons_wanted.split('.')[0]}.x",
             hint=f"pip install scons=={found.scons_wanted}",
         )
     return found
+
+
+def _serves(scons: str, wanted: str) -> bool:
+    """True when this SCons can stand in for the wanted one."""
+    have, need = (tuple(int(part) for part in re.findall(r"\d+", text)[:3]) for text in (scons, wanted))
+    return bool(have) and have[0] == need[0] and have >= need
 
 
 def _required_tool_scons(platformio: str) -> str:
