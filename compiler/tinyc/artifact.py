@@ -15,14 +15,13 @@ from tinyc import pipeline
 from tinyc.audio.settings import AudioSettings
 from tinyc.boards import load_board
 from tinyc.errors import TinycError
-from tinyc.files import content_of, write_together
+from tinyc.files import STATE_FOLDER, write_if_changed
 from tinyc.ir import serialize
 from tinyc.ir.graph import Graph
-from tinyc.preparation import Prepared
+from tinyc.preparation import Prepared, read_prepared
 from tinyc.program import Firmware, Program
 
 REPORT = "report.json"
-_STATE = ".tinyc"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ class Artifact:
 
 
 def is_artifact(folder: Path) -> bool:
-    return (folder / REPORT).is_file() and (folder / _STATE / "graph.npz").is_file()
+    return (folder / REPORT).is_file() and (folder / STATE_FOLDER / "graph.npz").is_file()
 
 
 def save(folder: Path, program: Program, prepared: Prepared, firmware: Firmware) -> Artifact:
@@ -56,7 +55,7 @@ def save(folder: Path, program: Program, prepared: Prepared, firmware: Firmware)
         report["quantization"] = {
             key: prepared.bill[key] for key in ("network_sqnr_db", "accuracy", "samples")
         }
-    state = folder / _STATE
+    state = folder / STATE_FOLDER
     state.mkdir(exist_ok=True)
     write_if_changed(state / "graph.npz", serialize.dump(program.graph))
     for name, content in (
@@ -74,17 +73,17 @@ def save(folder: Path, program: Program, prepared: Prepared, firmware: Firmware)
 
 def open_artifact(folder: Path) -> Artifact:
     """Read a build folder. Raises TinycError when it is not one, or is damaged."""
-    state = folder / _STATE
     try:
         report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
-        graph = serialize.parse((state / "graph.npz").read_bytes())
-        float_path, bill_path = state / "float.npz", state / "bill.json"
-        float_graph = serialize.parse(float_path.read_bytes()) if float_path.exists() else None
-        bill = json.loads(bill_path.read_text(encoding="utf-8")) if bill_path.exists() else None
+        prepared = read_prepared(folder / STATE_FOLDER)
         board = load_board(str(report["board"]))
         audio = AudioSettings.from_json(report["audio"]) if report["audio"] else None
         program = pipeline.compile_graph(
-            graph, board, name=str(report["model"]), labels=tuple(report["labels"]), audio=audio
+            prepared.graph,
+            board,
+            name=str(report["model"]),
+            labels=tuple(report["labels"]),
+            audio=audio,
         )
     except FileNotFoundError as error:
         raise TinycError(
@@ -94,15 +93,9 @@ def open_artifact(folder: Path) -> Artifact:
         raise TinycError(
             f"the build folder is damaged: {error}", where=str(folder), hint="run `tinyc build` again"
         ) from error
-    return Artifact(folder, program, report, float_graph, bill)
+    return Artifact(folder, program, report, prepared.float_graph, prepared.bill)
 
 
 def as_json_bytes(value: object) -> bytes:
     """Indented JSON text, UTF-8, one line feed at the end."""
     return (json.dumps(value, indent=2) + "\n").encode()
-
-
-def write_if_changed(path: Path, content: bytes) -> None:
-    """Replace the file in one step when its content differs. Raises OSError."""
-    if content_of(path) != content:
-        write_together({path: content})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,10 +10,11 @@ from typing import Any
 
 from tinyc.audio.settings import AudioSettings
 from tinyc.boards import board_names
-from tinyc.errors import Problem, TinycError
+from tinyc.errors import Problem, TinycError, nearest
+from tinyc.quantize.options import Method
 
 CONFIG_NAME = "tinyc.toml"
-CALIBRATION_METHODS = ("auto", "min-max", "percentile", "mse", "entropy")
+CALIBRATION_METHODS = ("auto", *(method.value for method in Method))
 INPUT_TYPES = ("raw", "audio")
 
 _TABLES: dict[str, tuple[str, ...]] = {
@@ -78,7 +78,7 @@ class _Reader:
         for name, value in table.items():
             if name not in _TABLES:
                 self.problems.append(
-                    Problem(name, "is not a table of tinyc.toml", _near(name, tuple(_TABLES)))
+                    Problem(name, "is not a table of tinyc.toml", nearest(name, tuple(_TABLES)))
                 )
             elif not isinstance(value, dict):
                 self.problems.append(Problem(name, f"is {value!r}", f"needs a table: [{name}]"))
@@ -86,7 +86,7 @@ class _Reader:
                 self.tables[name] = value
                 known = _TABLES[name]
                 self.problems += [
-                    Problem(f"{name}.{key}", "is not a key of tinyc.toml", _near(key, known))
+                    Problem(f"{name}.{key}", "is not a key of tinyc.toml", nearest(key, known))
                     for key in value
                     if known and key not in known
                 ]
@@ -103,7 +103,7 @@ class _Reader:
         labels = self._labels()
         board = self._text("boards", "default")
         if board is not None and board not in board_names():
-            self.problems.append(Problem("boards.default", f"is {board!r}", _near(board, board_names())))
+            self.problems.append(Problem("boards.default", f"is {board!r}", nearest(board, board_names())))
         evaluation = self._file("evaluation", "data")
         if self.problems or model is None:
             raise TinycError("the configuration is not valid", where=str(path), problems=self.problems)
@@ -139,7 +139,7 @@ class _Reader:
         if value is None:
             return default
         if value not in allowed:
-            self.problems.append(Problem(f"{table}.{key}", f"is {value!r}", _near(value, allowed)))
+            self.problems.append(Problem(f"{table}.{key}", f"is {value!r}", nearest(value, allowed)))
         return value
 
     def _samples(self) -> int:
@@ -175,8 +175,3 @@ class _Reader:
         if twice:
             self.problems.append(Problem("labels.names", f"has {', '.join(twice)} twice"))
         return tuple(names)
-
-
-def _near(word: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(word, known, n=1)
-    return f"did you mean `{near[0]}`?" if near else f"allowed: {', '.join(known)}"

@@ -6,6 +6,7 @@ Anything else that escapes is a bug in tinyc and exits with `EXIT_BUG`.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,6 +25,12 @@ class Problem:
     where: str
     what: str
     allowed: str = ""
+
+
+def nearest(word: str, known: Sequence[str]) -> str:
+    """The known word that was probably meant, or all of them: for `Problem.allowed`."""
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"did you mean `{near[0]}`?" if near else f"allowed: {', '.join(known)}"
 
 
 class TinycError(Exception):

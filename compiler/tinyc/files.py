@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+# Folder inside a build folder for what tinyc itself wants to find again.
+STATE_FOLDER = ".tinyc"
 # Ending of a file that is not finished; the sweep of an interrupted build knows it.
 PART = ".tinyc-part"
 
@@ -60,6 +62,12 @@ def content_of(path: Path) -> bytes | None:
         return path.read_bytes()
     except FileNotFoundError:
         return None
+
+
+def write_if_changed(path: Path, content: bytes) -> None:
+    """Replace the file in one step when its content differs. Raises OSError."""
+    if content_of(path) != content:
+        write_together({path: content})
 
 
 @contextmanager

@@ -143,16 +143,20 @@ def _key(source: Source, options: QuantizeOptions) -> str:
     return state.hexdigest()
 
 
+def read_prepared(folder: Path) -> Prepared:
+    """What lies in `folder` as graph.npz, float.npz and bill.json. Raises OSError, ValueError."""
+    graph = serialize.parse((folder / "graph.npz").read_bytes())
+    float_path, bill_path = folder / "float.npz", folder / "bill.json"
+    float_graph = serialize.parse(float_path.read_bytes()) if float_path.exists() else None
+    bill = json.loads(bill_path.read_text(encoding="utf-8")) if bill_path.exists() else None
+    return Prepared(graph, float_graph, bill)
+
+
 def _read(key: str) -> Prepared | None:
-    folder = cache_folder() / "prepared" / key
     try:
-        graph = serialize.parse((folder / "graph.npz").read_bytes())
-        float_path, bill_path = folder / "float.npz", folder / "bill.json"
-        float_graph = serialize.parse(float_path.read_bytes()) if float_path.exists() else None
-        bill = json.loads(bill_path.read_text(encoding="utf-8")) if bill_path.exists() else None
+        return read_prepared(cache_folder() / "prepared" / key)
     except (OSError, ValueError):
         return None
-    return Prepared(graph, float_graph, bill)
 
 
 def _write(key: str, prepared: Prepared) -> None:

@@ -11,11 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from tinyc.audio.settings import AudioSettings
-from tinyc.config import Config, load_config
+from tinyc.config import CONFIG_NAME, Config, load_config
 from tinyc.errors import TinycError
 from tinyc.ir.tensor import Array
 
-CONFIG_NAME = "tinyc.toml"
 # The array of an .npz that holds the classes of the samples.
 LABELS = "labels"
 

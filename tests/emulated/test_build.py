@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from unicorn.arm_const import UC_ARM_REG_PRIMASK
 
 from support.audio import audio_program
 from support.networks import random_network
@@ -28,6 +29,7 @@ from tinyc.device.transport import Transport
 from tinyc.emit.project import render
 from tinyc.emulator import Machine
 from tinyc.emulator.qemu import MACHINES, QemuMachine, find_qemu
+from tinyc.emulator.system_control import FIRST_IRQ, PENDSV, SYSTICK
 from tinyc.errors import DoesNotFit, TinycError
 from tinyc.pipeline import compile_graph
 from tinyc.program import Firmware, Program
@@ -203,6 +205,16 @@ def test_the_elf_is_compared_with_the_plan(builds: Builds) -> None:
     assert "outside flash" in str(caught.value)
 
 
+def test_a_bootloader_leaves_interrupts_behind(builds: Builds) -> None:
+    """Masked, but pending: they must not come in when the firmware lets interrupts through."""
+    machine = Machine(builds.get("nano33ble", "zig").elf, load_board("nano33ble"))
+    machine._core.write(UC_ARM_REG_PRIMASK, 1)
+    for register, value in ((0x014, 100), (0x010, 7), (0x100, 1 << 5), (0x200, 1 << 5), (0xD04, 5 << 26)):
+        machine._core.engine.mem_write(0xE000E000 + register, value.to_bytes(4, "little"))
+    assert {5 + FIRST_IRQ, PENDSV, SYSTICK} <= machine._control.pending
+    check_device(machine.transport, "nano33ble")
+
+
 def test_no_firmware_image(tmp_path: Path) -> None:
     (tmp_path / "a.elf").write_bytes(b"\x7fELF" + bytes(100))
     with pytest.raises(TinycError):
@@ -230,6 +242,7 @@ def board_client(builds: Builds) -> tuple[Machine, DeviceClient]:
         (Command.READ, struct.pack("<IH", 0, 1024), "out of range"),
         (Command.READ, struct.pack("<IH", 0xFFFFFFFF, 1), "out of range"),
         (Command.READ, struct.pack("<IHB", 0, 1, 0), "out of range"),
+        (Command.HELLO, b"x", "out of range"),
         (Command.INVOKE, b"x", "out of range"),
         (Command.RUN_LAYER, struct.pack("<I", 5), "out of range"),
         (Command.RUN_LAYER, b"\0", "out of range"),

@@ -115,6 +115,27 @@ def test_average_pool_rounds_ties_away_from_zero() -> None:
     assert evaluate(op, x, y, data).tolist() == [[[[4, -4, 0]]]]
 
 
+@pytest.mark.parametrize(
+    ("dtype", "zero_point", "most"),
+    [(DType.INT16, 0, 65_534), (DType.INT8, 0, (2**31 - 1) // 129), (DType.INT8, -128, (2**31 - 1) // 257)],
+)
+def test_sums_stay_within_32_bits(dtype: DType, zero_point: int, most: int) -> None:
+    mean = Mean(name="layer", inputs=("x",), outputs=("y",), axes=(1, 2))
+    pool = AveragePool2D(
+        name="layer",
+        inputs=("x",),
+        outputs=("y",),
+        filter_height=3,
+        filter_width=2**31 - 1,
+        padding=Padding.SAME,
+    )
+    for op in (mean, pool):
+        op.output_shapes([tensor("x", 1, 1, most, 1, dtype=dtype, zero_point=zero_point)])
+        with pytest.raises(ValueError, match=f"a mean of {most + 1} elements, at most {most} in 32 bits"):
+            op.output_shapes([tensor("x", 1, 1, most + 1, 1, dtype=dtype, zero_point=zero_point)])
+        op.output_shapes([tensor("x", 1, 1, most + 1, 1, dtype=DType.FLOAT32)])
+
+
 def test_softmax_shape_and_limits() -> None:
     op = Softmax(name="layer", inputs=("x",), outputs=("y",))
     assert op.output_shapes([tensor("x", 2, 5)]) == ((2, 5),)

@@ -12,7 +12,7 @@ from strategies.common import constant, random_inputs, single_op_graph
 from tinyc.interpreter import run
 from tinyc.ir.graph import Graph, GraphError
 from tinyc.ir.ops import Activation, Conv2D, DepthwiseConv2D, FullyConnected, Padding
-from tinyc.ir.ops.convolution import Pads, exact_matmul
+from tinyc.ir.ops.convolution import LARGEST_REACH, Pads, exact_matmul
 from tinyc.ir.tensor import Array, DType, Quantization, Tensor
 from tinyc.kernels.catalogue import candidates
 from tinyc.quantize.fixed_point import Rounding
@@ -62,6 +62,16 @@ def test_window_geometry(
     assert (
         op.macs(operands, [tensor("y", 2, *expected, 6)]) == 2 * np.prod(expected) * 6 * np.prod(kernel) * 4
     )
+
+
+def test_a_window_that_reaches_too_far_is_refused() -> None:
+    operands = [tensor("x", 1, 5, 5, 4), tensor("w", 6, 2, 3, 4)]
+    far = conv(dilation=(LARGEST_REACH - 1, 1), padding=Padding.SAME)
+    assert far.output_shapes(operands) == ((1, 5, 5, 6),)
+    with pytest.raises(
+        ValueError, match=f"a window over 2x65539 positions, at most {LARGEST_REACH} each way"
+    ):
+        conv(dilation=(1, 32769), padding=Padding.SAME).output_shapes(operands)
 
 
 def test_explicit_pads_count_on_each_side() -> None:

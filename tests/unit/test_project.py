@@ -9,11 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from strategies.common import single_op_graph
 from support.networks import random_network
 from tinyc.boards import board_names, load_board
-from tinyc.emit.project import TOOLCHAINS, render, with_toolchain, write
+from tinyc.device.protocol import MAX_PAYLOAD
+from tinyc.emit.project import MAX_PORTS, TOOLCHAINS, render, with_toolchain, write
 from tinyc.errors import TinycError
 from tinyc.files import PART
+from tinyc.ir.ops import Split
+from tinyc.ir.tensor import DType, Quantization, Tensor
 from tinyc.pipeline import compile_graph
 from tinyc.program import Program, Project
 
@@ -24,6 +28,10 @@ BOARDS = [name for name in board_names() if not load_board(name).is_host]
 
 def program(board: str = "nrf52840", name: str = "net") -> Program:
     return compile_graph(random_network(np.random.default_rng(1), 3), load_board(board), name=name)
+
+
+def tensor(name: str, shape: tuple[int, ...]) -> Tensor:
+    return Tensor(name, shape, DType.INT8, Quantization((0.1,), (0,)))
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +55,30 @@ def test_every_board_is_rendered_twice_alike(board: str) -> None:
         f"ORIGIN = 0x{memory.application_origin:08x}, LENGTH = {memory.application_flash}"
         in first.files["board.ld"]
     )
+
+
+def test_the_answer_to_hello_has_room_for_all_inputs_and_outputs() -> None:
+    def split(parts: int) -> Program:
+        tensors = [tensor("x", (1, parts)), *(tensor(f"y{i}", (1, 1)) for i in range(parts))]
+        op = Split(
+            name="split",
+            inputs=("x",),
+            outputs=tuple(t.name for t in tensors[1:]),
+            axis=1,
+            sizes=(1,) * parts,
+        )
+        return compile_graph(
+            single_op_graph(op, tensors),
+            max(map(load_board, BOARDS), key=lambda b: len(b.name)),
+            name="n" * 99,
+        )
+
+    text = render(split(MAX_PORTS - 1)).files["src/main.c"]
+    board, model = re.findall(r'_name\[\] = "(\w+)"', text)
+    size = 1 + 1 + 32 + 8 + 5 * 4 + 1 + len(board) + 1 + len(model) + 2 + 8 * MAX_PORTS
+    assert size <= MAX_PAYLOAD
+    with pytest.raises(TinycError, match=f"{MAX_PORTS + 1} inputs and outputs"):
+        render(split(MAX_PORTS))
 
 
 @pytest.mark.parametrize("board", BOARDS)

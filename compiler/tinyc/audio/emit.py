@@ -69,11 +69,6 @@ def render_audio(program: Program) -> dict[str, str]:
     }
 
 
-def table_bytes(front_end: AudioFrontEnd) -> int:
-    """Flash bytes of the front end's constant tables."""
-    return sum(values.nbytes for _, values in _arrays(front_end))
-
-
 def _arrays(front_end: AudioFrontEnd) -> tuple[tuple[str, IntArray], ...]:
     tables = front_end.tables
     return (

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from tinyc.audio.mel import MelBank
-from tinyc.errors import Problem, TinycError
+from tinyc.errors import Problem, TinycError, nearest
 
 WINDOWS = ("hann", "hamming")
 FFT_SIZES = (64, 128, 256, 512, 1024, 2048)
@@ -85,9 +84,7 @@ class AudioSettings:
         unknown = []
         for key in table:
             if key not in names:
-                near = difflib.get_close_matches(key, names, n=1)
-                allowed = f"did you mean `{near[0]}`?" if near else f"allowed: {', '.join(names)}"
-                unknown.append(Problem(f"audio.{key}", "is not an audio setting", allowed))
+                unknown.append(Problem(f"audio.{key}", "is not an audio setting", nearest(key, names)))
         try:
             settings = cls(**{key: value for key, value in table.items() if key in names})
         except TinycError as error:

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
 from tinyc.cli import output
-from tinyc.cli.options import BoardName, Json, Model, Out, Toolchain
+from tinyc.cli.options import BoardName, Calibration, Json, Model, Out, Toolchain
 
 
 def command(
@@ -16,9 +11,7 @@ def command(
     board: BoardName = None,
     out: Out = None,
     toolchain: Toolchain = "zig",
-    calibration: Annotated[
-        Path | None, typer.Option("--calibration", help="Calibration data (.npz) for a float model.")
-    ] = None,
+    calibration: Calibration = None,
     json: Json = False,
 ) -> None:
     """Compile a model and build its firmware with PlatformIO."""

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from tinyc.cli import output
-from tinyc.cli.options import BoardName, Json, Model
+from tinyc.cli.options import BoardName, Calibration, Json, Model
 
 
 def command(
     model: Model = None,
     board: BoardName = None,
-    calibration: Annotated[
-        Path | None, typer.Option("--calibration", help="Calibration data (.npz) for a float model.")
-    ] = None,
+    calibration: Calibration = None,
     json: Json = False,
 ) -> None:
     """Say what a model takes of a board's flash and RAM, by layer, before anything is built."""

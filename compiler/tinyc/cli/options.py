@@ -21,6 +21,9 @@ BoardName = Annotated[
 Out = Annotated[
     Path | None, typer.Option("--out", "-o", help="Output folder. Default: build/BOARD.", show_default=False)
 ]
+Calibration = Annotated[
+    Path | None, typer.Option("--calibration", help="Calibration data (.npz) for a float model.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 Toolchain = Annotated[str, typer.Option("--toolchain", help="zig, gcc or registry.")]
 Port = Annotated[str | None, typer.Option("--port", help="Serial port of a real board.", show_default=False)]

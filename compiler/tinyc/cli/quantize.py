@@ -25,6 +25,7 @@ def command(
 ) -> None:
     """Quantize a float model to int8 and print what it cost, layer by layer."""
     from tinyc import artifact, pipeline
+    from tinyc.files import write_if_changed
     from tinyc.source import resolve
 
     source = resolve(model, calibration=calibration)
@@ -39,7 +40,7 @@ def command(
     path = out or source.build_folder / "bill.json"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        artifact.write_if_changed(path, artifact.as_json_bytes(prepared.bill))
+        write_if_changed(path, artifact.as_json_bytes(prepared.bill))
     except OSError as error:
         raise TinycError(f"cannot write: {error.strerror}", where=str(path)) from error
     if json:

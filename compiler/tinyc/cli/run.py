@@ -192,7 +192,7 @@ def _save(path: Path, outputs: list[Array]) -> None:
     """Write all outputs or nothing."""
     import io
 
-    from tinyc.artifact import write_if_changed
+    from tinyc.files import write_if_changed
 
     stream = io.BytesIO()
     if len(outputs) == 1:

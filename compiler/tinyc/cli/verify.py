@@ -11,11 +11,12 @@ import typer
 
 from tinyc.cli import output
 from tinyc.cli.options import BoardName, Json, Model, Port, Seed, Toolchain
-from tinyc.errors import Disagreement
+from tinyc.errors import Disagreement, Problem
 
 if TYPE_CHECKING:
     from tinyc.artifact import Artifact
     from tinyc.ir.tensor import Array
+    from tinyc.verification import Difference, Verification
 
 
 def command(
@@ -106,9 +107,7 @@ def _accuracy(
     return accuracy
 
 
-def _problem(difference: Any) -> Any:
-    from tinyc.errors import Problem
-
+def _problem(difference: Difference) -> Problem:
     return Problem(
         difference.engine,
         f"vector {difference.vector}, layer #{difference.layer} {difference.op} `{difference.name}` "
@@ -117,7 +116,7 @@ def _problem(difference: Any) -> Any:
     )
 
 
-def _json(found: Artifact, result: Any, accuracy: dict[str, float]) -> dict[str, Any]:
+def _json(found: Artifact, result: Verification, accuracy: dict[str, float]) -> dict[str, Any]:
     from dataclasses import asdict
 
     return {
@@ -133,7 +132,7 @@ def _json(found: Artifact, result: Any, accuracy: dict[str, float]) -> dict[str,
     }
 
 
-def _show(result: Any, accuracy: dict[str, float]) -> None:
+def _show(result: Verification, accuracy: dict[str, float]) -> None:
     rows = [
         (name, f"{result.compared:,}", f"{wrong:,}", "differs" if wrong else "= reference")
         for name, wrong in result.differing.items()
@@ -144,7 +143,9 @@ def _show(result: Any, accuracy: dict[str, float]) -> None:
         rows,
     )
     if result.agrees:
-        names = " = ".join(["device" if "host" not in name else name for name in reversed(result.differing)])
+        names = " = ".join(
+            ["device" if "host" not in name else name for name in reversed(list(result.differing))]
+        )
         output.data(f"{names} = reference: 0 of {result.compared:,} bytes differ")
     if accuracy:
         # Bit-identical executions share one accuracy.

@@ -1,1 +1,1 @@
-"""."""
+"""Programs as C text and PlatformIO projects."""

@@ -11,7 +11,7 @@ from tinyc.emit.names import comment_text
 from tinyc.resources import data_folder
 
 
-def _signed(value: int) -> str:
+def signed(value: int) -> str:
     """`+ 4` or `- 4`, so that `x + -4` never appears."""
     return f"- {-value}" if value < 0 else f"+ {value}"
 
@@ -32,7 +32,7 @@ def environment() -> jinja2.Environment:
         autoescape=False,
         newline_sequence="\n",
     )
-    found.filters.update(signed=_signed, hex8=_hex8, literal=literal, comment=comment_text)
+    found.filters.update(signed=signed, hex8=_hex8, literal=literal, comment=comment_text)
     return found
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import tinyc
 from tinyc.emit import symbols
 from tinyc.emit.arrays import c_type, initializer, literal
-from tinyc.emit.environment import render
+from tinyc.emit.environment import render, signed
 from tinyc.emit.kernel_files import kernel_files, kernel_symbol, specialized_source
 from tinyc.errors import TinycError
 from tinyc.ir.tensor import DType, Tensor
@@ -158,12 +158,8 @@ def _digest_bytes(digest: str) -> str:
 def _describe(tensor: Tensor) -> str:
     text = f"{tensor.dtype.value[0]}{list(tensor.shape)}"
     if tensor.quantization is not None and not tensor.quantization.per_channel:
-        text += f", real = {literal(tensor.scale)[:-1]} * (quantized {_offset(-tensor.zero_point)})"
+        text += f", real = {literal(tensor.scale)[:-1]} * (quantized {signed(-tensor.zero_point)})"
     return text
-
-
-def _offset(value: int) -> str:
-    return f"- {-value}" if value < 0 else f"+ {value}"
 
 
 def _ports(program: Program, names: Sequence[str], helper: str) -> tuple[PortView, ...]:

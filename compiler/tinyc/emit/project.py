@@ -15,18 +15,19 @@ from pathlib import Path
 from types import MappingProxyType
 
 from tinyc.boards import Board, Pin
+from tinyc.device import protocol
 from tinyc.emit import symbols
 from tinyc.emit.environment import render as render_template
 from tinyc.emit.model import render_model
 from tinyc.emit.names import string_literal
 from tinyc.errors import Problem, TinycError
-from tinyc.files import Staged, content_of, write_together
+from tinyc.files import STATE_FOLDER, Staged, content_of, write_if_changed
 from tinyc.program import Program, Project
 from tinyc.resources import data_folder
 
 TOOLCHAINS = ("zig", "gcc", "registry")
-STATE_FOLDER = ".tinyc"
-PROTOCOL_VERSION = 1
+# Eight bytes each in the answer to HELLO, which also holds names and numbers and has one frame.
+MAX_PORTS = 96
 _MANIFEST = f"{STATE_FOLDER}/files.json"
 
 # Path in the project → file under firmware_templates, copied as it is.
@@ -96,12 +97,16 @@ class IniView:
 def render(program: Program, toolchain: str = "zig") -> Project:
     """The project of `program` as relative path → text; the same program gives the same bytes.
 
-    Raises TinycError for a board that is no microcontroller, an unknown toolchain, and for
-    `registry` on a board that PlatformIO's registry does not have.
+    Raises TinycError for a board that is no microcontroller, a model with more inputs and outputs than
+    the serial protocol can describe, an unknown toolchain, and for `registry` on a board that
+    PlatformIO's registry does not have.
     """
     board = program.board
     if board.is_host:
         raise TinycError(f"board `{board.name}` takes no firmware", hint="choose another one: `tinyc boards`")
+    ports = len(program.graph.inputs) + len(program.graph.outputs)
+    if ports > MAX_PORTS:
+        raise TinycError(f"the model has {ports} inputs and outputs", allowed=f"at most {MAX_PORTS}")
     templates = data_folder("firmware_templates")
     files = {
         path: (templates / source.format(soc=board.soc)).read_text(encoding="utf-8")
@@ -172,7 +177,7 @@ def _main_view(program: Program) -> MainView:
     graph, prefix = program.graph, symbols.prefix(program)
     return MainView(
         title=program.name,
-        version=PROTOCOL_VERSION,
+        version=protocol.VERSION,
         prefix=prefix,
         macro=prefix.upper(),
         board=string_literal(program.board.name),
@@ -258,8 +263,7 @@ def _read_manifest(folder: Path) -> set[str]:
 
 def _write_manifest(folder: Path, names: Iterable[str]) -> None:
     text = json.dumps({"files": sorted(names)}, indent=1) + "\n"
-    if content_of(folder / _MANIFEST) != text.encode("utf-8"):
-        write_together({folder / _MANIFEST: text.encode("utf-8")})
+    write_if_changed(folder / _MANIFEST, text.encode("utf-8"))
 
 
 def project_key(project: Project, *more: str) -> str:

@@ -122,7 +122,8 @@ def _functions(elf: ELFFile) -> tuple[Function, ...]:
 
 def check_fits(image: Image, memory: Memory) -> None:
     """Raise TinycError when a segment lies outside the flash the application may use or the RAM."""
-    start, end = memory.flash_origin + memory.application_offset, memory.flash_origin + memory.flash
+    start, end = memory.application_origin, memory.application_origin + memory.application_flash
+    ram_start, ram_end = memory.ram_origin + memory.ram_reserved, memory.ram_origin + memory.ram
     problems = [
         Problem(
             f"0x{address:08x}",
@@ -130,10 +131,7 @@ def check_fits(image: Image, memory: Memory) -> None:
             f"flash 0x{start:08x}..0x{end:08x}",
         )
         for address, data in image.segments
-        if not (
-            start <= address <= end - len(data)
-            or memory.ram_origin <= address <= memory.ram_origin + memory.ram - len(data)
-        )
+        if not (start <= address <= end - len(data) or ram_start <= address <= ram_end - len(data))
     ]
     if problems:
         raise TinycError("the image does not fit this board", where=str(image.path), problems=problems)

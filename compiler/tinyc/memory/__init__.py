@@ -1,1 +1,1 @@
-"""."""
+"""Buffer lifetimes, arena placement and the memory budget."""

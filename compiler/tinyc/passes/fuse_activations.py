@@ -27,10 +27,8 @@ def fuse_activations(graph: Graph) -> Graph:
             if position is not None and reads[x.name] == 1 and same:
                 layer = ops[position]
                 assert isinstance(layer, Conv2D | DepthwiseConv2D | FullyConnected | Binary | Pool2D)
-                # RELU6 after RELU is RELU6; any other pair needs both.
-                if layer.activation is Activation.NONE or (
-                    layer.activation is Activation.RELU and isinstance(op, Relu | Relu6)
-                ):
+                # After RELU, RELU and RELU6 are what they are alone; other pairs need both.
+                if layer.activation in (Activation.NONE, Activation.RELU):
                     ops[position] = layer.with_(outputs=op.outputs, activation=_ACTIVATION[type(op)])
                     writers[op.outputs[0]] = position
                     continue

@@ -122,7 +122,7 @@ def equalize(graph: Graph, ranges: Ranges, largest_outputs: Mapping[TensorName, 
                 before = _output_ranges(first, constants[first.inputs[1]])
             else:
                 before = largest_outputs[first.outputs[0]] / divided[pair.first]
-            after = _input_ranges(graph, second, constants[second.inputs[1]], pair.channels)
+            after = _input_ranges(second, constants[second.inputs[1]], pair.channels)
             usable = (before > 0.0) & (after > 0.0)
             with np.errstate(divide="ignore", invalid="ignore"):
                 scale = np.where(usable, np.sqrt(before / after), 1.0)
@@ -132,7 +132,7 @@ def equalize(graph: Graph, ranges: Ranges, largest_outputs: Mapping[TensorName, 
             scale = np.clip(scale, 1.0 / _LARGEST_SCALE, _LARGEST_SCALE)
             divided[pair.first] = divided[pair.first] * scale
             _divide_outputs(first, constants, scale)
-            constants[second.inputs[1]] = _multiply_inputs(graph, second, constants[second.inputs[1]], scale)
+            constants[second.inputs[1]] = _multiply_inputs(second, constants[second.inputs[1]], scale)
             worst = max(worst, float(scale.max()), float(1.0 / scale.min()))
         if worst < 1.01:
             break
@@ -156,7 +156,7 @@ def _output_ranges(op: Op, weights: Array) -> Array:
     return np.asarray(np.abs(weights).max(axis=axes))
 
 
-def _input_scales(graph: Graph, op: Op, weights: Array, scale: Array) -> Array:
+def _input_scales(op: Op, weights: Array, scale: Array) -> Array:
     """`scale`, one per input channel, shaped to multiply the weights."""
     channels = len(scale)
     if op.kind == "FULLY_CONNECTED":
@@ -170,7 +170,7 @@ def _input_scales(graph: Graph, op: Op, weights: Array, scale: Array) -> Array:
     return per_filter[:, None, None, :]
 
 
-def _input_ranges(graph: Graph, op: Op, weights: Array, channels: int) -> Array:
+def _input_ranges(op: Op, weights: Array, channels: int) -> Array:
     """Largest weight that reads each input channel."""
     magnitude = np.abs(weights)
     if op.kind == "FULLY_CONNECTED":
@@ -192,5 +192,5 @@ def _divide_outputs(op: Op, constants: dict[TensorName, Array], scale: Array) ->
         constants[op.inputs[2]] = bias / scale.reshape(bias.shape)
 
 
-def _multiply_inputs(graph: Graph, op: Op, weights: Array, scale: Array) -> Array:
-    return np.asarray(weights * _input_scales(graph, op, weights, scale))
+def _multiply_inputs(op: Op, weights: Array, scale: Array) -> Array:
+    return np.asarray(weights * _input_scales(op, weights, scale))

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from elftools.common.exceptions import ELFError
+from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
 
 from tinyc.emit import symbols as names
 from tinyc.errors import Problem, TinycError
 from tinyc.program import Program, Sizes
 
-_ALLOC, _EXEC, _WRITE = 0x2, 0x4, 0x1
+_ALLOC, _EXEC, _WRITE = SH_FLAGS.SHF_ALLOC, SH_FLAGS.SHF_EXECINSTR, SH_FLAGS.SHF_WRITE
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +79,6 @@ def read_elf(path: Path) -> Image:
 def _read(path: Path, elf: ELFFile) -> Image:
     if elf.get_machine_arch() != "ARM" or elf.elfclass != 32:
         raise ValueError(f"built for {elf.get_machine_arch()}, not for ARM")
-    sections = [
-        Section(
-            name=section.name,
-            address=section["sh_addr"],
-            size=section["sh_size"],
-            file_size=0 if section["sh_type"] == "SHT_NOBITS" else section["sh_size"],
-            flags=section["sh_flags"],
-        )
-        for section in elf.iter_sections()
-        if section["sh_flags"] & _ALLOC and section["sh_size"] > 0
-    ]
     table = elf.get_section_by_name(".symtab")
     found = []
     for symbol in table.iter_symbols() if table is not None else ():
@@ -109,38 +99,57 @@ def _read(path: Path, elf: ELFFile) -> Image:
     return Image(
         path=path,
         entry=elf.header["e_entry"] & ~1,
-        sections=tuple(sections),
+        sections=sections_in_memory(elf),
         symbols=tuple(sorted(found, key=lambda symbol: (symbol.address, symbol.name))),
         segments=tuple(sorted(segments, key=lambda segment: segment.load_address)),
     )
+
+
+def sections_in_memory(elf: ELFFile) -> tuple[Section, ...]:
+    """The sections of any ELF file that take memory when it runs."""
+    return tuple(
+        Section(
+            name=section.name,
+            address=section["sh_addr"],
+            size=section["sh_size"],
+            file_size=0 if section["sh_type"] == "SHT_NOBITS" else section["sh_size"],
+            flags=section["sh_flags"],
+        )
+        for section in elf.iter_sections()
+        if section["sh_flags"] & _ALLOC and section["sh_size"] > 0
+    )
+
+
+def bytes_by_kind(sections: Iterable[Section]) -> dict[str, int]:
+    """Bytes of text, rodata, data and bss; the reserved stack is none of them."""
+    kinds = dict.fromkeys(("text", "rodata", "data", "bss"), 0)
+    for section in sections:
+        if section.name == ".stack":
+            continue
+        if section.file_size == 0:
+            kind = "bss"
+        elif section.flags & _WRITE:
+            kind = "data"
+        elif section.flags & _EXEC or section.name == ".vectors":
+            kind = "text"
+        else:
+            kind = "rodata"
+        kinds[kind] += section.size
+    return kinds
 
 
 def sizes_of(image: Image, program: Program) -> Sizes:
     """Bytes by kind. The reserved stack counts neither as bss nor as RAM."""
     emitted = names.emitted(program)
     by_name = {symbol.name: symbol for symbol in image.symbols}
-    text = rodata = data = bss = 0
-    for section in image.sections:
-        if section.name == ".stack":
-            continue
-        if section.file_size == 0:
-            bss += section.size
-        elif section.flags & _WRITE:
-            data += section.size
-        elif section.flags & _EXEC or section.name == ".vectors":
-            text += section.size
-        else:
-            rodata += section.size
+    kinds = bytes_by_kind(image.sections)
     arena = by_name.get(emitted.arena)
     return Sizes(
-        flash=text + rodata + data,
-        ram=data + bss,
-        text=text,
-        rodata=rodata,
-        data=data,
-        bss=bss,
+        flash=kinds["text"] + kinds["rodata"] + kinds["data"],
+        ram=kinds["data"] + kinds["bss"],
         arena=arena.size if arena else 0,
         weights=sum(by_name[name].size for name in emitted.weights if name in by_name),
+        **kinds,
     )
 
 

@@ -11,15 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import tinyc
-from tinyc.emit.project import STATE_FOLDER, project_key, with_toolchain, write
+from tinyc.emit.project import project_key, with_toolchain, write
 from tinyc.emit.symbols import emitted
 from tinyc.errors import DoesNotFit, TinycError
-from tinyc.files import exclusive, part_of, write_together
+from tinyc.files import STATE_FOLDER, exclusive, part_of, write_together
 from tinyc.program import Firmware, Program, Project, Sizes
 from tinyc.toolchain import images, platformio
 from tinyc.toolchain.elf import Image, compare_prediction, read_elf
 from tinyc.toolchain.stack import stack_bound
 
+_OUTPUTS = ("firmware.elf", "firmware.hex", "firmware.bin")
+_UF2 = "firmware.uf2"
 _STAMP = f"{STATE_FOLDER}/build.json"
 
 
@@ -93,19 +95,15 @@ def _stack(image: Image, program: Program) -> int | None:
 
 def _outputs(image: Image, program: Program) -> dict[str, bytes]:
     """File name → content. The ELF comes first: everything else is made from it."""
-    outputs = {
-        "firmware.elf": image.path.read_bytes(),
-        "firmware.hex": images.to_hex(image.segments).encode("ascii"),
-        "firmware.bin": images.to_binary(image.segments)[1],
-    }
+    elf, text = image.path.read_bytes(), images.to_hex(image.segments).encode("ascii")
+    outputs = dict(zip(_OUTPUTS, (elf, text, images.to_binary(image.segments)[1]), strict=True))
     if program.board.uf2_family is not None:
-        outputs["firmware.uf2"] = images.to_uf2(image.segments, program.board.uf2_family)
+        outputs[_UF2] = images.to_uf2(image.segments, program.board.uf2_family)
     return outputs
 
 
 def _names(program: Program) -> tuple[str, ...]:
-    names = ("firmware.elf", "firmware.hex", "firmware.bin")
-    return names if program.board.uf2_family is None else (*names, "firmware.uf2")
+    return _OUTPUTS if program.board.uf2_family is None else (*_OUTPUTS, _UF2)
 
 
 def _firmware(folder: Path, program: Program, sizes: Sizes, toolchain: str) -> Firmware:
@@ -135,7 +133,7 @@ def _intact(folder: Path, stamp: Mapping[str, Any]) -> bool:
 def _forget(folder: Path, stamp: Mapping[str, Any] | None) -> None:
     """Remove the outputs of an earlier build, and the stamp last, so that they are never orphans."""
     names = set(stamp["outputs"]) if stamp is not None else set()
-    for name in sorted(names | {"firmware.elf", "firmware.hex", "firmware.bin", "firmware.uf2"}):
+    for name in sorted(names | {*_OUTPUTS, _UF2}):
         if Path(name).name == name:
             (folder / name).unlink(missing_ok=True)
             part_of(folder / name).unlink(missing_ok=True)

@@ -10,6 +10,7 @@ from tinyc.emit import symbols
 from tinyc.errors import TinycError
 from tinyc.files import content_of, write_together
 from tinyc.program import Firmware, Program, Sizes
+from tinyc.toolchain.elf import bytes_by_kind, sections_in_memory
 from tinyc.toolchain.host import host_texts
 from tinyc.toolchain.host_compiler import WARNINGS, compile_cached, find_compiler
 
@@ -42,19 +43,8 @@ def build(program: Program, folder: Path) -> Firmware:
 def _sizes(path: Path, program: Program) -> Sizes:
     """Bytes of the executable by kind, the C library's start-up code included."""
     emitted = symbols.emitted(program)
-    kinds = dict.fromkeys(("text", "rodata", "data", "bss"), 0)
     with path.open("rb") as stream:
-        for section in ELFFile(stream).iter_sections():
-            flags = section["sh_flags"]
-            if not flags & 0x2:
-                continue
-            if section["sh_type"] == "SHT_NOBITS":
-                kind = "bss"
-            elif flags & 0x4:
-                kind = "text"
-            else:
-                kind = "data" if flags & 0x1 else "rodata"
-            kinds[kind] += section["sh_size"]
+        kinds = bytes_by_kind(sections_in_memory(ELFFile(stream)))
     return Sizes(
         flash=kinds["text"] + kinds["rodata"] + kinds["data"],
         ram=kinds["data"] + kinds["bss"],

@@ -20,7 +20,6 @@ from tinyc.toolchain.elf import Image, Symbol
 
 ENTRY = "tinyc_start"
 
-_STORES = (arm_const.ARM_INS_STR, arm_const.ARM_INS_STRD, arm_const.ARM_INS_VSTR)
 _PUSHES = (arm_const.ARM_INS_PUSH, arm_const.ARM_INS_VPUSH)
 _POPS = (arm_const.ARM_INS_POP, arm_const.ARM_INS_VPOP)
 _TABLES = (arm_const.ARM_INS_TBB, arm_const.ARM_INS_TBH)

@@ -76,6 +76,7 @@ __attribute__((naked, noreturn)) void Reset_Handler(void) {
 
 __attribute__((used, noinline)) void tinyc_start(void) {
     SYST_CSR = 0u;
+    SCB_ICSR = 1u << 27 | 1u << 25; /* PendSV and SysTick no longer pending */
     for (uint32_t group = 0; group < (SOC_INTERRUPTS + 31u) / 32u; group++) {
         NVIC_ICER(group) = 0xFFFFFFFFu;
         NVIC_ICPR(group) = 0xFFFFFFFFu;

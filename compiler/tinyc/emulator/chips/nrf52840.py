@@ -71,7 +71,6 @@ class Gpio(Peripheral):
     """P0 at +0x500 and P1 at +0x800 of one page; inputs read what the outputs drive."""
 
     _OUT, _SET, _CLEAR, _IN = 0x504, 0x508, 0x50C, 0x510
-    _PORTS = (0x000, 0x300)
 
     @on_write(_OUT, count=2, stride=0x300)
     def _write_out(self, port: int, value: int) -> int:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
+from tinyc.ir.ops.common import check_sum
 from tinyc.ir.ops.pooling import Pool2D
-from tinyc.ir.tensor import Array
+from tinyc.ir.tensor import Array, Shape, Tensor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +18,12 @@ class AveragePool2D(Pool2D):
     """See `Pool2D`. Quantized means round to nearest, ties away from zero; scales are not changed."""
 
     kind: ClassVar[str] = "AVERAGE_POOL_2D"
+
+    def output_shapes(self, operands: Sequence[Tensor]) -> tuple[Shape, ...]:
+        shapes = Pool2D.output_shapes(self, operands)
+        _, height, width, _ = operands[0].shape
+        check_sum(operands[0], min(self.filter_height, height) * min(self.filter_width, width))
+        return shapes
 
     def reduce(self, window: Array) -> Array:
         count = window.shape[1] * window.shape[2]

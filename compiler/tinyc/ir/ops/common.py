@@ -63,6 +63,17 @@ def channel_multipliers(
     return table[:, 0], table[:, 1]
 
 
+def check_sum(x: Tensor, count: int) -> None:
+    """Raises ValueError when a sum of `count` quantized elements of `x` could leave 32 bits."""
+    if x.dtype not in _LIMITS or x.quantization is None:
+        return
+    # A zero point may be taken off the sum and half of the count added before the division.
+    low, high = _LIMITS[x.dtype]
+    largest = (2**31 - 1) // (max(-low, high) + abs(x.zero_point) + 1)
+    if count > largest:
+        raise ValueError(f"a mean of {count} elements, at most {largest} in 32 bits")
+
+
 def output_extent(extent: int, window: int, stride: int, dilation: int, padding: Padding) -> int:
     """Output size along one axis of a sliding window (TensorFlow Lite: ComputeOutSize)."""
     reach = (window - 1) * dilation + 1

@@ -23,6 +23,8 @@ Pads = tuple[int, int, int, int]
 
 # Integers up to this magnitude are exact in float64, so their products may use the fast matmul.
 _EXACT_FLOAT64 = 2**53
+# Far beyond any input that fits; keeps positions, which start before the input, within 32 bits.
+LARGEST_REACH = 2**16
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,11 @@ class Window:
         for name, pair in (("kernel", kernel), ("stride", stride), ("dilation", dilation)):
             if min(pair) < 1:
                 raise ValueError(f"{name} needs to be positive, got {pair[0]}x{pair[1]}")
+        reach = [(extent - 1) * step + 1 for extent, step in zip(kernel, dilation, strict=True)]
+        if max(reach) > LARGEST_REACH:
+            raise ValueError(
+                f"a window over {reach[0]}x{reach[1]} positions, at most {LARGEST_REACH} each way"
+            )
         if padding is not Padding.EXPLICIT and any(pads):
             raise ValueError(f"pads {list(pads)} need EXPLICIT padding, not {padding.value}")
         if min(pads) < 0:

@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from tinyc.ir.ops.base import Op
+from tinyc.ir.ops.common import check_sum
 from tinyc.ir.ops.elementwise import limits
 from tinyc.ir.tensor import Array, DType, Shape, Tensor
 from tinyc.quantize.fixed_point import Rounding, multiply_by_quantized_multiplier, quantize_multiplier
@@ -51,6 +52,7 @@ class Mean(Op):
             raise ValueError(f"needs 1 input, got {len(operands)}")
         shape = operands[0].shape
         reduced = self.reduced(len(shape))
+        check_sum(operands[0], math.prod(shape[axis] for axis in reduced))
         if self.keep_dims:
             return (tuple(1 if axis in reduced else extent for axis, extent in enumerate(shape)),)
         return (tuple(extent for axis, extent in enumerate(shape) if axis not in reduced),)
