@@ -30,9 +30,11 @@ def test_arithmetic_agrees_with_qemu(tmp_path: Path, name: str) -> None:
     operands = np.random.default_rng(5).integers(0, 2**32, (100, 3), dtype=np.uint32)
     operands[0], operands[1] = 0, 0x80000000
     with qemu.QemuMachine(elf, board) as second:
+        lines = (machine.transport, second.transport)
+        assert all(line.read(4, 60.0) == b"REDY" for line in lines)
         for row in operands:
             answers = []
-            for line in (machine.transport, second.transport):
+            for line in lines:
                 line.write(row.tobytes())
                 answers.append(np.frombuffer(line.read(4 * 24, 20.0), np.uint32))
             assert answers[0].size == 24

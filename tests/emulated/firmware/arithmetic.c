@@ -66,8 +66,12 @@ static void put_word(uint32_t word) {
         put_word(bits);                                                         \
     }
 
+/* A receiver drops what arrives before it is switched on, so nobody may ask before this. */
+#define READY 0x59444552u
+
 int main(void) {
     start();
+    put_word(READY);
     for (;;) {
         const uint32_t a = get_word(), b = get_word(), c = get_word();
         THREE("smlad") THREE("smlabb") THREE("smlatt") THREE("mla") THREE("smmlar") THREE("smlawb")
