@@ -9,7 +9,8 @@ DEMO_INPUTS = $(patsubst examples/keyword_spotting/%,%,$(sort $(wildcard example
 
 # The demo installs only what the compiler needs; the tests add TensorFlow, LiteRT and the linters.
 $(VENV)/.tinyc: pyproject.toml
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV) || { echo "hint: Python needs its venv module, on Debian: apt install python3-venv"; \
+		rm -rf $(VENV); exit 1; }
 	$(BIN)/python -m pip install --quiet --editable .
 	@touch $@
 

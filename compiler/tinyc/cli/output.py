@@ -50,14 +50,46 @@ def as_json(value: Any) -> None:
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], note: str = "") -> None:
-    """A table on stdout. Columns whose name ends in `>` are aligned to the right."""
+    """A table on stdout. Columns whose name ends in `>` are aligned to the right.
+
+    Where the terminal is too narrow for it, each row becomes lines of `column: value`.
+    """
+    console = _console(False)
+    names = [column.rstrip(">") for column in columns]
+    cells = [[str(cell) for cell in row] for row in rows]
+    if console.width < _narrowest(columns, cells):
+        _records(console, title, names, cells, note)
+        return
     grid = Table(title=title or None, title_justify="left", caption=note or None, caption_justify="left")
-    for column in columns:
+    for name, column in zip(names, columns, strict=True):
         right = column.endswith(">")
-        grid.add_column(column.rstrip(">"), justify="right" if right else "left", no_wrap=right)
-    for row in rows:
-        grid.add_row(*(escape(str(cell)) for cell in row))
-    _console(False).print(grid)
+        grid.add_column(name, justify="right" if right else "left", no_wrap=right, overflow="fold")
+    for row in cells:
+        grid.add_row(*map(escape, row))
+    console.print(grid)
+
+
+def _narrowest(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> int:
+    """Width below which Rich would cut: numbers are never wrapped, texts need a dozen characters."""
+    width = 1
+    for index, column in enumerate(columns):
+        longest = max([len(row[index]) for row in cells] + [len(column.rstrip(">"))])
+        width += 3 + (longest if column.endswith(">") else min(longest, 12))
+    return width
+
+
+def _records(
+    console: Console, title: str, names: Sequence[str], cells: Sequence[Sequence[str]], note: str
+) -> None:
+    if title:
+        console.print(escape(title))
+    for row in cells:
+        console.print()
+        for name, cell in zip(names, row, strict=True):
+            if cell:
+                console.print(escape(f"{name}: {cell}" if name else cell))
+    if note:
+        console.print(escape(f"\n{note}"))
 
 
 def bytes_text(count: int) -> str:
