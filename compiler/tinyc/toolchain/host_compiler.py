@@ -97,15 +97,14 @@ def compile_cached(
     try:
         cache.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=".building-", dir=cache))
-        for name, text in texts.items():
-            (folder / name).write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
-        raise TinycError(
-            f"cannot write the cache: {error.strerror}",
-            where=str(cache),
-            hint="set TINYC_CACHE_DIR to a folder that can be written",
-        ) from error
+        raise _unwritable(cache, error) from error
     try:
+        try:
+            for name, text in texts.items():
+                (folder / name).write_text(text, encoding="utf-8", newline="\n")
+        except OSError as error:
+            raise _unwritable(cache, error) from error
         sources = sorted(name for name in texts if name.endswith(".c"))
         _call([*compiler.command, *flags, *sources, "-o", product], folder)
         try:
@@ -119,6 +118,14 @@ def compile_cached(
         shutil.rmtree(folder, ignore_errors=True)
     _prune(cache)
     return final / product
+
+
+def _unwritable(cache: Path, error: OSError) -> TinycError:
+    return TinycError(
+        f"cannot write the cache: {error.strerror}",
+        where=str(cache),
+        hint="set TINYC_CACHE_DIR to a folder that can be written",
+    )
 
 
 def _call(command: Sequence[str], folder: Path) -> None:
