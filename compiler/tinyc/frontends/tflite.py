@@ -195,30 +195,30 @@ class _Builder:
     def _decoded(self, node: Node) -> Op:
         decoder = DECODERS.get(node.kind)
         if decoder is None:
-            return self._placeholder(node, "the operator is not supported", "")
+            return self._unsupported_op(node, "the operator is not supported", "")
         if not node.results:
-            return self._placeholder(node, "it has no outputs", "")
+            return self._unsupported_op(node, "it has no outputs", "")
         try:
             op = decoder(node)
         except Reject as reject:
-            return self._placeholder(node, reject.reason, reject.accepted)
+            return self._unsupported_op(node, reject.reason, reject.accepted)
         except (ValueError, ArithmeticError) as error:
-            return self._placeholder(node, str(error), "")
+            return self._unsupported_op(node, str(error), "")
         try:
             shapes = op.output_shapes([self.tensors[name] for name in op.inputs])
         except (ValueError, IndexError, ArithmeticError) as error:
-            return self._placeholder(node, str(error), "")
+            return self._unsupported_op(node, str(error), "")
         declared: tuple[Shape, ...] = tuple(tensor.shape for tensor in node.results)
         if shapes != declared:
             expected = ", ".join(str(list(shape)) for shape in shapes)
             found = ", ".join(str(list(shape)) for shape in declared)
-            return self._placeholder(node, f"the file declares shape {found}", f"shape {expected}")
+            return self._unsupported_op(node, f"the file declares shape {found}", f"shape {expected}")
         return op
 
     def _unsupported(self, node: Node, reason: str, accepted: str) -> None:
-        self.ops.append(self._placeholder(node, reason, accepted))
+        self.ops.append(self._unsupported_op(node, reason, accepted))
 
-    def _placeholder(self, node: Node, reason: str, accepted: str) -> Op:
+    def _unsupported_op(self, node: Node, reason: str, accepted: str) -> Op:
         present = tuple(tensor for tensor in node.inputs if tensor is not None)
         return Unsupported(
             **node.common(*present),

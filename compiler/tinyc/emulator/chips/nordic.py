@@ -7,6 +7,7 @@ nRF52840 Product Specification.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from tinyc.emulator.peripheral import Peripheral, on_read, on_write
@@ -242,7 +243,7 @@ class RandomNumbers(NordicPeripheral):
             self._next = None
 
 
-class Counting(NordicPeripheral):
+class Counting(NordicPeripheral, ABC):
     """A counter that runs on a fraction of the core clock, compared with `channels` values."""
 
     channels = 4
@@ -255,12 +256,13 @@ class Counting(NordicPeripheral):
         self._events: list[Event] = []
 
     @property
+    @abstractmethod
     def width(self) -> int:
-        raise NotImplementedError
+        """Bits of the counter."""
 
+    @abstractmethod
     def ratio(self) -> tuple[int, int]:
         """Core cycles per tick, as a fraction."""
-        raise NotImplementedError
 
     def count(self) -> int:
         if not self._running:

@@ -8,35 +8,22 @@ from typing import ClassVar
 
 import numpy as np
 
-from tinyc.ir.ops.base import Activation, Op, Padding
 from tinyc.ir.ops.common import activate_float
-from tinyc.ir.ops.convolution import Pads, Window, check_activation, check_bias, exact_matmul, requantize
+from tinyc.ir.ops.convolution import Convolution, check_activation, check_bias, exact_matmul, requantize
 from tinyc.ir.tensor import Array, DType, Shape, Tensor
 from tinyc.quantize.fixed_point import Rounding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Conv2D(Op):
+class Conv2D(Convolution):
     """inputs: x [n, h, w, in], filters [out, kh, kw, in / groups], optional bias [out].
 
     Output [n, out_h, out_w, out]. The number of groups follows from the two channel counts, as in
-    TensorFlow Lite; filters are then ordered by group. `stride` and `dilation` are (height, width),
-    `pads` is (top, bottom, left, right) and counts with EXPLICIT padding only. Padded positions
-    hold the real value 0, which is the input's zero point.
+    TensorFlow Lite; filters are then ordered by group. Padded positions hold the real
+    value 0, which is the input's zero point.
     """
 
     kind: ClassVar[str] = "CONV_2D"
-
-    stride: tuple[int, int] = (1, 1)
-    dilation: tuple[int, int] = (1, 1)
-    padding: Padding = Padding.VALID
-    pads: Pads = (0, 0, 0, 0)
-    activation: Activation = Activation.NONE
-
-    def window(self, operands: Sequence[Tensor]) -> Window:
-        """The window with its padding resolved. Raises ValueError when it does not fit."""
-        kernel = (operands[1].shape[1], operands[1].shape[2])
-        return Window.over(operands[0].shape, kernel, self.stride, self.dilation, self.padding, self.pads)
 
     def output_shapes(self, operands: Sequence[Tensor]) -> tuple[Shape, ...]:
         x, filters = operands[0], operands[1]

@@ -6,11 +6,12 @@ Layouts are TensorFlow Lite's: activations [batch, height, width, channels], CON
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from tinyc.ir.ops.base import Activation, Padding
+from tinyc.ir.ops.base import Activation, Op, Padding
 from tinyc.ir.ops.common import activation_range, channel_multipliers, output_extent, same_padding
 from tinyc.ir.tensor import Array, DType, Shape, Tensor
 from tinyc.quantize.fixed_point import (
@@ -99,6 +100,26 @@ class Window:
             (along_n, along_h * sy, along_w * sx, along_h * dy, along_w * dx, along_c),
             writeable=False,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Convolution(Op):
+    """The fields of both convolutions.
+
+    `stride` and `dilation` are (height, width), `pads` is (top, bottom, left, right) and counts with
+    EXPLICIT padding only.
+    """
+
+    stride: tuple[int, int] = (1, 1)
+    dilation: tuple[int, int] = (1, 1)
+    padding: Padding = Padding.VALID
+    pads: Pads = (0, 0, 0, 0)
+    activation: Activation = Activation.NONE
+
+    def window(self, operands: Sequence[Tensor]) -> Window:
+        """The window with its padding resolved. Raises ValueError when it does not fit."""
+        kernel = (operands[1].shape[1], operands[1].shape[2])
+        return Window.over(operands[0].shape, kernel, self.stride, self.dilation, self.padding, self.pads)
 
 
 def check_activation(x: Tensor) -> None:

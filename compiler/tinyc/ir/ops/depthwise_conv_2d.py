@@ -8,34 +8,20 @@ from typing import ClassVar
 
 import numpy as np
 
-from tinyc.ir.ops.base import Activation, Op, Padding
 from tinyc.ir.ops.common import activate_float
-from tinyc.ir.ops.convolution import Pads, Window, check_activation, check_bias, requantize
+from tinyc.ir.ops.convolution import Convolution, check_activation, check_bias, requantize
 from tinyc.ir.tensor import Array, DType, Shape, Tensor
 from tinyc.quantize.fixed_point import Rounding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DepthwiseConv2D(Op):
+class DepthwiseConv2D(Convolution):
     """inputs: x [n, h, w, in], filters [1, kh, kw, in * multiplier], optional bias [in * multiplier].
 
     Output [n, out_h, out_w, in * multiplier]; output channel c reads input channel c // multiplier.
-    `stride` and `dilation` are (height, width), `pads` is (top, bottom, left, right) and counts with
-    EXPLICIT padding only.
     """
 
     kind: ClassVar[str] = "DEPTHWISE_CONV_2D"
-
-    stride: tuple[int, int] = (1, 1)
-    dilation: tuple[int, int] = (1, 1)
-    padding: Padding = Padding.VALID
-    pads: Pads = (0, 0, 0, 0)
-    activation: Activation = Activation.NONE
-
-    def window(self, operands: Sequence[Tensor]) -> Window:
-        """The window with its padding resolved. Raises ValueError when it does not fit."""
-        kernel = (operands[1].shape[1], operands[1].shape[2])
-        return Window.over(operands[0].shape, kernel, self.stride, self.dilation, self.padding, self.pads)
 
     def output_shapes(self, operands: Sequence[Tensor]) -> tuple[Shape, ...]:
         x, filters = operands[0], operands[1]
