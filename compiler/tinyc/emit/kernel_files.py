@@ -41,7 +41,8 @@ def kernel_files(programs: Iterable[Program]) -> tuple[KernelFile, ...]:
     """Headers and plain sources of all kernels in use, in order of first use, headers first.
 
     Files that a file includes by `#include "..."` (looked up in `include/`) come before it; the
-    include lines themselves go away. `tinyc_fixed_point.h` is always the first.
+    include lines themselves go away. `tinyc_fixed_point.h` is always the first. A template that
+    layers share is there once per variant, under its symbol.
     """
     headers: dict[str, str] = {}
     sources: dict[str, str] = {}
@@ -60,23 +61,42 @@ def kernel_files(programs: Iterable[Program]) -> tuple[KernelFile, ...]:
         for step in program.steps:
             for path in step.kernel.headers:
                 add(path, headers)
+            view = _view(program, step)
             if not is_template(step.kernel):
                 add(step.kernel.source, sources)
+            elif "variant" in view:
+                symbol = step.kernel.symbol + _suffix(program, step, view)
+                if symbol not in sources:
+                    sources[symbol] = _specialized(program, step, view)
     return tuple(KernelFile(path, text) for path, text in (*headers.items(), *sources.items()))
 
 
+def _view(program: Program, step: Step) -> Mapping[str, object]:
+    """What a template kernel gives its template for this layer."""
+    if not is_template(step.kernel) or step.kernel.specialize is None:
+        return MappingProxyType({})
+    return step.kernel.specialize(step.op, program.graph)
+
+
+def _suffix(program: Program, step: Step, view: Mapping[str, object]) -> str:
+    if not is_template(step.kernel):
+        return ""
+    return f"_{view['variant']}" if "variant" in view else f"_{symbols.layer(program, step)}"
+
+
 def kernel_symbol(program: Program, step: Step) -> str:
-    """The C function that a layer calls; a specialised kernel has one per layer of each model."""
-    suffix = f"_{symbols.layer(program, step)}" if is_template(step.kernel) else ""
-    return step.kernel.symbol + suffix
+    """The C function that a layer calls; a specialised kernel has one per variant or per layer."""
+    return step.kernel.symbol + _suffix(program, step, _view(program, step))
+
+
+def _specialized(program: Program, step: Step, view: Mapping[str, object]) -> str:
+    symbol = step.kernel.symbol + _suffix(program, step, view)
+    return render(f"kernels/{step.kernel.source}", **{**view, "symbol": symbol}).strip("\n")
 
 
 def specialized_source(program: Program, step: Step) -> str:
-    """The rendered source of a template kernel for one layer, "" for a plain kernel."""
-    if not is_template(step.kernel):
+    """The rendered source of a template kernel that belongs to this layer alone, else ""."""
+    view = _view(program, step)
+    if not is_template(step.kernel) or "variant" in view:
         return ""
-    view: Mapping[str, object] = MappingProxyType({})
-    if step.kernel.specialize is not None:
-        view = step.kernel.specialize(step.op, program.graph)
-    symbol = kernel_symbol(program, step)
-    return render(f"kernels/{step.kernel.source}", **{**view, "symbol": symbol}).strip("\n")
+    return _specialized(program, step, view)

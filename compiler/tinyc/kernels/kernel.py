@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 
@@ -33,12 +33,42 @@ class Lowered:
         return sum(value.nbytes for value in self.fields.values() if isinstance(value, np.ndarray))
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a kernel is predicted to execute for one layer: instructions, and estimated cycles.
+
+    Cycles are those of the emulated Cortex-M4 (`emulator/timing.py`): published timings, zero wait
+    states. Scratch and constants are not part of it, `Kernel.scratch` and `Lowered` give them.
+    """
+
+    instructions: int
+    cycles: int
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """An activation that a layer reads while it writes over it.
+
+    `written` is what is written: the output or the scratch. It may share memory with the activation
+    at `position` when it starts at least `lead` bytes before it (a negative lead: it may start that
+    far behind).
+    """
+
+    position: int
+    written: Literal["output", "scratch"]
+    lead: int
+
+
 def _always(op: Op, graph: Graph) -> bool:
     return True
 
 
 def _none(op: Op, graph: Graph) -> int:
     return 0
+
+
+def _apart(op: Op, graph: Graph) -> tuple[Overlap, ...]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +80,13 @@ class Kernel:
     to 8 bytes, when `scratch` gives more than 0. Constants travel in the struct.
 
     `headers` and `source` are files under `firmware_templates/kernels`; both are pasted into
-    `model.c`, each once. A source that ends in `.j2` is a template, rendered once per layer with
-    the view that `specialize` gives (and `symbol`, which then carries the model and the layer number).
-    `in_place` lists the positions among the activations whose buffer output 0 may share.
+    `model.c`, each once. A source that ends in `.j2` is a template, rendered with the view that
+    `specialize` gives and `symbol`: once per layer, the symbol carrying the model and the layer number,
+    or once for all layers that agree in the view's `variant`, a part of an identifier that tells all
+    that the text depends on.
+    `in_place` lists the positions among the activations whose buffer output 0 may share as a whole,
+    `overlaps` the activations that output 0 or the scratch may write over while they are being read.
+    `work` predicts what the kernel executes on a Cortex-M4.
     """
 
     symbol: str
@@ -64,6 +98,8 @@ class Kernel:
     accepts: Callable[[Op, Graph], bool] = _always
     scratch: Callable[[Op, Graph], int] = _none
     in_place: tuple[int, ...] = ()
+    overlaps: Callable[[Op, Graph], tuple[Overlap, ...]] = _apart
+    work: Callable[[Op, Graph], Work] | None = None
     specialize: Callable[[Op, Graph], Mapping[str, object]] | None = field(default=None)
 
     @property
