@@ -89,7 +89,8 @@ def main() -> int:
     for path in paths.values():
         if not path.is_file():
             output.talk(f"{path} is not here: skipped")
-    toolchains = options.toolchain or [name for name in TOOLCHAINS if name != "gcc" or gcc_version()]
+    chosen = options.toolchain or [name for name in TOOLCHAINS if name != "gcc" or gcc_version()]
+    toolchains = [name for name in TOOLCHAINS if name in chosen]
     present = [name for name, path in paths.items() if path.is_file()]
     if not present:
         raise TinycError("there is no model to run", where=str(shared), hint="set TINYC_SHARED")
