@@ -32,7 +32,7 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy
 
 bench: $(VENV)/.dev
-	$(BIN)/python benchmarks/mlperf_tiny.py
+	$(BIN)/python benchmarks/cortex_m4.py
 
 golden: $(VENV)/.dev
 	$(BIN)/python -m pytest -m golden --update-golden

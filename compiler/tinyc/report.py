@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from tinyc import __version__
@@ -41,6 +42,8 @@ def layer_entries(program: Program) -> list[dict[str, Any]]:
 
 def make_report(program: Program, firmware: Firmware) -> dict[str, Any]:
     """The report of a build. Paths are relative to the build folder, sizes are bytes."""
+    from tinyc.toolchain.size_table import size_table
+
     sizes, graph, board = firmware.sizes, program.graph, program.board
     return {
         "tinyc": __version__,
@@ -65,4 +68,5 @@ def make_report(program: Program, firmware: Firmware) -> dict[str, Any]:
         "outputs": [tensor_entry(program, graph[name]) for name in graph.outputs],
         "labels": list(program.labels),
         "layers": layer_entries(program),
+        "symbols": [asdict(symbol) for symbol in size_table(firmware.elf)],
     }

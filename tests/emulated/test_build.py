@@ -26,6 +26,7 @@ from tinyc.device import protocol
 from tinyc.device.client import DeviceClient
 from tinyc.device.protocol import Command, Frame, ProtocolError
 from tinyc.device.transport import Transport
+from tinyc.emit import symbols
 from tinyc.emit.project import render
 from tinyc.emulator import Machine
 from tinyc.emulator.qemu import MACHINES, QemuMachine, find_qemu
@@ -36,6 +37,7 @@ from tinyc.program import Firmware, Program
 from tinyc.toolchain import build, platformio
 from tinyc.toolchain.core_folder import core_folder
 from tinyc.toolchain.elf import compare_prediction, read_elf, read_sizes
+from tinyc.toolchain.size_table import size_table
 from tinyc.toolchain.stack import stack_bound
 
 pytestmark = pytest.mark.emulated
@@ -132,6 +134,27 @@ def test_outputs_and_sizes(builds: Builds, board: str, toolchain: str) -> None:
     assert sizes.ram - sizes.arena + memory.stack < 4096
     assert ("uf2" in firmware.outputs) == (load_board(board).uf2_family is not None)
     assert all(path.is_file() for path in firmware.outputs.values())
+
+
+@pytest.mark.parametrize("toolchain", TOOLCHAINS)
+@pytest.mark.parametrize("board", BOARDS)
+def test_every_byte_has_a_name_in_the_size_table(builds: Builds, board: str, toolchain: str) -> None:
+    firmware = builds.get(board, toolchain)
+    table, sizes = size_table(firmware.elf), firmware.sizes
+    assert [entry.bytes for entry in table] == sorted((entry.bytes for entry in table), reverse=True)
+    totals = dict.fromkeys(("code", "constant", "data", "bss"), 0)
+    for entry in table:
+        totals[entry.kind] += entry.bytes
+    assert totals == {"code": sizes.text, "constant": sizes.rodata, "data": sizes.data, "bss": sizes.bss}
+    emitted = symbols.emitted(program(board))
+    found = {entry.name: (entry.kind, entry.bytes) for entry in table}
+    assert found[emitted.arena] == ("bss", sizes.arena)
+    for name, size in emitted.weights.items():
+        assert found[name] == ("constant", size)
+    for name in (*emitted.layers, "main"):
+        assert found[name][0] == "code"
+    unnamed = sum(entry.bytes for entry in table if entry.name == "(no symbol)")
+    assert unnamed < 256
 
 
 @pytest.mark.parametrize("toolchain", TOOLCHAINS)

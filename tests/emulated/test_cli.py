@@ -79,6 +79,20 @@ def test_build_elsewhere_is_byte_identical(model: Path, built: Path, tmp_path: P
     assert digests(other) == digests(built)
 
 
+def test_sizes_by_symbol(built: Path) -> None:
+    report = json.loads((built / "report.json").read_text())
+    sizes: dict[str, int] = {}
+    for symbol in report["symbols"]:
+        sizes[symbol["kind"]] = sizes.get(symbol["kind"], 0) + symbol["bytes"]
+    assert report["flash"] == sizes["code"] + sizes["constant"] + sizes.get("data", 0)
+    assert report["ram"] == sizes["bss"] + sizes.get("data", 0)
+    said = tinyc("build", built, "--sizes").stdout
+    for symbol in report["symbols"]:
+        assert symbol["name"] in said
+    assert f"{sizes['code']:,}" in said and f"{report['arena']:,}" in said
+    assert tinyc("build", built, "--sizes", "--json").json["symbols"] == report["symbols"]
+
+
 def test_run_a_batch(model: Path, built: Path, tmp_path: Path) -> None:
     graph = passes.run(frontends.load(model))
     tensor = graph[graph.inputs[0]]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Any
+
+import typer
+
 from tinyc.cli import output
 from tinyc.cli.options import BoardName, Calibration, Json, Model, Out, Toolchain
 
@@ -12,6 +16,9 @@ def command(
     out: Out = None,
     toolchain: Toolchain = "zig",
     calibration: Calibration = None,
+    sizes: Annotated[
+        bool, typer.Option("--sizes", help="Print the bytes of every function and array, largest first.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Compile a model and build its firmware with PlatformIO."""
@@ -24,8 +31,21 @@ def command(
         output.as_json({**report, "elf": elf, "folder": str(found.folder)})
         return
     target.say_built(found)
+    if sizes:
+        _print_sizes(report["symbols"])
+        return
     output.table(
         "",
         ("file", "path"),
         ((kind, found.folder / path) for kind, path in report["files"].items()),
     )
+
+
+def _print_sizes(symbols: list[dict[str, Any]]) -> None:
+    totals: dict[str, int] = {}
+    for symbol in symbols:
+        totals[symbol["kind"]] = totals.get(symbol["kind"], 0) + symbol["bytes"]
+    rows = [(symbol["name"], symbol["kind"], f"{symbol['bytes']:,}") for symbol in symbols]
+    rows += [("total", kind, f"{total:,}") for kind, total in totals.items()]
+    note = "Flash holds code, constants and data, RAM data and bss; the reserved stack is not listed."
+    output.table("", ("symbol", "kind", "bytes>"), rows, note)

@@ -44,6 +44,25 @@ def constant_arrays(step: Step) -> Iterator[tuple[str, Array]]:
             yield field, value
 
 
+def is_weights(field: str) -> bool:
+    """Whether the array behind a pointer field holds weights, padding and reordering included.
+
+    It does when one word of the field's name is `weights`. Biases, multipliers, shifts and tables
+    are constants of the code around them.
+    """
+    return "weights" in field.split("_")
+
+
+def weight_arrays(program: Program) -> frozenset[str]:
+    """Symbols of the arrays that hold weights, a part of `Emitted.weights`."""
+    return frozenset(
+        constant(program, step, field)
+        for step in program.steps
+        for field, _ in constant_arrays(step)
+        if is_weights(field)
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Emitted:
     """Symbols of one model: the arena, bytes by constant array, struct names and layer functions."""

@@ -15,6 +15,8 @@ from tinyc.errors import Problem, TinycError
 from tinyc.program import Program, Sizes
 
 _ALLOC, _EXEC, _WRITE = SH_FLAGS.SHF_ALLOC, SH_FLAGS.SHF_EXECINSTR, SH_FLAGS.SHF_WRITE
+STACK = ".stack"
+"""The section that reserves the stack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,18 +81,6 @@ def read_elf(path: Path) -> Image:
 def _read(path: Path, elf: ELFFile) -> Image:
     if elf.get_machine_arch() != "ARM" or elf.elfclass != 32:
         raise ValueError(f"built for {elf.get_machine_arch()}, not for ARM")
-    table = elf.get_section_by_name(".symtab")
-    found = []
-    for symbol in table.iter_symbols() if table is not None else ():
-        kind, index = symbol["st_info"]["type"], symbol["st_shndx"]
-        if not symbol.name or symbol.name.startswith("$") or kind in ("STT_FILE", "STT_SECTION"):
-            continue
-        if index == "SHN_UNDEF":
-            continue
-        function = kind == "STT_FUNC"
-        section_name = elf.get_section(index).name if isinstance(index, int) else ""
-        address = symbol["st_value"] & ~1 if function else symbol["st_value"]
-        found.append(Symbol(symbol.name, address, symbol["st_size"], function, section_name))
     segments = [
         Segment(segment["p_paddr"], segment.data())
         for segment in elf.iter_segments()
@@ -100,9 +90,26 @@ def _read(path: Path, elf: ELFFile) -> Image:
         path=path,
         entry=elf.header["e_entry"] & ~1,
         sections=sections_in_memory(elf),
-        symbols=tuple(sorted(found, key=lambda symbol: (symbol.address, symbol.name))),
+        symbols=symbols_of(elf),
         segments=tuple(sorted(segments, key=lambda segment: segment.load_address)),
     )
+
+
+def symbols_of(elf: ELFFile) -> tuple[Symbol, ...]:
+    """The defined symbols by address. Only Arm marks Thumb functions, by an odd address."""
+    arm, table = elf.get_machine_arch() == "ARM", elf.get_section_by_name(".symtab")
+    found = []
+    for symbol in table.iter_symbols() if table is not None else ():
+        kind, index = symbol["st_info"]["type"], symbol["st_shndx"]
+        if not symbol.name or symbol.name.startswith("$") or kind in ("STT_FILE", "STT_SECTION"):
+            continue
+        if index == "SHN_UNDEF":
+            continue
+        function = kind == "STT_FUNC"
+        section_name = elf.get_section(index).name if isinstance(index, int) else ""
+        address = symbol["st_value"] & ~1 if function and arm else symbol["st_value"]
+        found.append(Symbol(symbol.name, address, symbol["st_size"], function, section_name))
+    return tuple(sorted(found, key=lambda symbol: (symbol.address, symbol.name)))
 
 
 def sections_in_memory(elf: ELFFile) -> tuple[Section, ...]:
@@ -124,18 +131,18 @@ def bytes_by_kind(sections: Iterable[Section]) -> dict[str, int]:
     """Bytes of text, rodata, data and bss; the reserved stack is none of them."""
     kinds = dict.fromkeys(("text", "rodata", "data", "bss"), 0)
     for section in sections:
-        if section.name == ".stack":
-            continue
-        if section.file_size == 0:
-            kind = "bss"
-        elif section.flags & _WRITE:
-            kind = "data"
-        elif section.flags & _EXEC or section.name == ".vectors":
-            kind = "text"
-        else:
-            kind = "rodata"
-        kinds[kind] += section.size
+        if section.name != STACK:
+            kinds[kind_of(section)] += section.size
     return kinds
+
+
+def kind_of(section: Section) -> str:
+    """`text`, `rodata`, `data` or `bss`. The vector table is text."""
+    if section.file_size == 0:
+        return "bss"
+    if section.flags & _WRITE:
+        return "data"
+    return "text" if section.flags & _EXEC or section.name == ".vectors" else "rodata"
 
 
 def sizes_of(image: Image, program: Program) -> Sizes:
