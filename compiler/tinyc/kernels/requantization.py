@@ -86,13 +86,14 @@ class Accumulators:
     @property
     def is_constant(self) -> Array:
         """Channels without any weight, whose output is one number."""
-        return ~self.rows.any(axis=1)
+        return np.logical_not(self.rows.any(axis=1))
 
     def output(self, accumulators: Array) -> Array:
         """The int8 outputs [channels, ...] of accumulators [channels, ...], as int64."""
         axes = (slice(None), *(None,) * (accumulators.ndim - 1))
         scaled = multiply_by_quantized_multiplier(accumulators, self.multiplier[axes], -self.right[axes])
-        return np.clip(scaled + self.zero_point, self.low, self.high)
+        outputs: Array = np.clip(scaled + self.zero_point, self.low, self.high)
+        return outputs
 
     def clamps_like_int8(self) -> bool:
         """Whether saturation to int8 is all the clamping that the layer needs."""
@@ -162,7 +163,8 @@ def one_step(sums: Accumulators, factors: Array) -> OneStep | None:
         return None
     if len(live) == 0:
         shift = _SHIFTS[0]
-        return OneStep(*np.zeros((2, len(factors)), np.int64), _constant_outputs(sums, factors, shift), shift)
+        nothing = np.zeros(len(factors), np.int64)
+        return OneStep(nothing, nothing, _constant_outputs(sums, factors, shift), shift)
     steps = _Steps.of(sums, live)
     if steps.have_ties_of_both_signs():
         return None

@@ -1,0 +1,287 @@
+"""CONV_2D for ARMv7E-M in blocks of two channels by four pixels, in assembly with the FPU as storage.
+
+Four windows at a time are gathered and widened into a panel of int16, which all pairs of channels then
+read. Weights take the room of int8: a halfword holds two channels, see `conv_2d_s8_2x4.c.j2`. Outputs
+need one multiply and one saturating shift where `requantization.one_step` proves it, else the double
+rounding itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from tinyc.ir.graph import Graph
+from tinyc.ir.ops.base import Op
+from tinyc.ir.ops.conv_2d import Conv2D
+from tinyc.ir.tensor import Array
+from tinyc.kernels import portable_convolution
+from tinyc.kernels.kernel import FieldValue, Kernel, Lowered, Overlap, Work
+from tinyc.kernels.requantization import Accumulators, OneStep, TwoSteps, one_step, two_steps, weight_rows
+
+_REQUIRES = frozenset({"dsp", "fpu"})
+# FPU registers that hold the weights of a pair of channels.
+_REGISTERS = 32
+# The last of four pixels is stored with an immediate offset of 12 bits.
+_MOST_CHANNELS = 4094 // 3
+_HIGH = 256
+
+
+@dataclass(frozen=True, slots=True)
+class _Gather:
+    """How a window becomes panel words: `runs` runs of `run` neighbouring bytes each.
+
+    `order` gives for each int16 of the panel the product it belongs to, -1 for none. `words` of 32 bits a
+    pixel, in `chunks` parts of `part` words that the FPU registers can hold.
+    """
+
+    runs: int
+    run: int
+    order: Array
+    part: int
+    chunks: int
+
+    @property
+    def words(self) -> int:
+        return self.part * self.chunks
+
+    @classmethod
+    def of(cls, op: Conv2D, graph: Graph) -> _Gather:
+        operands = graph.operands(op)
+        window, channels = op.window(operands), operands[0].shape[3]
+        height, width = window.kernel
+        joined = window.dilation[1] == 1
+        run = width * channels if joined else channels
+        runs = height if joined else height * width
+        one = _run_order(run)
+        starts = np.arange(runs)[:, None] * run
+        order = np.where(one >= 0, one + starts, -1).reshape(-1)
+        least = len(order) // 2
+        chunks = -(-least // _REGISTERS)
+        part = -(-least // chunks)
+        order = np.concatenate([order, np.full(2 * part * chunks - len(order), -1)])
+        return cls(runs, run, order, part, chunks)
+
+
+def _run_order(run: int) -> Array:
+    """Bytes of a run in the order in which `tinyc_gather_run` writes them."""
+    fours = np.arange(run // 4 * 4).reshape(-1, 4)[:, (0, 2, 1, 3)].reshape(-1)
+    rest = np.arange(run // 4 * 4, run)
+    return np.concatenate([fours, rest, np.full(len(rest) % 2, -1)])
+
+
+def _slots(channels: int) -> tuple[Array, Array]:
+    """(low, high) channel of each record; an odd number begins with a pair that overlaps the next."""
+    low = np.arange(channels % 2, channels, 2)
+    if channels % 2:
+        low = np.concatenate([[0], low])
+    return low, low + 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Pairs:
+    """Channels of a layer as the records want them, low ones first, and how they are requantized."""
+
+    sums: Accumulators
+    rows: Array
+    rounding: OneStep | TwoSteps
+
+
+def _pairs(op: Op, graph: Graph) -> _Pairs | None:
+    """None where halfwords or accumulators are too small or no rounding is proved."""
+    low, high = _slots(graph.results(op)[0].shape[3])
+    slots = np.concatenate([low, high])
+    sums = Accumulators.of(op, graph).select(slots)
+    rows = weight_rows(op, graph)[slots].astype(np.int64)
+    half = len(low)
+    packed = _HIGH * rows[half:] + rows[:half]
+    if packed.min() < -(2**15) or packed.max() >= 2**15:
+        return None
+    factors = np.where(np.arange(2 * half) < half, 1, _HIGH)
+    rounding: OneStep | TwoSteps | None = one_step(sums, factors)
+    if rounding is None:
+        largest = np.maximum(np.abs(sums.lowest), np.abs(sums.highest))
+        live = ~sums.is_constant
+        if (largest[half:][live[half:]] >= 2**23).any():
+            return None
+        rounding = two_steps(sums)
+    return None if rounding is None else _Pairs(sums, rows, rounding)
+
+
+def _accepts(op: Op, graph: Graph) -> bool:
+    """One group, four pixels and two channels at least."""
+    assert isinstance(op, Conv2D)
+    x, filters = graph.operands(op)[:2]
+    (result,) = graph.results(op)
+    channels = result.shape[3]
+    return (
+        portable_convolution.accepts(op, graph)
+        and filters.shape[3] == x.shape[3]
+        and result.elements // channels >= 4
+        and 2 <= channels <= _MOST_CHANNELS
+        and _pairs(op, graph) is not None
+    )
+
+
+def _is_pointwise(op: Op, graph: Graph) -> bool:
+    assert isinstance(op, Conv2D)
+    window = op.window(graph.operands(op))
+    return window.kernel == (1, 1) and window.stride == (1, 1) and not any(window.pads)
+
+
+def _accepts_pointwise(op: Op, graph: Graph) -> bool:
+    return _is_pointwise(op, graph) and _accepts(op, graph)
+
+
+def _records(op: Conv2D, graph: Graph, gather: _Gather) -> Array:
+    """int32 [pairs, words of a record], as tinyc_blocks.h describes them."""
+    pairs = _pairs(op, graph)
+    assert pairs is not None
+    half = len(pairs.rows) // 2
+    products = np.concatenate([pairs.rows, np.zeros((2 * half, 1), np.int64)], axis=1)[:, gather.order]
+    packed = (_HIGH * products[half:] + products[:half]).astype(np.int16)
+    weights = np.ascontiguousarray(packed).view(np.int32)
+    rounding = pairs.rounding
+    low, high = rounding.bias[:half], rounding.bias[half:]
+    fields = [rounding.multiplier, rounding.constant]
+    if isinstance(rounding, TwoSteps):
+        fields.append(rounding.right)
+    constants = [field[side] for side in (slice(0, half), slice(half, None)) for field in fields]
+    columns = [low, _wrapped(_HIGH * high + low), *weights.T, *constants]
+    return np.stack(columns, axis=1).astype(np.int32)
+
+
+def _wrapped(values: Array) -> Array:
+    """Modulo 2^32, as the sums that they start."""
+    wrapped: Array = (values + 2**31) % 2**32 - 2**31
+    return wrapped
+
+
+def _lower(op: Op, graph: Graph) -> Lowered:
+    assert isinstance(op, Conv2D)
+    gather = _Gather.of(op, graph)
+    records = _records(op, graph, gather)
+    geometry = dict(portable_convolution.geometry(op, graph))
+    joined = gather.runs == geometry["kernel_height"]
+    kept = (
+        *("batches", "input_height", "input_width", "input_channels"),
+        *("output_height", "output_width", "output_channels", "kernel_height", "kernel_width"),
+        *("stride_height", "stride_width", "dilation_height", "dilation_width", "pad_top", "pad_left"),
+    )
+    x = graph.operands(op)[0]
+    dilation = op.window(graph.operands(op)).dilation[1]
+    fields: dict[str, FieldValue] = {
+        **{name: geometry[name] for name in kept},
+        "padding": x.zero_point,
+        "runs": 1 if joined else gather.runs // op.window(graph.operands(op)).kernel[0],
+        "run": gather.run,
+        "run_step": dilation * x.shape[3],
+        "record": records.shape[1],
+        "weights": records.reshape(-1),
+    }
+    return Lowered("tinyc_conv_2d_blocks", fields)
+
+
+def _shift(op: Op, graph: Graph) -> int:
+    """The shift of `one_step`, -1 for the double rounding."""
+    pairs = _pairs(op, graph)
+    assert pairs is not None
+    return pairs.rounding.shift if isinstance(pairs.rounding, OneStep) else -1
+
+
+def _specialize(op: Op, graph: Graph) -> Mapping[str, object]:
+    assert isinstance(op, Conv2D)
+    gather = _Gather.of(op, graph)
+    channels, shift = graph.results(op)[0].shape[3], _shift(op, graph)
+    pointwise = _is_pointwise(op, graph)
+    rounding = f"s{shift}" if shift >= 0 else "double"
+    return {
+        "variant": f"{gather.part}x{gather.chunks}_c{channels}_{rounding}",
+        "words": gather.words,
+        "part": gather.part,
+        "chunks": gather.chunks,
+        "channels": channels,
+        "shift": shift,
+        "driver": "pointwise" if pointwise else "windows",
+        "panel": "" if pointwise else f", {16 * gather.words}",
+    }
+
+
+def _scratch(op: Op, graph: Graph) -> int:
+    assert isinstance(op, Conv2D)
+    gather = _Gather.of(op, graph)
+    padded = any(op.window(graph.operands(op)).pads)
+    return 16 * gather.words + (gather.run if padded else 0)
+
+
+def _starts(op: Op, graph: Graph) -> list[int]:
+    """The first pixel of each block."""
+    (result,) = graph.results(op)
+    pixels = result.elements // result.shape[3]
+    return [*range(0, pixels - 4, 4), pixels - 4]
+
+
+def _overlaps(op: Op, graph: Graph) -> tuple[Overlap, ...]:
+    """The output may follow the input closely: a block is gathered before its outputs are written."""
+    assert isinstance(op, Conv2D)
+    operands = graph.operands(op)
+    x, (result,), window = operands[0], graph.results(op), op.window(operands)
+    channels, (_, height, width, depth) = result.shape[3], x.shape
+    area = result.shape[1] * result.shape[2]
+    pixel = np.arange(result.elements // channels)
+    y = np.maximum(pixel % area // result.shape[2] * window.stride[0] - window.pads[0], 0)
+    x_left = np.maximum(pixel % result.shape[2] * window.stride[1] - window.pads[2], 0)
+    # The first input byte that a pixel may read; a later pixel never needs an earlier one than this.
+    first = ((pixel // area * height + np.minimum(y, height)) * width + np.minimum(x_left, width)) * depth
+    later = np.minimum.accumulate(first[::-1])[::-1]
+    starts = _starts(op, graph)
+    lead = max(
+        (
+            (before + 4) * channels - int(later[start])
+            for before, start in pairwise(starts)
+        ),
+        default=-x.bytes,
+    )
+    return (Overlap(0, "output", lead),)
+
+
+def _work(op: Op, graph: Graph) -> Work:
+    assert isinstance(op, Conv2D)
+    gather = _Gather.of(op, graph)
+    channels = graph.results(op)[0].shape[3]
+    blocks = len(_starts(op, graph))
+    pairs = (channels + 1) // 2
+    return Work(blocks * pairs * 11 * gather.words, blocks * pairs * 15 * gather.words)
+
+
+KERNELS = (
+    Kernel(
+        symbol="tinyc_conv_2d_s8_1x1_2x4__cortex_m4",
+        op=Conv2D,
+        source="cortex_m4/conv_2d_s8_2x4.c.j2",
+        headers=("include/tinyc_blocks_pointwise.h",),
+        requires=_REQUIRES,
+        accepts=_accepts_pointwise,
+        lower=_lower,
+        scratch=_scratch,
+        specialize=_specialize,
+        overlaps=_overlaps,
+        work=_work,
+    ),
+    Kernel(
+        symbol="tinyc_conv_2d_s8_2x4__cortex_m4",
+        op=Conv2D,
+        source="cortex_m4/conv_2d_s8_2x4.c.j2",
+        headers=("include/tinyc_blocks_windows.h",),
+        requires=_REQUIRES,
+        accepts=_accepts,
+        lower=_lower,
+        scratch=_scratch,
+        specialize=_specialize,
+        overlaps=_overlaps,
+        work=_work,
+    ),
+)

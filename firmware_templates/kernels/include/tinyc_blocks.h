@@ -1,0 +1,125 @@
+/* Convolution in blocks of two channels by four pixels: what all its variants share. */
+#ifndef TINYC_BLOCKS_H
+#define TINYC_BLOCKS_H
+
+#include <stdint.h>
+#include <string.h>
+
+#include "tinyc_dsp.h"
+
+/* One block of four output pixels. The panel holds words of two inputs, sign-extended; those of the
+ * four pixels alternate. `records` holds, for each pair of channels: the bias of the low channel, 256
+ * times that of the high one plus that of the low one; the weights, a word for each word of a pixel,
+ * whose halves are 256 * high + low; and the constants of the requantization of both. */
+struct tinyc_block {
+    const tinyc_word *panel;
+    const int32_t *records;
+    int8_t *output;
+    int8_t *end; /* `output` behind the last pair */
+};
+
+struct tinyc_conv_2d_blocks {
+    int32_t batches;
+    int32_t input_height, input_width, input_channels;
+    int32_t output_height, output_width, output_channels;
+    int32_t kernel_height, kernel_width;
+    int32_t stride_height, stride_width;
+    int32_t dilation_height, dilation_width;
+    int32_t pad_top, pad_left;
+    int32_t padding;       /* the input's zero point */
+    int32_t runs, run;     /* neighbouring inputs of a kernel row, and their bytes */
+    int32_t run_step;      /* bytes from one run to the next in a kernel row */
+    int32_t record;        /* 32-bit words of a record */
+    const int32_t *weights;
+};
+
+typedef void tinyc_block_kernel(const struct tinyc_block *block);
+
+/* Sign-extends `count` inputs into the panel words of one pixel: each four as (0, 2), (1, 3), then the
+ * one to three left as (0, 1), (2, nothing). Answers where the next run begins. */
+TINYC_INLINE tinyc_word *tinyc_gather_run(tinyc_word *to, const int8_t *from, int32_t count) {
+    for (; count >= 16; count -= 16, from += 16, to += 32) {
+        const uint32_t a = tinyc_load_word(from), b = tinyc_load_word(from + 4);
+        const uint32_t c = tinyc_load_word(from + 8), d = tinyc_load_word(from + 12);
+        to[0] = tinyc_sxtb16(a);
+        to[4] = tinyc_sxtb16_odd(a);
+        to[8] = tinyc_sxtb16(b);
+        to[12] = tinyc_sxtb16_odd(b);
+        to[16] = tinyc_sxtb16(c);
+        to[20] = tinyc_sxtb16_odd(c);
+        to[24] = tinyc_sxtb16(d);
+        to[28] = tinyc_sxtb16_odd(d);
+    }
+    for (; count >= 4; count -= 4, from += 4, to += 8) {
+        const uint32_t a = tinyc_load_word(from);
+        to[0] = tinyc_sxtb16(a);
+        to[4] = tinyc_sxtb16_odd(a);
+    }
+    if (count >= 2) {
+        to[0] = tinyc_pack_bottoms((uint32_t)(int32_t)from[0], (uint32_t)(int32_t)from[1]);
+        to += 4;
+        from += 2;
+        count -= 2;
+    }
+    if (count > 0) {
+        to[0] = (uint32_t)(int32_t)from[0] & 0xffffu;
+        to += 4;
+    }
+    return to;
+}
+
+/* All channels of one block; an odd number begins with a pair that overlaps the next. */
+TINYC_INLINE void tinyc_run_block(const struct tinyc_conv_2d_blocks *layer, const tinyc_word *panel,
+                                  int8_t *output, tinyc_block_kernel *kernel) {
+    const int32_t channels = layer->output_channels;
+    struct tinyc_block block = {panel, layer->weights, output, output + channels};
+    if (channels % 2 != 0) {
+        block.end = output + 2;
+        kernel(&block);
+        block.records += layer->record;
+        block.output = output + 1;
+        block.end = output + channels;
+    }
+    kernel(&block);
+}
+
+#if !defined(__ARM_FEATURE_DSP)
+
+TINYC_INLINE int32_t tinyc_smmla(uint32_t acc, int32_t multiplier, int32_t constant) {
+    return constant + (int32_t)(((int64_t)(int32_t)acc * multiplier) >> 32);
+}
+
+/* What the assembly of a block computes, for `words` words a pixel and rows of `channels`; `shift` below
+ * 0 asks for the double rounding with the shifts of the record. */
+TINYC_INLINE void tinyc_block_in_c(const struct tinyc_block *block, int32_t words, int32_t channels,
+                                   int32_t shift) {
+    const int32_t *record = block->records;
+    for (int8_t *output = block->output; output != block->end; output += 2) {
+        const int32_t *constants = record + 2 + words;
+        for (int32_t pixel = 0; pixel < 4; pixel++) {
+            uint32_t low = (uint32_t)record[0], high = (uint32_t)record[1];
+            for (int32_t i = 0; i < words; i++) {
+                const uint32_t weights = (uint32_t)record[2 + i], x = block->panel[4 * i + pixel];
+                high = tinyc_smlad(weights, x, high);
+                low = tinyc_smlad(tinyc_sxtb16(weights), x, low);
+            }
+            high -= low;
+            int32_t y0, y1;
+            if (shift >= 0) {
+                y0 = tinyc_smmla(low, constants[0], constants[1]) >> shift;
+                y1 = tinyc_smmla(high, constants[2], constants[3]) >> (shift + 8);
+            } else {
+                const int32_t double0 = (int32_t)(low << 1), double1 = (int32_t)high >> 7;
+                y0 = (tinyc_smmulr(double0, constants[0]) + constants[1] + (double0 >> 31)) >> constants[2];
+                y1 = (tinyc_smmulr(double1, constants[3]) + constants[4] + (double1 >> 31)) >> constants[5];
+            }
+            output[pixel * channels] = (int8_t)tinyc_clamp(y0, -128, 127);
+            output[pixel * channels + 1] = (int8_t)tinyc_clamp(y1, -128, 127);
+        }
+        record = constants + (shift >= 0 ? 4 : 6);
+    }
+}
+
+#endif
+
+#endif
