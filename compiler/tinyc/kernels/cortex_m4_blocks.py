@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -192,11 +193,10 @@ def _shift(op: Op, graph: Graph) -> int:
     return pairs.rounding.shift if isinstance(pairs.rounding, OneStep) else -1
 
 
-def _specialize(op: Op, graph: Graph) -> Mapping[str, object]:
+def _specialize(op: Op, graph: Graph, *, pointwise: bool) -> Mapping[str, object]:
     assert isinstance(op, Conv2D)
     gather = _Gather.of(op, graph)
     channels, shift = graph.results(op)[0].shape[3], _shift(op, graph)
-    pointwise = _is_pointwise(op, graph)
     rounding = f"s{shift}" if shift >= 0 else "double"
     return {
         "variant": f"{gather.part}x{gather.chunks}_c{channels}_{rounding}",
@@ -239,10 +239,7 @@ def _overlaps(op: Op, graph: Graph) -> tuple[Overlap, ...]:
     later = np.minimum.accumulate(first[::-1])[::-1]
     starts = _starts(op, graph)
     lead = max(
-        (
-            (before + 4) * channels - int(later[start])
-            for before, start in pairwise(starts)
-        ),
+        ((before + 4) * channels - int(later[start]) for before, start in pairwise(starts)),
         default=-x.bytes,
     )
     return (Overlap(0, "output", lead),)
@@ -267,7 +264,7 @@ KERNELS = (
         accepts=_accepts_pointwise,
         lower=_lower,
         scratch=_scratch,
-        specialize=_specialize,
+        specialize=partial(_specialize, pointwise=True),
         overlaps=_overlaps,
         work=_work,
     ),
@@ -280,7 +277,7 @@ KERNELS = (
         accepts=_accepts,
         lower=_lower,
         scratch=_scratch,
-        specialize=_specialize,
+        specialize=partial(_specialize, pointwise=False),
         overlaps=_overlaps,
         work=_work,
     ),
