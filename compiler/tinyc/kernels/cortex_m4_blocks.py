@@ -33,14 +33,21 @@ _HIGH = 256
 
 @dataclass(frozen=True, slots=True)
 class _Gather:
-    """How a window becomes panel words: `runs` runs of `run` neighbouring bytes each.
+    """How a window becomes panel words: `rows` times `runs` runs of `pixels` neighbours each.
 
     `order` gives for each int16 of the panel the product it belongs to, -1 for none. `words` of 32 bits a
-    pixel, in `chunks` parts of `part` words that the FPU registers can hold.
+    pixel, in `chunks` parts of `part` words that the FPU registers can hold. `pitch` is the length of a
+    padded input row in bytes.
     """
 
+    rows: int
     runs: int
-    run: int
+    pixels: int
+    channels: int
+    row_step: int
+    pixel_step: int
+    is_padded: int
+    pitch: int
     order: Array
     part: int
     chunks: int
@@ -49,22 +56,40 @@ class _Gather:
     def words(self) -> int:
         return self.part * self.chunks
 
+    @property
+    def driver(self) -> str:
+        """Border pixels are gathered one by one where each has words of its own."""
+        return "rows" if self.is_padded and self.channels % 4 else "windows"
+
+    @property
+    def scratch(self) -> int:
+        """Bytes of the panel, and of the padded rows where they are wanted."""
+        return 16 * self.words + (self.rows * self.pitch if self.driver == "rows" else 0)
+
     @classmethod
-    def of(cls, op: Conv2D, graph: Graph) -> _Gather:
+    def of(cls, op: Op, graph: Graph) -> _Gather:
+        assert isinstance(op, Conv2D)
         operands = graph.operands(op)
-        window, channels = op.window(operands), operands[0].shape[3]
-        height, width = window.kernel
+        window, (_, _, extent, channels) = op.window(operands), operands[0].shape
+        rows, width = window.kernel
         joined = window.dilation[1] == 1
-        run = width * channels if joined else channels
-        runs = height if joined else height * width
-        one = _run_order(run)
-        starts = np.arange(runs)[:, None] * run
+        pixels, runs = (width, 1) if joined else (1, width)
+        starts = np.arange(rows * runs)[:, None] * pixels * channels
+        one = _run_order(pixels * channels)
         order = np.where(one >= 0, one + starts, -1).reshape(-1)
         least = len(order) // 2
         chunks = -(-least // _REGISTERS)
         part = -(-least // chunks)
         order = np.concatenate([order, np.full(2 * part * chunks - len(order), -1)])
-        return cls(runs, run, order, part, chunks)
+        reach = (result_width(op, graph) - 1) * window.stride[1] + (width - 1) * window.dilation[1] + 1
+        pitch = max(reach, window.pads[2] + extent) * channels
+        steps = window.dilation
+        padded = int(any(window.pads))
+        return cls(rows, runs, pixels, channels, *steps, padded, pitch, order, part, chunks)
+
+
+def result_width(op: Op, graph: Graph) -> int:
+    return graph.results(op)[0].shape[2]
 
 
 def _run_order(run: int) -> Array:
@@ -163,23 +188,15 @@ def _wrapped(values: Array) -> Array:
 
 def _lower(op: Op, graph: Graph) -> Lowered:
     assert isinstance(op, Conv2D)
-    gather = _Gather.of(op, graph)
-    records = _records(op, graph, gather)
-    geometry = dict(portable_convolution.geometry(op, graph))
-    joined = gather.runs == geometry["kernel_height"]
+    records = _records(op, graph, _Gather.of(op, graph))
+    geometry = portable_convolution.geometry(op, graph)
     kept = (
-        *("batches", "input_height", "input_width", "input_channels"),
-        *("output_height", "output_width", "output_channels", "kernel_height", "kernel_width"),
-        *("stride_height", "stride_width", "dilation_height", "dilation_width", "pad_top", "pad_left"),
+        *("batches", "input_height", "input_width", "output_height", "output_width", "output_channels"),
+        *("stride_height", "stride_width", "pad_top", "pad_left"),
     )
-    x = graph.operands(op)[0]
-    dilation = op.window(graph.operands(op)).dilation[1]
     fields: dict[str, FieldValue] = {
         **{name: geometry[name] for name in kept},
-        "padding": x.zero_point,
-        "runs": 1 if joined else gather.runs // op.window(graph.operands(op)).kernel[0],
-        "run": gather.run,
-        "run_step": dilation * x.shape[3],
+        "padding": graph.operands(op)[0].zero_point,
         "record": records.shape[1],
         "weights": records.reshape(-1),
     }
@@ -194,27 +211,27 @@ def _shift(op: Op, graph: Graph) -> int:
 
 
 def _specialize(op: Op, graph: Graph, *, pointwise: bool) -> Mapping[str, object]:
-    assert isinstance(op, Conv2D)
     gather = _Gather.of(op, graph)
     channels, shift = graph.results(op)[0].shape[3], _shift(op, graph)
-    rounding = f"s{shift}" if shift >= 0 else "double"
+    parts = [f"{gather.rows}x{gather.runs * gather.pixels}x{gather.channels}_c{channels}"]
+    parts += [f"d{gather.row_step}x{gather.pixel_step}"] * (gather.row_step * gather.pixel_step > 1)
+    parts += [f"p{gather.pitch}" if gather.driver == "rows" else "p"] * gather.is_padded
+    parts.append(f"s{shift}" if shift >= 0 else "double")
     return {
-        "variant": f"{gather.part}x{gather.chunks}_c{channels}_{rounding}",
+        "variant": "_".join(parts),
         "words": gather.words,
         "part": gather.part,
         "chunks": gather.chunks,
         "channels": channels,
         "shift": shift,
-        "driver": "pointwise" if pointwise else "windows",
-        "panel": "" if pointwise else f", {16 * gather.words}",
+        "driver": "pointwise" if pointwise else gather.driver,
+        "window": gather,
+        "pitch": gather.pitch,
     }
 
 
 def _scratch(op: Op, graph: Graph) -> int:
-    assert isinstance(op, Conv2D)
-    gather = _Gather.of(op, graph)
-    padded = any(op.window(graph.operands(op)).pads)
-    return 16 * gather.words + (gather.run if padded else 0)
+    return _Gather.of(op, graph).scratch
 
 
 def _starts(op: Op, graph: Graph) -> list[int]:
@@ -234,6 +251,8 @@ def _overlaps(op: Op, graph: Graph) -> tuple[Overlap, ...]:
     pixel = np.arange(result.elements // channels)
     y = np.maximum(pixel % area // result.shape[2] * window.stride[0] - window.pads[0], 0)
     x_left = np.maximum(pixel % result.shape[2] * window.stride[1] - window.pads[2], 0)
+    if _Gather.of(op, graph).driver == "rows":
+        x_left = 0 * x_left  # whole rows are copied
     # The first input byte that a pixel may read; a later pixel never needs an earlier one than this.
     first = ((pixel // area * height + np.minimum(y, height)) * width + np.minimum(x_left, width)) * depth
     later = np.minimum.accumulate(first[::-1])[::-1]
@@ -272,7 +291,7 @@ KERNELS = (
         symbol="tinyc_conv_2d_s8_2x4__cortex_m4",
         op=Conv2D,
         source="cortex_m4/conv_2d_s8_2x4.c.j2",
-        headers=("include/tinyc_blocks_windows.h",),
+        headers=("include/tinyc_blocks_windows.h", "include/tinyc_blocks_rows.h"),
         requires=_REQUIRES,
         accepts=_accepts,
         lower=_lower,

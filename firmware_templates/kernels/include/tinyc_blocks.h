@@ -20,16 +20,12 @@ struct tinyc_block {
 
 struct tinyc_conv_2d_blocks {
     int32_t batches;
-    int32_t input_height, input_width, input_channels;
+    int32_t input_height, input_width;
     int32_t output_height, output_width, output_channels;
-    int32_t kernel_height, kernel_width;
     int32_t stride_height, stride_width;
-    int32_t dilation_height, dilation_width;
     int32_t pad_top, pad_left;
-    int32_t padding;       /* the input's zero point */
-    int32_t runs, run;     /* neighbouring inputs of a kernel row, and their bytes */
-    int32_t run_step;      /* bytes from one run to the next in a kernel row */
-    int32_t record;        /* 32-bit words of a record */
+    int32_t padding; /* the input's zero point */
+    int32_t record;  /* 32-bit words of a record */
     const int32_t *weights;
 };
 

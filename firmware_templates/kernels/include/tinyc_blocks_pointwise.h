@@ -6,12 +6,11 @@
 
 #include "tinyc_blocks.h"
 
-/* A window of one input at stride 1 without padding: pixels follow one another. */
-TINYC_KERNEL void tinyc_conv_2d_pointwise(const struct tinyc_conv_2d_blocks *layer, const int8_t *input,
-                                              int8_t *output, void *scratch, tinyc_block_kernel *kernel) {
-    const int32_t depth = layer->input_channels;
+/* A window of one input of `depth` channels at stride 1 without padding: pixels follow one another. */
+TINYC_INLINE void tinyc_conv_2d_pointwise(const struct tinyc_conv_2d_blocks *layer, int32_t depth,
+                                          const int8_t *input, int8_t *output, tinyc_word *panel,
+                                          tinyc_block_kernel *kernel) {
     const int32_t last = layer->batches * layer->output_height * layer->output_width - 4;
-    tinyc_word *const panel = scratch;
 
     for (int32_t pixel = 0;; pixel = pixel + 4 < last ? pixel + 4 : last) {
         const int8_t *from = input + pixel * depth;
