@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from strategies import common
 from strategies.common import constant, random_scale
 from tinyc.ir.ops import Activation, Padding
 from tinyc.ir.ops.convolution import Pads
-from tinyc.ir.tensor import Quantization, Shape, Tensor
+from tinyc.ir.tensor import DType, Quantization, Shape, Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,24 @@ def random_bias(rng: np.random.Generator, x: Tensor, filters: Tensor, channels: 
     if len(dead) == channels and rng.integers(2):
         data[dead] = rng.integers(-(2**31), 2**31, int(dead.sum())).astype(np.int32)
     return constant("bias", data, Quantization(scales, (0,) * len(scales), axis))
+
+
+def random_output(
+    rng: np.random.Generator, shape: Shape, x: Tensor, filters: Tensor, activation: Activation
+) -> Tensor:
+    """The output of a layer: anything, or as a trained net has it.
+
+    A trained net's scale fits the spread of the accumulators, and its RELU begins at the lowest code.
+    """
+    if rng.random() < 0.5:
+        return common.activation(rng, "y", shape, low=0.01)
+    assert filters.quantization is not None
+    products = filters.elements / max(1, len(filters.quantization.scale), shape[-1])
+    spread = x.scale * float(np.mean(filters.quantization.scale)) * 5000 * np.sqrt(products)
+    scale = float(np.float32(spread / 128 * rng.uniform(0.5, 4)))
+    rectified = activation in (Activation.RELU, Activation.RELU6)
+    zero_point = -128 if rectified else int(rng.integers(-40, 40))
+    return Tensor("y", tuple(shape), DType.INT8, Quantization((scale,), (zero_point,)))
 
 
 def random_activation(rng: np.random.Generator) -> Activation:

@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from strategies.common import activation, single_op_graph
-from strategies.convolution import random_activation, random_bias, random_filters, random_window
+from strategies.convolution import (
+    random_activation,
+    random_bias,
+    random_filters,
+    random_output,
+    random_window,
+)
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops import DepthwiseConv2D
 
@@ -30,4 +36,4 @@ def random_graph(rng: np.random.Generator) -> Graph:
         activation=random_activation(rng),
     )
     (shape,) = op.output_shapes(tensors)
-    return single_op_graph(op, [*tensors, activation(rng, "y", shape, low=0.01)])
+    return single_op_graph(op, [*tensors, random_output(rng, shape, x, tensors[1], op.activation)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from strategies.common import activation, constant, random_scale, single_op_graph
-from strategies.convolution import random_activation, random_bias
+from strategies.convolution import random_activation, random_bias, random_output
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops import FullyConnected
 from tinyc.ir.tensor import Quantization
@@ -31,4 +31,4 @@ def random_graph(rng: np.random.Generator) -> Graph:
         outputs=("y",),
         activation=random_activation(rng),
     )
-    return single_op_graph(op, [*tensors, activation(rng, "y", (rows, units), low=0.01)])
+    return single_op_graph(op, [*tensors, random_output(rng, (rows, units), x, weights, op.activation)])

@@ -9,6 +9,7 @@ from tinyc.ir.ops.base import Op
 from tinyc.kernels import (
     cortex_m4,
     cortex_m4_blocks,
+    cortex_m4_winograd,
     portable_conversion,
     portable_convolution,
     portable_elementwise,
@@ -24,6 +25,7 @@ from tinyc.kernels.kernel import Kernel
 # Within an op the first kernel that the board supports and that accepts the layer is taken, so
 # specialised sets come before the portable one.
 CATALOGUE: tuple[Kernel, ...] = (
+    *cortex_m4_winograd.KERNELS,
     *cortex_m4_blocks.KERNELS,
     *cortex_m4.KERNELS,
     *portable_convolution.KERNELS,

@@ -292,8 +292,8 @@ class _Steps:
             floor, ceiling = bound // divisor, -(-bound // divisor)
             lower = (place > 0) if at_least else (place < 0)
             upper = (place < 0) if at_least else (place > 0)
-            low = np.maximum(low, np.where(counts & lower, ceiling, 0).max(1))
-            high = np.minimum(high, np.where(counts & upper, floor, _INT32 - 1).min(1))
+            low = np.maximum(low, np.where(counts & lower, ceiling, 0).max(1, initial=0))
+            high = np.minimum(high, np.where(counts & upper, floor, _INT32 - 1).min(1, initial=_INT32 - 1))
             zero = counts & (place == 0)
             impossible |= (zero & ((bound > 0) if at_least else (bound < 0))).any(1)
         middle = (low + high) // 2

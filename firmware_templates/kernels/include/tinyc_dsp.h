@@ -108,6 +108,19 @@ TINYC_INLINE uint32_t tinyc_pack_tops(uint32_t x, uint32_t y) {
     return z;
 }
 
+/* Sums and differences of the halves; each wraps on its own. */
+TINYC_INLINE uint32_t tinyc_sadd16(uint32_t x, uint32_t y) {
+    uint32_t z;
+    __asm__ volatile("sadd16 %0, %1, %2" : "=r"(z) : "r"(x), "r"(y));
+    return z;
+}
+
+TINYC_INLINE uint32_t tinyc_ssub16(uint32_t x, uint32_t y) {
+    uint32_t z;
+    __asm__ volatile("ssub16 %0, %1, %2" : "=r"(z) : "r"(x), "r"(y));
+    return z;
+}
+
 /* acc + the sum of the products of both halves; wraps. */
 TINYC_INLINE uint32_t tinyc_smlad(uint32_t x, uint32_t y, uint32_t acc) {
     __asm__ volatile("smlad %0, %1, %2, %0" : "+r"(acc) : "r"(x), "r"(y));
@@ -162,6 +175,14 @@ TINYC_INLINE void tinyc_split_bytes(uint32_t word, uint32_t *even, uint32_t *odd
 TINYC_INLINE uint32_t tinyc_pack_bottoms(uint32_t x, uint32_t y) { return (x & 0xffffu) | (y << 16); }
 
 TINYC_INLINE uint32_t tinyc_pack_tops(uint32_t x, uint32_t y) { return (x >> 16) | (y & 0xffff0000u); }
+
+TINYC_INLINE uint32_t tinyc_sadd16(uint32_t x, uint32_t y) {
+    return ((x + y) & 0xffffu) | ((x & 0xffff0000u) + (y & 0xffff0000u));
+}
+
+TINYC_INLINE uint32_t tinyc_ssub16(uint32_t x, uint32_t y) {
+    return ((x - y) & 0xffffu) | ((x & 0xffff0000u) - (y & 0xffff0000u));
+}
 
 TINYC_INLINE uint32_t tinyc_smlad(uint32_t x, uint32_t y, uint32_t acc) {
     return acc + (uint32_t)(tinyc_bottom(x) * tinyc_bottom(y)) + (uint32_t)(tinyc_top(x) * tinyc_top(y));
