@@ -134,11 +134,7 @@ def _where(layer: LayerBudget) -> str:
 
 def _layer(program: Program, step: Step) -> LayerBudget:
     graph = program.graph
-    live = sum(
-        placement.buffer.size
-        for placement in program.plan.placements
-        if placement.buffer.lifetime.first <= step.index <= placement.buffer.lifetime.last
-    )
+    live = program.plan.live_bytes(step.index)
     return LayerBudget(
         index=step.index,
         name=step.op.name,

@@ -1,22 +1,37 @@
-"""Which steps every buffer of a program is alive, and which tensors may share one buffer."""
+"""Which steps every buffer of a program is alive, which tensors may share one buffer and which buffers
+may overlap."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops.base import Op
 from tinyc.ir.tensor import TensorName
-from tinyc.memory.plan import Buffer, Lifetime
+from tinyc.memory.plan import Buffer, Lifetime, Overlay
 
 
-class InPlace(Protocol):
+class OverlapLike(Protocol):
+    """`tinyc.kernels.kernel.Overlap` is one."""
+
+    @property
+    def position(self) -> int: ...
+    @property
+    def written(self) -> str: ...
+    @property
+    def lead(self) -> int: ...
+
+
+class KernelLike(Protocol):
     """What lifetimes need to know of a kernel."""
 
     @property
     def in_place(self) -> tuple[int, ...]: ...
+    @property
+    def overlaps(self) -> Callable[[Op, Graph], Sequence[OverlapLike]]: ...
 
 
 class StepLike(Protocol):
@@ -27,7 +42,7 @@ class StepLike(Protocol):
     @property
     def op(self) -> Op: ...
     @property
-    def kernel(self) -> InPlace: ...
+    def kernel(self) -> KernelLike: ...
     @property
     def scratch(self) -> int: ...
 
@@ -131,10 +146,74 @@ def _host(
     return None
 
 
-def lower_bound(requests: Sequence[Buffer]) -> int:
-    """The largest sum of bytes alive at one step: no placement can need less."""
+def overlays(graph: Graph, steps: Sequence[StepLike], requests: Sequence[Buffer]) -> tuple[Overlay, ...]:
+    """The pairs among `requests` (from `buffers`) that may overlap, by what the kernels say.
+
+    What is written has to come to life in that step and what is read has to die there, as buffers: a
+    result that lies in the buffer of another activation, or an activation that has just been overwritten
+    in place, is not free to move.
+    """
+    holders = {tensor: buffer for buffer in requests for tensor in buffer.tensors}
+    scratches = {buffer.name: buffer for buffer in requests if not buffer.tensors}
+    found = []
+    for step in steps:
+        activations = [tensor.name for tensor in graph.activations(step.op)]
+        written = {"output": holders[step.op.outputs[0]]}
+        if step.scratch > 0:
+            written["scratch"] = scratches[f"scratch:{step.index}"]
+        for (kind, name), lead in _leads(step, graph, activations).items():
+            target, source = written.get(kind), holders[name]
+            if target is None or target is source or source.tensors[-1] != name:
+                continue
+            if target.lifetime.first == step.index == source.lifetime.last:
+                found.append(Overlay(target.name, source.name, lead))
+    return tuple(found)
+
+
+def _leads(
+    step: StepLike, graph: Graph, activations: Sequence[TensorName]
+) -> dict[tuple[str, TensorName], int]:
+    """(what is written, activation) → lead, where the kernel allows the two to overlap.
+
+    A tensor that is read at several positions needs leave for each, and the largest lead of them.
+    """
+    leads: dict[tuple[str, int], int] = {}
+    for overlap in step.kernel.overlaps(step.op, graph):
+        key = (overlap.written, overlap.position)
+        leads[key] = min(overlap.lead, leads.get(key, overlap.lead))
+    found = {}
+    for kind in sorted({kind for kind, _ in leads}):
+        for name in dict.fromkeys(activations):
+            wanted = [leads.get((kind, at)) for at, other in enumerate(activations) if other == name]
+            known = [lead for lead in wanted if lead is not None]
+            if len(known) == len(wanted):
+                found[kind, name] = max(known)
+    return found
+
+
+def live_bytes(requests: Sequence[Buffer], pairs: Sequence[Overlay], step: int, cell: int = 1) -> int:
+    """The bytes that the buffers alive at `step` cover at least, in whole cells of `cell` bytes.
+
+    A pair that may overlap covers max(written, read, lead + read) bytes at least; what several pairs
+    save together is no more than the sizes of what they write, and no more than that of what they read.
+    """
+
+    def cells(size: int) -> int:
+        return -(-size // cell) * cell
+
+    sizes = {b.name: cells(b.size) for b in requests if b.lifetime.first <= step <= b.lifetime.last}
+    written, read = Counter[str](), Counter[str]()
+    for pair in pairs:
+        if pair.written in sizes and pair.read in sizes:
+            one, other = sizes[pair.written], sizes[pair.read]
+            saved = max(0, min(one, other, one - cells(pair.lead)))
+            written[pair.written] += saved
+            read[pair.read] += saved
+    saved = min(sum(min(sizes[name], most) for name, most in side.items()) for side in (written, read))
+    return sum(sizes.values()) - saved
+
+
+def lower_bound(requests: Sequence[Buffer], pairs: Sequence[Overlay] = ()) -> int:
+    """The most bytes that one step needs: no placement can do with less."""
     starts = {buffer.lifetime.first for buffer in requests}
-    return max(
-        (sum(b.size for b in requests if b.lifetime.first <= step <= b.lifetime.last) for step in starts),
-        default=0,
-    )
+    return max((live_bytes(requests, pairs, step) for step in starts), default=0)

@@ -33,6 +33,19 @@ class Buffer:
 
 
 @dataclass(frozen=True, slots=True)
+class Overlay:
+    """Two buffers, by name, that are alive together in one step only and may overlap in it.
+
+    The step reads `read` for the last time while it writes `written`, which may start anywhere from
+    `lead` bytes before `read` downwards. Without an overlay buffers that are alive together lie apart.
+    """
+
+    written: str
+    read: str
+    lead: int
+
+
+@dataclass(frozen=True, slots=True)
 class Placement:
     buffer: Buffer
     offset: int
@@ -44,7 +57,7 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class MemoryPlan:
-    """Offsets in bytes. `lower_bound` is the largest sum of sizes alive at one step."""
+    """Offsets in bytes. `lower_bound` is what the fullest step needs: no plan can be smaller."""
 
     arena_size: int
     lower_bound: int
@@ -63,3 +76,12 @@ class MemoryPlan:
             if placement.buffer.name == name:
                 return placement.offset
         raise KeyError(name)
+
+    def live_bytes(self, step: int) -> int:
+        """Arena bytes that hold something while a step runs; those of two buffers count once."""
+        covered = reached = 0
+        for placement in sorted(self.placements, key=lambda placement: placement.offset):
+            if placement.buffer.lifetime.first <= step <= placement.buffer.lifetime.last:
+                covered += max(0, placement.end - max(reached, placement.offset))
+                reached = max(reached, placement.end)
+        return covered

@@ -1,23 +1,32 @@
 """Places buffers in the arena: offset assignment with several orders, then a bounded local search.
 
 Every candidate is "first fit": buffers are placed in some order, each at the lowest aligned offset
-where it overlaps no placed buffer that is alive at the same time. Only the order differs. See
-Pisarchyk and Lee, "Efficient Memory Management for Deep Neural Net Inference" (2020), for the
-greedy orders; the local search over orders is plain hill climbing with a fixed seed.
+where it overlaps no placed buffer that is alive at the same time, or only as far as the layer that
+uses both allows. Only the order differs. See Pisarchyk and Lee, "Efficient Memory Management for Deep
+Neural Net Inference" (2020), for the greedy orders; the local search over orders is plain hill climbing
+with a fixed seed. Buffers that overlap in part: Blacker, Bridges and Hadfield, "Diagonal Memory
+Optimisation for Machine Learning on Micro-controllers" (2020, arXiv:2010.01668).
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
 from tinyc.ir.graph import Graph
-from tinyc.memory.lifetimes import StepLike, buffers, lower_bound
-from tinyc.memory.plan import Buffer, MemoryPlan, Placement
+from tinyc.memory.lifetimes import StepLike, buffers, live_bytes, lower_bound, overlays
+from tinyc.memory.plan import Buffer, MemoryPlan, Overlay, Placement
 
 ALIGNMENT = 16
-# Pairs of buffers that the local search may compare before it gives up: well under a second.
+# Pairs of buffers that the local search may compare before it gives up: well under a second. A
+# candidate costs some even where it has few buffers.
 _SEARCH_WORK = 1_000_000
+_CANDIDATE_WORK = 16
+
+# By buffer: (other, below, above). A buffer may not start between `below` bytes before and `above` bytes
+# after the start of the other, both ends excluded.
+_Conflicts: TypeAlias = "list[list[tuple[int, int, int]]]"
 
 
 def plan(graph: Graph, steps: Sequence[StepLike], audio_bytes: int = 0) -> MemoryPlan:
@@ -26,16 +35,21 @@ def plan(graph: Graph, steps: Sequence[StepLike], audio_bytes: int = 0) -> Memor
     `steps` are the layers in order (`tinyc.program.Step`). `audio_bytes` asks for a buffer
     `audio` for the state of the audio front end. Deterministic.
     """
-    return place(buffers(graph, steps, audio_bytes))
+    requests = buffers(graph, steps, audio_bytes)
+    return place(requests, overlays(graph, steps, requests))
 
 
-def place(requests: Sequence[Buffer]) -> MemoryPlan:
-    """Offsets for `requests`, with the smallest arena that a bounded search finds."""
-    target = _aligned_bound(requests)
+def place(requests: Sequence[Buffer], pairs: Sequence[Overlay] = ()) -> MemoryPlan:
+    """Offsets for `requests`, with the smallest arena that a bounded search finds.
+
+    `pairs` are those of `requests` that may overlap.
+    """
+    pressure = {step: _aligned_bound(requests, pairs, step) for step in {b.lifetime.first for b in requests}}
+    target = max(pressure.values(), default=0)
     best_size, best = -1, list[int]()
     best_order: list[int] = []
-    conflicts = _conflicts(requests)
-    for order in _orders(requests):
+    conflicts = _conflicts(requests, pairs)
+    for order in _orders(requests, pressure):
         size, offsets = _first_fit(requests, conflicts, order)
         if best_size < 0 or size < best_size:
             best_size, best, best_order = size, offsets, order
@@ -44,36 +58,39 @@ def place(requests: Sequence[Buffer]) -> MemoryPlan:
     else:
         best_size, best = _climb(requests, conflicts, best_order, best_size, best, target)
     placements = tuple(Placement(buffer, offset) for buffer, offset in zip(requests, best, strict=True))
-    return MemoryPlan(max(0, best_size), lower_bound(requests), placements)
+    return MemoryPlan(max(0, best_size), lower_bound(requests, pairs), placements)
 
 
 def _align(size: int) -> int:
     return (size + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
 
 
-def _aligned_bound(requests: Sequence[Buffer]) -> int:
-    """A bound that aligned offsets can reach: all padding but that of the topmost buffer counts."""
-    bound = 0
-    for step in {buffer.lifetime.first for buffer in requests}:
-        sizes = [b.size for b in requests if b.lifetime.first <= step <= b.lifetime.last]
-        padding = max(_align(size) - size for size in sizes)
-        bound = max(bound, sum(map(_align, sizes)) - padding)
-    return bound
+def _aligned_bound(requests: Sequence[Buffer], pairs: Sequence[Overlay], step: int) -> int:
+    """A bound for one step that aligned offsets can reach: all padding but the topmost buffer's counts."""
+    sizes = [b.size for b in requests if b.lifetime.first <= step <= b.lifetime.last]
+    padding = max(_align(size) - size for size in sizes)
+    return live_bytes(requests, pairs, step, ALIGNMENT) - padding
 
 
-def _conflicts(requests: Sequence[Buffer]) -> list[list[int]]:
-    return [
-        [j for j, other in enumerate(requests) if i != j and buffer.lifetime.overlaps(other.lifetime)]
-        for i, buffer in enumerate(requests)
-    ]
+def _conflicts(requests: Sequence[Buffer], pairs: Sequence[Overlay]) -> _Conflicts:
+    leads = {(pair.written, pair.read): pair.lead for pair in pairs}
+    found: _Conflicts = []
+    for buffer in requests:
+        row = []
+        for index, other in enumerate(requests):
+            if buffer is other or not buffer.lifetime.overlaps(other.lifetime):
+                continue
+            # A larger lead than its own size would ask what is written to keep a distance.
+            below = min(buffer.size, leads.get((buffer.name, other.name), buffer.size))
+            above = min(other.size, leads.get((other.name, buffer.name), other.size))
+            if below + above > 0:
+                row.append((index, below, above))
+        found.append(row)
+    return found
 
 
-def _orders(requests: Sequence[Buffer]) -> list[list[int]]:
+def _orders(requests: Sequence[Buffer], pressure: Mapping[int, int]) -> list[list[int]]:
     """Orders worth trying; ties end in the index, so that every run gives the same plan."""
-    pressure = {
-        step: sum(b.size for b in requests if b.lifetime.first <= step <= b.lifetime.last)
-        for step in {buffer.lifetime.first for buffer in requests}
-    }
 
     def peak(buffer: Buffer) -> int:
         return max(v for s, v in pressure.items() if buffer.lifetime.first <= s <= buffer.lifetime.last)
@@ -94,7 +111,7 @@ def _orders(requests: Sequence[Buffer]) -> list[list[int]]:
 
 
 def _first_fit(
-    requests: Sequence[Buffer], conflicts: Sequence[Sequence[int]], order: Sequence[int]
+    requests: Sequence[Buffer], conflicts: _Conflicts, order: Sequence[int]
 ) -> tuple[int, list[int]]:
     """(arena size, offsets) when buffers are placed in `order`."""
     offsets = [-1] * len(requests)
@@ -102,11 +119,13 @@ def _first_fit(
     for index in order:
         size = requests[index].size
         taken = sorted(
-            (offsets[j], offsets[j] + requests[j].size) for j in conflicts[index] if offsets[j] >= 0
+            (offsets[j] - below, offsets[j] + above)
+            for j, below, above in conflicts[index]
+            if offsets[j] >= 0
         )
         offset = 0
         for start, end in taken:
-            if offset + size <= start:
+            if offset <= start:
                 break
             offset = max(offset, _align(end))
         offsets[index] = offset
@@ -116,7 +135,7 @@ def _first_fit(
 
 def _climb(
     requests: Sequence[Buffer],
-    conflicts: Sequence[Sequence[int]],
+    conflicts: _Conflicts,
     order: list[int],
     size: int,
     offsets: list[int],
@@ -124,11 +143,11 @@ def _climb(
 ) -> tuple[int, list[int]]:
     """Hill climbing over orders: move one buffer to another place, keep what is not worse."""
     count = len(order)
-    if count < 3:
+    if count < 2:
         return size, offsets
     generator = random.Random(0)
     current, current_size, current_offsets = list(order), size, offsets
-    for _ in range(_SEARCH_WORK // (count + sum(map(len, conflicts)))):
+    for _ in range(_SEARCH_WORK // (_CANDIDATE_WORK + count + sum(map(len, conflicts)))):
         candidate = list(current)
         # What reaches the top of the arena has to come earlier; any other move only stirs.
         top = [i for i in current if current_offsets[i] + requests[i].size == current_size]
