@@ -46,10 +46,24 @@ TINYC_INLINE tinyc_word *tinyc_gather_run(tinyc_word *to, const int8_t *from, in
         to[24] = tinyc_sxtb16(d);
         to[28] = tinyc_sxtb16_odd(d);
     }
-    for (; count >= 4; count -= 4, from += 4, to += 8) {
+    /* No loop, so that nothing but the loads and stores is left where `count` is a constant. */
+    if (count >= 8) {
+        const uint32_t a = tinyc_load_word(from), b = tinyc_load_word(from + 4);
+        to[0] = tinyc_sxtb16(a);
+        to[4] = tinyc_sxtb16_odd(a);
+        to[8] = tinyc_sxtb16(b);
+        to[12] = tinyc_sxtb16_odd(b);
+        count -= 8;
+        from += 8;
+        to += 16;
+    }
+    if (count >= 4) {
         const uint32_t a = tinyc_load_word(from);
         to[0] = tinyc_sxtb16(a);
         to[4] = tinyc_sxtb16_odd(a);
+        count -= 4;
+        from += 4;
+        to += 8;
     }
     if (count >= 2) {
         to[0] = tinyc_pack_bottoms((uint32_t)(int32_t)from[0], (uint32_t)(int32_t)from[1]);
