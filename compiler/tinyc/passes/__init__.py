@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from tinyc.ir.graph import Graph, verify
 from tinyc.passes.drop_identities import drop_identities
+from tinyc.passes.eliminate_channels import eliminate_channels
 from tinyc.passes.fold_batch_norm import fold_batch_norm
 from tinyc.passes.fold_constants import fold_constants
 from tinyc.passes.fuse_activations import fuse_activations
@@ -26,6 +27,8 @@ PIPELINE: tuple[Pass, ...] = (
     fuse_activations,
     fuse_pads,
     remove_dead,
+    # Last: padding and clamps of the layers are settled.
+    eliminate_channels,
 )
 
 __all__ = ["PIPELINE", "Pass", "legalize", "run"]
