@@ -4,7 +4,7 @@ A constant moves into the int32 bias of the layers that read it. That is exact w
 padded, where the constant is the zero point, which is what padding holds, or where no weight of the
 channel ever meets the padding; elsewhere the channel stays. Kept channels keep their values bit for bit.
 
-One round reaches the fixed point: what is removed adds nothing to the bounds of what stays.
+What is removed adds nothing to the bounds of what stays, so that one round finds nearly everything.
 """
 
 from __future__ import annotations
@@ -34,6 +34,13 @@ def eliminate_channels(graph: Graph) -> Graph:
     """The graph without constant and unread channels. Inputs and outputs keep their shapes."""
     if any(channels(tensor) > _MOST_CHANNELS for tensor in graph.tensors.values()):
         return graph
+    while (smaller := eliminate_once(graph)) is not graph:
+        graph = smaller
+    return graph
+
+
+def eliminate_once(graph: Graph) -> Graph:
+    """One round; the graph itself when nothing is left to do."""
     known = find_bounds(graph)
     smaller = with_known_values(graph, known)
     mixers = _mixers(smaller, known)
@@ -44,7 +51,7 @@ def eliminate_channels(graph: Graph) -> Graph:
 
 
 def kept_channels(graph: Graph) -> dict[TensorName, Array]:
-    """[channels] of bool by activation: the channels that stay. All False: the tensor goes."""
+    """[channels] of bool by activation: those that one round keeps. All False: the tensor goes."""
     known = find_bounds(graph)
     smaller = with_known_values(graph, known)
     return _kept_channels(smaller, _mixers(smaller, known))

@@ -30,7 +30,7 @@ from tinyc.ir.ops.elementwise import Binary, Unary, limits
 from tinyc.ir.ops.mean import mean_multiplier
 from tinyc.ir.ops.pooling import Pool2D
 from tinyc.ir.tensor import Array, DType, Tensor, TensorName
-from tinyc.passes.channels import channels, links
+from tinyc.passes.channels import Link, channels, links
 from tinyc.passes.products import Layer, Products, is_layer, is_monotone, requantized
 from tinyc.quantize.fixed_point import INT32_MAX, INT32_MIN, Rounding
 
@@ -193,7 +193,12 @@ def _moved(op: Op, graph: Graph, known: Known) -> tuple[Bounds, ...] | None:
         return None
     pairs = links(op, graph)
     if pairs is None:
-        return None
+        # Any channel may come from any other.
+        pairs = tuple(
+            Link(x.name, np.arange(channels(x))[:, None], y.name, np.arange(channels(y)))
+            for x in graph.operands(op)
+            for y in graph.results(op)
+        )
     found = {}
     for y in graph.results(op):
         nothing = _anything(y)

@@ -106,10 +106,7 @@ def _patterns(op: Conv2D | DepthwiseConv2D, graph: Graph) -> Array:
         raise ValueError("too many output positions")
     shape = graph.operands(op)[0].shape
     rows, columns = (
-        np.unique(
-            _inside(shape[1 + axis], window.output[axis], kernel, stride, dilation, window.pads[2 * axis]),
-            axis=0,
-        )
+        _inside(shape[1 + axis], window.output[axis], kernel, stride, dilation, window.pads[2 * axis])
         for axis, (kernel, stride, dilation) in enumerate(
             zip(window.kernel, window.stride, window.dilation, strict=True)
         )
