@@ -8,6 +8,7 @@ from tinyc.ir.graph import Graph
 from tinyc.ir.ops.base import Op
 from tinyc.kernels import (
     cortex_m4,
+    cortex_m4_elementwise,
     portable_conversion,
     portable_convolution,
     portable_elementwise,
@@ -24,6 +25,7 @@ from tinyc.kernels.kernel import Kernel
 # specialised sets come before the portable one.
 CATALOGUE: tuple[Kernel, ...] = (
     *cortex_m4.KERNELS,
+    *cortex_m4_elementwise.KERNELS,
     *portable_convolution.KERNELS,
     *portable_fully_connected.KERNELS,
     *portable_lookup.KERNELS,
