@@ -49,17 +49,14 @@ TINYC_INLINE void tinyc_add_linear_run(const struct tinyc_binary *layer, const i
     int8_t *const words_end = y + (layer->run & ~3);
     int8_t *const end = y + layer->run;
     while (y < words_end) {
-        const uint32_t word_a = tinyc_load_word(a), word_b = tinyc_load_word(b);
+        const uint32_t word_a = tinyc_take_word(&a), word_b = tinyc_take_word(&b);
         const uint32_t even_a = tinyc_even_times_256(word_a), odd_a = tinyc_odd_times_256(word_a);
         const uint32_t even_b = tinyc_even_times_256(word_b), odd_b = tinyc_odd_times_256(word_b);
         const int32_t y0 = tinyc_q20_to_s8(tinyc_smlawb(second, even_b, tinyc_smlawb(first, even_a, offset)));
         const int32_t y2 = tinyc_q20_to_s8(tinyc_smlawt(second, even_b, tinyc_smlawt(first, even_a, offset)));
         const int32_t y1 = tinyc_q20_to_s8(tinyc_smlawb(second, odd_b, tinyc_smlawb(first, odd_a, offset)));
         const int32_t y3 = tinyc_q20_to_s8(tinyc_smlawt(second, odd_b, tinyc_smlawt(first, odd_a, offset)));
-        tinyc_store_word(y, tinyc_join_bytes(y0, y1, y2, y3));
-        a += 4;
-        b += 4;
-        y += 4;
+        tinyc_put_word(&y, tinyc_join_bytes(y0, y1, y2, y3));
     }
     while (y < end) {
         const uint32_t x = (uint32_t)*a++ << 8;
@@ -83,7 +80,7 @@ TINYC_INLINE void tinyc_add_table_run(const struct tinyc_binary *layer, const in
     int8_t *const words_end = y + (layer->run & ~3);
     int8_t *const end = y + layer->run;
     while (y < words_end) {
-        const uint32_t word_a = tinyc_load_word(a), word_b = tinyc_load_word(b);
+        const uint32_t word_a = tinyc_take_word(&a), word_b = tinyc_take_word(&b);
         const int32_t x0 = (int8_t)(word_a & 0xffu) * first + table[word_b & 0xffu];
         const int32_t x1 = (int8_t)(word_a >> 8 & 0xffu) * first + table[word_b >> 8 & 0xffu];
         const int32_t x2 = (int8_t)(word_a >> 16 & 0xffu) * first + table[word_b >> 16 & 0xffu];
@@ -92,10 +89,7 @@ TINYC_INLINE void tinyc_add_table_run(const struct tinyc_binary *layer, const in
         const int32_t y1 = tinyc_binary_output(x1, multiplier, shift, offset);
         const int32_t y2 = tinyc_binary_output(x2, multiplier, shift, offset);
         const int32_t y3 = tinyc_binary_output(x3, multiplier, shift, offset);
-        tinyc_store_word(y, tinyc_join_bytes(y0, y1, y2, y3));
-        a += 4;
-        b += 4;
-        y += 4;
+        tinyc_put_word(&y, tinyc_join_bytes(y0, y1, y2, y3));
     }
     while (y < end) {
         const int32_t x = *a++ * first + table[(uint8_t)*b++];
@@ -111,7 +105,7 @@ TINYC_INLINE void tinyc_mul_run(const struct tinyc_binary *layer, const int8_t *
     int8_t *const words_end = y + (layer->run & ~3);
     int8_t *const end = y + layer->run;
     while (y < words_end) {
-        const uint32_t word_a = tinyc_load_word(a), word_b = tinyc_load_word(b);
+        const uint32_t word_a = tinyc_take_word(&a), word_b = tinyc_take_word(&b);
         const uint32_t even_a = tinyc_sxtab16(first, word_a), odd_a = tinyc_sxtab16_odd(first, word_a);
         uint32_t even_b = tinyc_sxtab16(second, word_b), odd_b = tinyc_sxtab16_odd(second, word_b);
         even_b = tinyc_sadd16(even_b, even_b);
@@ -120,10 +114,7 @@ TINYC_INLINE void tinyc_mul_run(const struct tinyc_binary *layer, const int8_t *
         const int32_t y2 = tinyc_binary_output(tinyc_smultt(even_a, even_b), multiplier, shift, offset);
         const int32_t y1 = tinyc_binary_output(tinyc_smulbb(odd_a, odd_b), multiplier, shift, offset);
         const int32_t y3 = tinyc_binary_output(tinyc_smultt(odd_a, odd_b), multiplier, shift, offset);
-        tinyc_store_word(y, tinyc_join_bytes(y0, y1, y2, y3));
-        a += 4;
-        b += 4;
-        y += 4;
+        tinyc_put_word(&y, tinyc_join_bytes(y0, y1, y2, y3));
     }
     while (y < end) {
         const int32_t x = (*a++ + layer->first) * 2 * (*b++ + layer->second);

@@ -12,6 +12,22 @@ TINYC_INLINE uint32_t tinyc_odd_times_256(uint32_t word) { return word & 0xff00f
 
 #if defined(__ARM_FEATURE_DSP)
 
+/* The word at *from, which moves on. Any alignment. */
+TINYC_INLINE uint32_t tinyc_take_word(const int8_t **from) {
+    uint32_t word;
+    const int8_t *at = *from;
+    __asm__ volatile("ldr %0, [%1], #4" : "=&r"(word), "+&r"(at) : : "memory");
+    *from = at;
+    return word;
+}
+
+/* Sets the word at *to, which moves on. Any alignment. */
+TINYC_INLINE void tinyc_put_word(int8_t **to, uint32_t word) {
+    int8_t *at = *to;
+    __asm__ volatile("str %1, [%0], #4" : "+&r"(at) : "r"(word) : "memory");
+    *to = at;
+}
+
 /* acc + floor(x * bottom half of y / 2^16); must not overflow. */
 TINYC_INLINE int32_t tinyc_smlawb(int32_t x, uint32_t y, int32_t acc) {
     int32_t z;
@@ -106,6 +122,17 @@ TINYC_INLINE uint32_t tinyc_min_bytes(uint32_t x, uint32_t y) {
 
 #else
 
+TINYC_INLINE uint32_t tinyc_take_word(const int8_t **from) {
+    const uint32_t word = tinyc_load_word(*from);
+    *from += 4;
+    return word;
+}
+
+TINYC_INLINE void tinyc_put_word(int8_t **to, uint32_t word) {
+    tinyc_store_word(*to, word);
+    *to += 4;
+}
+
 TINYC_INLINE int32_t tinyc_smlawb(int32_t x, uint32_t y, int32_t acc) {
     return acc + (int32_t)((int64_t)x * tinyc_bottom(y) >> 16);
 }
@@ -167,9 +194,8 @@ TINYC_INLINE void tinyc_clamp_bytes(int8_t *values, int32_t count, int32_t low, 
         int8_t *const words_end = values + (count & ~3);
         int8_t *const end = values + count;
         while (values < words_end) {
-            const uint32_t word = tinyc_load_word(values);
-            tinyc_store_word(values, tinyc_min_bytes(tinyc_max_bytes(word, lows), highs));
-            values += 4;
+            const uint32_t word = tinyc_max_bytes(tinyc_load_word(values), lows);
+            tinyc_put_word(&values, tinyc_min_bytes(word, highs));
         }
         while (values < end) {
             *values = (int8_t)tinyc_clamp(*values, low, high);
