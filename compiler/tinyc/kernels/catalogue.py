@@ -9,6 +9,8 @@ from tinyc.ir.ops.base import Op
 from tinyc.kernels import (
     cortex_m4,
     cortex_m4_elementwise,
+    cortex_m4_lookup,
+    cortex_m4_pooling,
     portable_conversion,
     portable_convolution,
     portable_elementwise,
@@ -25,7 +27,9 @@ from tinyc.kernels.kernel import Kernel
 # specialised sets come before the portable one.
 CATALOGUE: tuple[Kernel, ...] = (
     *cortex_m4.KERNELS,
+    *cortex_m4_lookup.KERNELS,
     *cortex_m4_elementwise.KERNELS,
+    *cortex_m4_pooling.KERNELS,
     *portable_convolution.KERNELS,
     *portable_fully_connected.KERNELS,
     *portable_lookup.KERNELS,

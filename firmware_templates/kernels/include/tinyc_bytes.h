@@ -28,6 +28,18 @@ TINYC_INLINE void tinyc_put_word(int8_t **to, uint32_t word) {
     *to = at;
 }
 
+/* The words at `from` and `step` bytes on; where the next one would be. Any alignment. */
+TINYC_INLINE const int8_t *tinyc_two_words(const int8_t *from, int32_t step, uint32_t *first, uint32_t *second) {
+    uint32_t a, b;
+    __asm__ volatile("ldr %0, [%2]\n\tldr %1, [%2, %3]\n\tadd %2, %2, %3, lsl #1"
+                     : "=&r"(a), "=&r"(b), "+&r"(from)
+                     : "r"(step)
+                     : "memory");
+    *first = a;
+    *second = b;
+    return from;
+}
+
 /* acc + floor(x * bottom half of y / 2^16); must not overflow. */
 TINYC_INLINE int32_t tinyc_smlawb(int32_t x, uint32_t y, int32_t acc) {
     int32_t z;
@@ -98,6 +110,13 @@ TINYC_INLINE int32_t tinyc_q20_to_s8(int32_t x) {
     return y;
 }
 
+/* floor(x / 2^14) clamped to int8. */
+TINYC_INLINE int32_t tinyc_q14_to_s8(int32_t x) {
+    int32_t y;
+    __asm__ volatile("ssat %0, #8, %1, asr #14" : "=r"(y) : "r"(x) : "cc");
+    return y;
+}
+
 /* The low bytes of four numbers. */
 TINYC_INLINE uint32_t tinyc_join_bytes(int32_t a, int32_t b, int32_t c, int32_t d) {
     __asm__ volatile("bfi %0, %1, #8, #8\n\tbfi %0, %2, #16, #8\n\tbfi %0, %3, #24, #8"
@@ -133,6 +152,12 @@ TINYC_INLINE void tinyc_put_word(int8_t **to, uint32_t word) {
     *to += 4;
 }
 
+TINYC_INLINE const int8_t *tinyc_two_words(const int8_t *from, int32_t step, uint32_t *first, uint32_t *second) {
+    *first = tinyc_load_word(from);
+    *second = tinyc_load_word(from + step);
+    return from + 2 * step;
+}
+
 TINYC_INLINE int32_t tinyc_smlawb(int32_t x, uint32_t y, int32_t acc) {
     return acc + (int32_t)((int64_t)x * tinyc_bottom(y) >> 16);
 }
@@ -160,6 +185,8 @@ TINYC_INLINE uint32_t tinyc_sxtab16_odd(uint32_t acc, uint32_t x) {
 TINYC_INLINE int32_t tinyc_to_s8(int32_t x) { return tinyc_clamp(x, -128, 127); }
 
 TINYC_INLINE int32_t tinyc_q20_to_s8(int32_t x) { return tinyc_to_s8(x >> 20); }
+
+TINYC_INLINE int32_t tinyc_q14_to_s8(int32_t x) { return tinyc_to_s8(x >> 14); }
 
 TINYC_INLINE uint32_t tinyc_join_bytes(int32_t a, int32_t b, int32_t c, int32_t d) {
     return ((uint32_t)a & 0xffu) | ((uint32_t)b & 0xffu) << 8 | ((uint32_t)c & 0xffu) << 16 | (uint32_t)d << 24;
