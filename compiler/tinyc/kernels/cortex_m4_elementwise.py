@@ -99,24 +99,37 @@ def _bounds(values: _Values) -> _Bounds:
 def _linear(values: _Values) -> _Numbers | None:
     """Factors and offset of a linear function that equals the reference for every pair.
 
-    The real factors, rounded, are right for most layers. Where the reference's own roundings turn a
-    near tie the other way, the function is moved by the least amount that puts the worst pair right
-    (projection onto its half space), until all are right.
+    The real factors, rounded, are right for most layers. Enlarged a little, they push ties away from
+    zero, which is where the reference rounds them.
     """
     op, left, right, result = values[:4]
     output = float(np.float32(result.scale[0]))
     ratios = [float(np.float32(q.scale[0])) / output for q in (left, right)]
     if op is Sub:
         ratios[1] = -ratios[1]
-    shift = sum(ratio * q.zero_point[0] for ratio, q in zip(ratios, (left, right), strict=True))
-    guess = [ratio * 2.0 ** (_FRACTION + 8) for ratio in ratios]
-    guess.append((result.zero_point[0] - shift + 0.5) * 2.0**_FRACTION)
-    if any(abs(number) >= INT32_MAX for number in guess):
-        return None
+    zero = sum(ratio * q.zero_point[0] for ratio, q in zip(ratios, (left, right), strict=True))
+    bounds = _bounds(values)
+    for enlargement in (1.0, 1.0 + 2.0**-19):
+        factors = [enlargement * ratio * 2.0 ** (_FRACTION + 8) for ratio in ratios]
+        offset = (result.zero_point[0] + 0.5 - enlargement * zero) * 2.0**_FRACTION
+        if max(map(abs, (*factors, offset))) < INT32_MAX:
+            found = _projected((factors[0], factors[1], offset), bounds)
+            if found is not None:
+                numbers: _Numbers = dict(zip(("first", "second", "offset"), found, strict=True))
+                return numbers | {"multiplier": 0, "shift": 0, "table": np.zeros(0, np.int32)}
+    return None
+
+
+def _projected(start: tuple[float, float, float], bounds: _Bounds) -> tuple[int, int, int] | None:
+    """First factor, second factor and offset near `start` whose sums lie between the bounds.
+
+    Where the reference's own roundings turn a near tie the other way, the function is moved by the
+    least amount that puts the worst pair right (projection onto its half space), until all are right.
+    """
+    guess = start
     total = _linear_sum(*map(round, guess))
     if total is None:
         return None
-    bounds = _bounds(values)
     # Only pairs near a tie can become wrong by a small move.
     near = np.minimum(total - bounds.least, bounds.most - total) < _NEAR
     pairs, near_bounds = _CODES[np.argwhere(near)], _Bounds(bounds.least[near], bounds.most[near])
@@ -129,14 +142,13 @@ def _linear(values: _Values) -> _Numbers | None:
         # The gradient, with the factors in units that make a step of each count alike.
         gradient = np.array([pairs[at, 0] / 32, pairs[at, 1] / 32, 1.0])
         move = step * gradient / (gradient @ gradient) * (8, 8, 1)
-        guess = [number + float(part) for number, part in zip(guess, move, strict=True)]
+        guess = (guess[0] + float(move[0]), guess[1] + float(move[1]), guess[2] + float(move[2]))
         total = _linear_sum(*map(round, guess))
         if total is None:
             return None
     if bounds.missing(total).any():
         return None
-    numbers: _Numbers = dict(zip(("first", "second", "offset"), map(round, guess), strict=True))
-    return numbers | {"multiplier": 0, "shift": 0, "table": np.zeros(0, np.int32)}
+    return round(guess[0]), round(guess[1]), round(guess[2])
 
 
 # A requantized product or sum
