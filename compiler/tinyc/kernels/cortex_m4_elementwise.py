@@ -268,14 +268,14 @@ def _lower(find: _Find) -> Callable[[Op, Graph], Lowered]:
     return lower
 
 
-def _kernels(op: type[Binary], function: str, variant: str, find: _Find) -> tuple[Kernel, ...]:
+def _kernels(op: type[Binary], function: str, variant: str, header: str, find: _Find) -> tuple[Kernel, ...]:
     """For two activations, and for an activation and a constant; SUB shares the functions of ADD."""
     return tuple(
         Kernel(
             symbol=f"tinyc_{function}{constant}_s8{variant}__cortex_m4",
             op=op,
             source=f"cortex_m4/{function}{constant}_s8{variant}.c",
-            headers=("include/tinyc_binary.h",),
+            headers=(f"include/{header}.h",),
             requires=_REQUIRES,
             accepts=_accepts(find, len(in_place) % 2),
             lower=_lower(find),
@@ -286,9 +286,9 @@ def _kernels(op: type[Binary], function: str, variant: str, find: _Find) -> tupl
 
 
 KERNELS = (
-    *_kernels(Add, "add", "_linear", _linear),
-    *_kernels(Add, "add", "_table", _table),
-    *_kernels(Sub, "add", "_linear", _linear),
-    *_kernels(Sub, "add", "_table", _table),
-    *_kernels(Mul, "mul", "", _product),
+    *_kernels(Add, "add", "_linear", "tinyc_add_linear", _linear),
+    *_kernels(Add, "add", "_table", "tinyc_add_table", _table),
+    *_kernels(Sub, "add", "_linear", "tinyc_add_linear", _linear),
+    *_kernels(Sub, "add", "_table", "tinyc_add_table", _table),
+    *_kernels(Mul, "mul", "", "tinyc_mul_words", _product),
 )

@@ -6,10 +6,6 @@
 
 #include "tinyc_dsp.h"
 
-/* Elements 0 and 2, or 1 and 3, times 256: one in each half. */
-TINYC_INLINE uint32_t tinyc_even_times_256(uint32_t word) { return (word << 8) & 0xff00ff00u; }
-TINYC_INLINE uint32_t tinyc_odd_times_256(uint32_t word) { return word & 0xff00ff00u; }
-
 #if defined(__ARM_FEATURE_DSP)
 
 /* The word at *from, which moves on. Any alignment. */
@@ -38,6 +34,13 @@ TINYC_INLINE const int8_t *tinyc_two_words(const int8_t *from, int32_t step, uin
     *first = a;
     *second = b;
     return from;
+}
+
+/* Elements 0 and 2 times 256, one in each half; `mask` is 0xff00ff00. */
+TINYC_INLINE uint32_t tinyc_even_times_256(uint32_t word, uint32_t mask) {
+    uint32_t halves;
+    __asm__ volatile("and %0, %1, %2, lsl #8" : "=r"(halves) : "r"(mask), "r"(word));
+    return halves;
 }
 
 /* acc + floor(x * bottom half of y / 2^16); must not overflow. */
@@ -157,6 +160,8 @@ TINYC_INLINE const int8_t *tinyc_two_words(const int8_t *from, int32_t step, uin
     *second = tinyc_load_word(from + step);
     return from + 2 * step;
 }
+
+TINYC_INLINE uint32_t tinyc_even_times_256(uint32_t word, uint32_t mask) { return word << 8 & mask; }
 
 TINYC_INLINE int32_t tinyc_smlawb(int32_t x, uint32_t y, int32_t acc) {
     return acc + (int32_t)((int64_t)x * tinyc_bottom(y) >> 16);
