@@ -120,6 +120,13 @@ TINYC_INLINE int32_t tinyc_q14_to_s8(int32_t x) {
     return y;
 }
 
+/* Zeros before the first one; x is not 0. */
+TINYC_INLINE int32_t tinyc_leading_zeros(uint32_t x) {
+    int32_t zeros;
+    __asm__ volatile("clz %0, %1" : "=r"(zeros) : "r"(x));
+    return zeros;
+}
+
 /* The low bytes of four numbers. */
 TINYC_INLINE uint32_t tinyc_join_bytes(int32_t a, int32_t b, int32_t c, int32_t d) {
     __asm__ volatile("bfi %0, %1, #8, #8\n\tbfi %0, %2, #16, #8\n\tbfi %0, %3, #24, #8"
@@ -192,6 +199,15 @@ TINYC_INLINE int32_t tinyc_to_s8(int32_t x) { return tinyc_clamp(x, -128, 127); 
 TINYC_INLINE int32_t tinyc_q20_to_s8(int32_t x) { return tinyc_to_s8(x >> 20); }
 
 TINYC_INLINE int32_t tinyc_q14_to_s8(int32_t x) { return tinyc_to_s8(x >> 14); }
+
+TINYC_INLINE int32_t tinyc_leading_zeros(uint32_t x) {
+    int32_t zeros = 0;
+    while (x < 0x80000000u) {
+        x <<= 1;
+        zeros++;
+    }
+    return zeros;
+}
 
 TINYC_INLINE uint32_t tinyc_join_bytes(int32_t a, int32_t b, int32_t c, int32_t d) {
     return ((uint32_t)a & 0xffu) | ((uint32_t)b & 0xffu) << 8 | ((uint32_t)c & 0xffu) << 16 | (uint32_t)d << 24;
