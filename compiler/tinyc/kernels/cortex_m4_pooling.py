@@ -29,17 +29,24 @@ def _accepts_average_pool(op: Op, graph: Graph) -> bool:
     return window <= _MOST_SUMMANDS and _accepts_max_pool(op, graph)
 
 
-def _accepts_mean(op: Op, graph: Graph) -> bool:
-    """At least four inner elements, and sums for which one SMMULR requantizes exactly."""
+def _mean_fields(op: Op, graph: Graph) -> dict[str, int] | None:
+    """The C parameters, when one SMMULR requantizes all sums exactly."""
     if not portable_elementwise.mean_int8(op, graph):
-        return False
-    fields = portable_elementwise.lower_mean(op, graph).fields
-    inner, reduced, inner_reduced, shift = (
-        fields[name] for name in ("inner", "reduced", "inner_reduced", "shift")
-    )
-    assert isinstance(inner, int) and isinstance(shift, int)
-    assert isinstance(reduced, int) and isinstance(inner_reduced, int)
-    return inner >= 4 and -31 <= shift <= -1 and 255 * reduced * inner_reduced < _ACCUMULATOR_LIMIT
+        return None
+    lowered = portable_elementwise.lower_mean(op, graph)
+    fields = {name: value for name, value in lowered.fields.items() if isinstance(value, int)}
+    largest = 255 * fields["reduced"] * fields["inner_reduced"]
+    return fields if -31 <= fields["shift"] <= -1 and largest < _ACCUMULATOR_LIMIT else None
+
+
+def _accepts_mean(op: Op, graph: Graph) -> bool:
+    fields = _mean_fields(op, graph)
+    return fields is not None and fields["inner"] >= 4
+
+
+def _accepts_mean_rows(op: Op, graph: Graph) -> bool:
+    fields = _mean_fields(op, graph)
+    return fields is not None and fields["inner"] == 1
 
 
 KERNELS = (
@@ -58,13 +65,16 @@ KERNELS = (
             ("max_pool_2d", MaxPool2D, _accepts_max_pool),
         )
     ),
-    Kernel(
-        symbol="tinyc_mean_s8__cortex_m4",
-        op=Mean,
-        source="cortex_m4/mean_s8.c",
-        headers=("include/tinyc_pool.h", "include/mean.h"),
-        requires=_REQUIRES,
-        accepts=_accepts_mean,
-        lower=portable_elementwise.lower_mean,
+    *(
+        Kernel(
+            symbol=f"tinyc_{name}__cortex_m4",
+            op=Mean,
+            source=f"cortex_m4/{name}.c",
+            headers=("include/tinyc_pool.h", "include/mean.h"),
+            requires=_REQUIRES,
+            accepts=accepts,
+            lower=portable_elementwise.lower_mean,
+        )
+        for name, accepts in (("mean_s8", _accepts_mean), ("mean_s8_rows", _accepts_mean_rows))
     ),
 )
