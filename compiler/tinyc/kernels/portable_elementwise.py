@@ -146,7 +146,8 @@ def _mean_accepts(op: Op, graph: Graph, dtype: DType) -> bool:
     )
 
 
-def _mean_int8(op: Op, graph: Graph) -> bool:
+def mean_int8(op: Op, graph: Graph) -> bool:
+    """int8, and at most two groups of neighbouring axes that are reduced."""
     return _mean_accepts(op, graph, DType.INT8)
 
 
@@ -154,7 +155,8 @@ def _mean_int16(op: Op, graph: Graph) -> bool:
     return _mean_accepts(op, graph, DType.INT16)
 
 
-def _lower_mean(op: Op, graph: Graph) -> Lowered:
+def lower_mean(op: Op, graph: Graph) -> Lowered:
+    """C parameters of MEAN."""
     assert isinstance(op, Mean)
     (x,) = graph.operands(op)
     (result,) = graph.results(op)
@@ -209,8 +211,8 @@ KERNELS = (
             source=f"portable/mean_{suffix}.c",
             headers=("include/mean.h",),
             accepts=accepts,
-            lower=_lower_mean,
+            lower=lower_mean,
         )
-        for suffix, accepts in (("s8", _mean_int8), ("s16", _mean_int16))
+        for suffix, accepts in (("s8", mean_int8), ("s16", _mean_int16))
     ),
 )

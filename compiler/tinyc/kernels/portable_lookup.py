@@ -21,6 +21,10 @@ from tinyc.kernels.kernel import Kernel, Lowered
 from tinyc.quantize.fixed_point import IntArray, Rounding
 from tinyc.quantize.lookup_table import tabulate
 
+OPS: tuple[type[Op], ...] = (
+    *(Relu, Relu6, LeakyRelu, HardSwish, Logistic, Tanh, Quantize),
+    *(Add, Sub, Mul),
+)
 _BYTES = frozenset({DType.INT8, DType.UINT8})
 
 
@@ -45,12 +49,13 @@ def table_of(op: Op, graph: Graph) -> Array:
     return tabulate(reference, signed=x.dtype is DType.INT8)
 
 
-def _lower(op: Op, graph: Graph) -> Lowered:
+def lower(op: Op, graph: Graph) -> Lowered:
+    """C parameters: the elements and the table."""
     (result,) = graph.results(op)
     return Lowered("tinyc_lookup", {"count": result.elements, "table": table_of(op, graph)})
 
 
-def _accepts(op: Op, graph: Graph) -> bool:
+def accepts(op: Op, graph: Graph) -> bool:
     """One 8-bit activation; every other operand is a constant of one element."""
     activations = graph.activations(op)
     others = [tensor for tensor in graph.operands(op) if tensor.is_constant]
@@ -68,9 +73,9 @@ KERNELS = tuple(
         op=op,
         source="portable/lookup_s8.c",
         headers=("include/lookup.h",),
-        accepts=_accepts,
-        lower=_lower,
+        accepts=accepts,
+        lower=lower,
         in_place=(0,),
     )
-    for op in (Relu, Relu6, LeakyRelu, HardSwish, Logistic, Tanh, Quantize, Add, Sub, Mul)
+    for op in OPS
 )

@@ -81,6 +81,7 @@ def _lower_move(op: Op, graph: Graph) -> Lowered:
     (x,), (result,) = graph.operands(op), graph.results(op)
     axes, input_first, output_first = _axes(op, graph)
     walk, run = merged(axes, x.dtype.size)
+    walk.sort()  # any order moves the same bytes: the longest loop is the innermost
     walk = [(1, 0, 0)] * (MOVE_AXES - len(walk)) + walk
     extents, source, target = (tuple(column) for column in zip(*walk, strict=True))
     return Lowered(

@@ -21,7 +21,8 @@ def _accepts(op: Op, graph: Graph, dtype: DType, scale: float, zero_point: int) 
     )
 
 
-def _int8(op: Op, graph: Graph) -> bool:
+def int8(op: Op, graph: Graph) -> bool:
+    """int8 in and out, with the output quantization that TensorFlow Lite fixes."""
     return _accepts(op, graph, DType.INT8, 1 / 256, -128)
 
 
@@ -71,7 +72,7 @@ KERNELS = (
         op=Softmax,
         source="portable/softmax_s8.c",
         headers=("include/softmax.h",),
-        accepts=_int8,
+        accepts=int8,
         lower=lower,
         in_place=(0,),
     ),
