@@ -14,6 +14,7 @@ from tinyc.kernels import (
     cortex_m4_pooling,
     cortex_m4_softmax,
     cortex_m4_winograd,
+    cortex_m4_depthwise,
     portable_conversion,
     portable_convolution,
     portable_elementwise,
@@ -31,6 +32,7 @@ from tinyc.kernels.kernel import Kernel
 CATALOGUE: tuple[Kernel, ...] = (
     *cortex_m4_winograd.KERNELS,
     *cortex_m4_blocks.KERNELS,
+    *cortex_m4_depthwise.KERNELS,
     *cortex_m4.KERNELS,
     *cortex_m4_lookup.KERNELS,
     *cortex_m4_elementwise.KERNELS,
