@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 import re
 import subprocess
-import zlib
 from functools import cache
 from pathlib import Path
 
@@ -17,13 +16,13 @@ import pytest
 
 from strategies import STRATEGIES
 from strategies.common import random_inputs
+from support.kernel_cases import DRAWS, GRAPHS, KERNELS, assert_equal, cases, records
 from support.programs import program_of
 from tinyc import interpreter
 from tinyc.emit.model import render_bundle
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops import OPS
 from tinyc.ir.ops.base import Op
-from tinyc.ir.tensor import Array
 from tinyc.kernels.catalogue import CATALOGUE
 from tinyc.kernels.kernel import Kernel
 from tinyc.program import Program
@@ -32,28 +31,9 @@ from tinyc.toolchain.host_compiler import WARNINGS, compiler_called
 
 pytestmark = pytest.mark.host
 
-# One symbol may serve several ops, such as the functions that a lookup table computes.
-KERNELS = {f"{kernel.op.kind}:{kernel.symbol}": kernel for kernel in CATALOGUE}
-GRAPHS = 24
-DRAWS = 400
 RECORDS = 4
 
 every_kernel = pytest.mark.parametrize("key", KERNELS)
-
-
-@cache
-def cases(key: str) -> tuple[Graph, ...]:
-    """`GRAPHS` random layers that the kernel accepts; the same ones in every run."""
-    kernel = KERNELS[key]
-    rng = np.random.default_rng(zlib.crc32(kernel.op.kind.encode()))
-    found = []
-    for _ in range(DRAWS):
-        graph = STRATEGIES[kernel.op](rng)
-        if kernel.accepts(graph.ops[0], graph):
-            found.append(graph)
-        if len(found) == GRAPHS:
-            break
-    return tuple(found)
 
 
 @cache
@@ -64,34 +44,11 @@ def bundle(key: str) -> HostBundle:
     return HostBundle([program_of(graph, [(KERNELS[key], apart)[i % 2]], f"m{i}") for i, graph in pairs])
 
 
-@cache
-def records(key: str) -> tuple[tuple[int, tuple[Array, ...]], ...]:
-    rng = np.random.default_rng(zlib.crc32(key.encode()))
-    return tuple(
-        (index, tuple(random_inputs(rng, graph)))
-        for index, graph in enumerate(cases(key))
-        for _ in range(RECORDS)
-    )
-
-
-def assert_equal(key: str, case: int, expected: tuple[Array, ...], actual: tuple[Array, ...]) -> None:
-    for number, (left, right) in enumerate(zip(expected, actual, strict=True)):
-        if left.tobytes() != right.tobytes():
-            graph = cases(key)[case]
-            where = np.argwhere(left != right)
-            first = tuple(where[0]) if len(where) else ()
-            raise AssertionError(
-                f"{key}, case {case}, output {number}: {len(where)} of {left.size} elements differ, first "
-                f"at {list(map(int, first))}: reference {left[first]}, C {right[first]}\n"
-                f"{graph.ops[0]}\n{[graph[n] for n in (*graph.ops[0].inputs, *graph.ops[0].outputs)]}"
-            )
-
-
 @every_kernel
 def test_the_reference_equals_the_c_under_sanitizers(key: str) -> None:
     assert len(cases(key)) >= 5, f"{key} accepts {len(cases(key))} of {DRAWS} random layers"
-    answers = bundle(key).run_all(records(key))
-    for (case, inputs), actual in zip(records(key), answers, strict=True):
+    answers = bundle(key).run_all(records(key, GRAPHS, RECORDS))
+    for (case, inputs), actual in zip(records(key, GRAPHS, RECORDS), answers, strict=True):
         assert_equal(key, case, interpreter.run(cases(key)[case], inputs), actual)
 
 
@@ -108,9 +65,9 @@ def test_a_special_kernel_equals_the_portable_one(key: str) -> None:
         other = portable(graph.ops[0], graph)
         assert other is not None, f"no portable kernel takes case {index} of {key}: {graph.ops[0]}"
         programs.append(program_of(graph, [other], f"m{index}"))
-    special = bundle(key).run_all(records(key))
-    plain = HostBundle(programs).run_all(records(key))
-    for (case, _), expected, actual in zip(records(key), plain, special, strict=True):
+    special = bundle(key).run_all(records(key, GRAPHS, RECORDS))
+    plain = HostBundle(programs).run_all(records(key, GRAPHS, RECORDS))
+    for (case, _), expected, actual in zip(records(key, GRAPHS, RECORDS), plain, special, strict=True):
         assert_equal(key, case, expected, actual)
 
 

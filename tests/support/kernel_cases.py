@@ -1,0 +1,64 @@
+"""The catalogue's kernels by name, and random layers that each of them accepts."""
+
+from __future__ import annotations
+
+import zlib
+from functools import cache
+
+import numpy as np
+
+from strategies import STRATEGIES
+from strategies.common import random_inputs
+from tinyc.ir.graph import Graph
+from tinyc.ir.tensor import Array
+from tinyc.kernels.catalogue import CATALOGUE
+
+# One symbol may serve several ops, such as the functions that a lookup table computes.
+KERNELS = {f"{kernel.op.kind}:{kernel.symbol}": kernel for kernel in CATALOGUE}
+GRAPHS = 24
+DRAWS = 400
+
+
+@cache
+def cases(key: str) -> tuple[Graph, ...]:
+    """`GRAPHS` random layers that the kernel accepts; the same ones in every run."""
+    kernel = KERNELS[key]
+    rng = np.random.default_rng(zlib.crc32(kernel.op.kind.encode()))
+    found = []
+    for _ in range(DRAWS):
+        graph = STRATEGIES[kernel.op](rng)
+        if kernel.accepts(graph.ops[0], graph):
+            found.append(graph)
+        if len(found) == GRAPHS:
+            break
+    return tuple(found)
+
+
+def records(key: str, graphs: int, each: int) -> tuple[tuple[int, tuple[Array, ...]], ...]:
+    """`each` (case, inputs) for the first `graphs` cases."""
+    rng = np.random.default_rng(zlib.crc32(key.encode()))
+    return tuple(
+        (index, tuple(random_inputs(rng, graph)))
+        for index, graph in enumerate(cases(key)[:graphs])
+        for _ in range(each)
+    )
+
+
+def assert_equal(key: str, case: int, expected: tuple[Array, ...], actual: tuple[Array, ...]) -> None:
+    """Byte for byte; the message names kernel, case, shapes and the first element that differs."""
+    for number, (left, right) in enumerate(zip(expected, actual, strict=True)):
+        if left.tobytes() != right.tobytes():
+            where = np.argwhere(left != right)
+            first = tuple(where[0]) if len(where) else ()
+            raise AssertionError(
+                f"{key}, case {case}, output {number}: {len(where)} of {left.size} elements differ, first "
+                f"at {list(map(int, first))}: reference {left[first]}, C {right[first]}\n"
+                f"{described(key, case)}"
+            )
+
+
+def described(key: str, case: int) -> str:
+    """The op and its tensors."""
+    graph = cases(key)[case]
+    op = graph.ops[0]
+    return f"{op}\n{[graph[name] for name in (*op.inputs, *op.outputs)]}"
