@@ -5,13 +5,19 @@ from __future__ import annotations
 import numpy as np
 
 from strategies.common import activation, single_op_graph
-from strategies.convolution import random_activation, random_bias, random_filters, random_window
+from strategies.convolution import (
+    random_activation,
+    random_bias,
+    random_filters,
+    random_window,
+    whole_window,
+)
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops import Conv2D
 
 
 def random_graph(rng: np.random.Generator) -> Graph:
-    window = random_window(rng)
+    window = whole_window(rng) if rng.random() < 0.1 else random_window(rng)
     groups = int(rng.choice([1, 1, 1, 2, 3]))
     depth, units = int(rng.integers(1, 12)), int(rng.integers(1, 8)) * groups
     x = activation(rng, "x", (int(rng.choice([1, 1, 2])), *window.extent, depth * groups))

@@ -8,6 +8,7 @@ from tinyc.ir.graph import Graph
 from tinyc.ir.ops.base import Op
 from tinyc.kernels import (
     cortex_m4,
+    cortex_m4_fully_connected,
     portable_conversion,
     portable_convolution,
     portable_elementwise,
@@ -23,6 +24,7 @@ from tinyc.kernels.kernel import Kernel
 # Within an op the first kernel that the board supports and that accepts the layer is taken, so
 # specialised sets come before the portable one.
 CATALOGUE: tuple[Kernel, ...] = (
+    *cortex_m4_fully_connected.KERNELS,
     *cortex_m4.KERNELS,
     *portable_convolution.KERNELS,
     *portable_fully_connected.KERNELS,

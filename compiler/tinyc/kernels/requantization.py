@@ -9,7 +9,9 @@ itself, with the tie of negative numbers put right by the sign of the accumulato
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -86,13 +88,14 @@ class Accumulators:
     @property
     def is_constant(self) -> Array:
         """Channels without any weight, whose output is one number."""
-        return ~self.rows.any(axis=1)
+        return np.logical_not(self.rows.any(axis=1))
 
     def output(self, accumulators: Array) -> Array:
         """The int8 outputs [channels, ...] of accumulators [channels, ...], as int64."""
         axes = (slice(None), *(None,) * (accumulators.ndim - 1))
         scaled = multiply_by_quantized_multiplier(accumulators, self.multiplier[axes], -self.right[axes])
-        return np.clip(scaled + self.zero_point, self.low, self.high)
+        outputs: Array = np.clip(scaled + self.zero_point, self.low, self.high)
+        return outputs
 
     def clamps_like_int8(self) -> bool:
         """Whether saturation to int8 is all the clamping that the layer needs."""
@@ -157,12 +160,37 @@ def one_step(sums: Accumulators, factors: Array) -> OneStep | None:
 
     `factors` [channels]: powers of two.
     """
+    return _solved(_Question(sums, factors))
+
+
+class _Question:
+    """Arguments of `one_step` that a cache can compare: a layer is asked about several times."""
+
+    def __init__(self, sums: Accumulators, factors: Array) -> None:
+        self.sums, self.factors = sums, factors
+        numbers = (sums.multiplier, sums.right, sums.bias, sums.lowest, sums.highest, factors)
+        state = hashlib.sha256(repr((sums.zero_point, sums.low, sums.high)).encode())
+        for array in numbers:
+            state.update(np.ascontiguousarray(array, np.int64).tobytes() + b"\0")
+        self._key = state.digest()
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Question) and other._key == self._key
+
+
+@lru_cache(maxsize=256)
+def _solved(question: _Question) -> OneStep | None:
+    sums, factors = question.sums, question.factors
     live = np.flatnonzero(~sums.is_constant)
     if not sums.clamps_like_int8() or (sums.right[live] < 1).any() or (sums.right[live] > 30).any():
         return None
-    if len(live) == 0:
+    if len(live) == 0 or sums.low == sums.high:
         shift = _SHIFTS[0]
-        return OneStep(*np.zeros((2, len(factors)), np.int64), _constant_outputs(sums, factors, shift), shift)
+        nothing = np.zeros(len(factors), np.int64)
+        return OneStep(nothing, nothing, _constant_outputs(sums, factors, shift), shift)
     steps = _Steps.of(sums, live)
     if steps.have_ties_of_both_signs():
         return None
