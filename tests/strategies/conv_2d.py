@@ -6,20 +6,13 @@ import numpy as np
 
 from strategies.common import activation, single_op_graph
 from strategies.convolution import (
-<<<<<<< HEAD
     RandomWindow,
     random_activation,
     random_bias,
     random_filters,
     random_output,
     random_window,
-=======
-    random_activation,
-    random_bias,
-    random_filters,
-    random_window,
     whole_window,
->>>>>>> fc
 )
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops import Conv2D, Padding
@@ -34,13 +27,9 @@ def random_3x3(rng: np.random.Generator) -> RandomWindow:
 
 
 def random_graph(rng: np.random.Generator) -> Graph:
-<<<<<<< HEAD
-=======
-    window = whole_window(rng) if rng.random() < 0.1 else random_window(rng)
->>>>>>> fc
     groups = int(rng.choice([1, 1, 1, 2, 3]))
     depth, units = int(rng.integers(1, 12)), int(rng.integers(1, 8)) * groups
-    window = random_window(rng)
+    window = whole_window(rng) if rng.random() < 0.1 else random_window(rng)
     if rng.random() < 0.25:
         window, groups, depth, units = (
             random_3x3(rng),

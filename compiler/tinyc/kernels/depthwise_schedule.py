@@ -406,7 +406,7 @@ def _routine(shape: Shape, width: int, rounding: int, odd: bool, how: _Candidate
     words = _weight_words(shape, how.height, how.columns)
     resident = REGISTERS[: len(words)] if how.resident else ()
     main = _rows(shape, words, resident, width, how)
-    if main is None or len(main.blocks) > 1 and sum(len(b.steps) for b in main.blocks) > _LONGEST_ROW:
+    if main is None or (len(main.blocks) > 1 and sum(len(b.steps) for b in main.blocks) > _LONGEST_ROW):
         return None
     single = None
     if how.height > 1 and odd:
