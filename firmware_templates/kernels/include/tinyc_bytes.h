@@ -78,13 +78,6 @@ TINYC_INLINE int32_t tinyc_smmlar(int32_t x, int32_t y, int32_t acc) {
     return z;
 }
 
-/* Both halves of x and y added; each wraps. */
-TINYC_INLINE uint32_t tinyc_sadd16(uint32_t x, uint32_t y) {
-    uint32_t z;
-    __asm__ volatile("sadd16 %0, %1, %2" : "=r"(z) : "r"(x), "r"(y));
-    return z;
-}
-
 /* acc + the sign-extended bytes 0 and 2 of x, in halves. */
 TINYC_INLINE uint32_t tinyc_sxtab16(uint32_t acc, uint32_t x) {
     uint32_t z;
@@ -183,10 +176,6 @@ TINYC_INLINE int32_t tinyc_smulbb(uint32_t x, uint32_t y) { return tinyc_bottom(
 TINYC_INLINE int32_t tinyc_smultt(uint32_t x, uint32_t y) { return tinyc_top(x) * tinyc_top(y); }
 
 TINYC_INLINE int32_t tinyc_smmlar(int32_t x, int32_t y, int32_t acc) { return acc + tinyc_smmulr(x, y); }
-
-TINYC_INLINE uint32_t tinyc_sadd16(uint32_t x, uint32_t y) {
-    return tinyc_pair(tinyc_bottom(x) + tinyc_bottom(y), tinyc_top(x) + tinyc_top(y));
-}
 
 TINYC_INLINE uint32_t tinyc_sxtab16(uint32_t acc, uint32_t x) { return tinyc_sadd16(acc, tinyc_sxtb16(x)); }
 
