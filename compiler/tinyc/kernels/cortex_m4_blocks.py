@@ -26,6 +26,7 @@ from tinyc.kernels.requantization import Accumulators, OneStep, TwoSteps, one_st
 _REQUIRES = frozenset({"dsp", "fpu"})
 # FPU registers that hold the weights of a pair of channels.
 _REGISTERS = 32
+_SHARED_PART = 8
 # The last of four pixels is stored with an immediate offset of 12 bits.
 _MOST_CHANNELS = 4094 // 3
 _HIGH = 256
@@ -67,7 +68,8 @@ class _Gather:
         return 16 * self.words + (self.rows * self.pitch if self.driver == "rows" else 0)
 
     @classmethod
-    def of(cls, op: Op, graph: Graph) -> _Gather:
+    def of(cls, op: Op, graph: Graph, *, shared: bool = False) -> _Gather:
+        """`shared`: the words come in parts of eight, for code that serves any depth."""
         assert isinstance(op, Conv2D)
         operands = graph.operands(op)
         window, (_, _, extent, channels) = op.window(operands), operands[0].shape
@@ -78,8 +80,8 @@ class _Gather:
         one = _run_order(pixels * channels)
         order = np.where(one >= 0, one + starts, -1).reshape(-1)
         least = len(order) // 2
-        chunks = -(-least // _REGISTERS)
-        part = -(-least // chunks)
+        chunks = -(-least // (_SHARED_PART if shared else _REGISTERS))
+        part = _SHARED_PART if shared else -(-least // chunks)
         order = np.concatenate([order, np.full(2 * part * chunks - len(order), -1)])
         reach = (result_width(op, graph) - 1) * window.stride[1] + (width - 1) * window.dilation[1] + 1
         pitch = max(reach, window.pads[2] + extent) * channels
@@ -186,9 +188,10 @@ def _wrapped(values: Array) -> Array:
     return wrapped
 
 
-def _lower(op: Op, graph: Graph) -> Lowered:
+def _lower(op: Op, graph: Graph, *, shared: bool = False) -> Lowered:
     assert isinstance(op, Conv2D)
-    records = _records(op, graph, _Gather.of(op, graph))
+    gather = _Gather.of(op, graph, shared=shared)
+    records = _records(op, graph, gather)
     geometry = portable_convolution.geometry(op, graph)
     kept = (
         *("batches", "input_height", "input_width", "output_height", "output_width", "output_channels"),
@@ -197,6 +200,8 @@ def _lower(op: Op, graph: Graph) -> Lowered:
     fields: dict[str, FieldValue] = {
         **{name: geometry[name] for name in kept},
         "padding": graph.operands(op)[0].zero_point,
+        "depth": graph.operands(op)[0].shape[3],
+        "words": gather.words,
         "record": records.shape[1],
         "weights": records.reshape(-1),
     }
@@ -230,8 +235,21 @@ def _specialize(op: Op, graph: Graph, *, pointwise: bool) -> Mapping[str, object
     }
 
 
-def _scratch(op: Op, graph: Graph) -> int:
-    return _Gather.of(op, graph).scratch
+def _specialize_shared(op: Op, graph: Graph) -> Mapping[str, object]:
+    """One function for all layers with the same rounding."""
+    shift = _shift(op, graph)
+    return {
+        "variant": f"s{shift}" if shift >= 0 else "double",
+        "words": 0,
+        "part": _SHARED_PART,
+        "chunks": 0,
+        "shift": shift,
+        "driver": "pointwise",
+    }
+
+
+def _scratch(op: Op, graph: Graph, *, shared: bool = False) -> int:
+    return _Gather.of(op, graph, shared=shared).scratch
 
 
 def _starts(op: Op, graph: Graph) -> list[int]:
@@ -286,6 +304,18 @@ KERNELS = (
         specialize=partial(_specialize, pointwise=True),
         overlaps=_overlaps,
         work=_work,
+    ),
+    Kernel(
+        symbol="tinyc_conv_2d_s8_1x1_2x4_shared__cortex_m4",
+        op=Conv2D,
+        source="cortex_m4/conv_2d_s8_2x4.c.j2",
+        headers=("include/tinyc_blocks_pointwise.h",),
+        requires=_REQUIRES,
+        accepts=_accepts_pointwise,
+        lower=partial(_lower, shared=True),
+        scratch=partial(_scratch, shared=True),
+        specialize=_specialize_shared,
+        overlaps=_overlaps,
     ),
     Kernel(
         symbol="tinyc_conv_2d_s8_2x4__cortex_m4",
