@@ -6,7 +6,9 @@ from tinyc.ir.graph import Graph
 from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.softmax import Softmax, exponential_table, int16_multiplier, int16_tables
 from tinyc.ir.tensor import DType
+from tinyc.kernels import features
 from tinyc.kernels.kernel import Kernel, Lowered
+from tinyc.kernels.work import FittedWork
 
 
 def _accepts(op: Op, graph: Graph, dtype: DType, scale: float, zero_point: int) -> bool:
@@ -74,6 +76,7 @@ KERNELS = (
         accepts=_int8,
         lower=lower,
         in_place=(0,),
+        work=FittedWork("tinyc_softmax_s8__portable", features.rows),
     ),
     Kernel(
         symbol="tinyc_softmax_s16__portable",
@@ -83,5 +86,6 @@ KERNELS = (
         accepts=_int16,
         lower=_lower_int16,
         in_place=(0,),
+        work=FittedWork("tinyc_softmax_s16__portable", features.rows),
     ),
 )
