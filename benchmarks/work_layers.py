@@ -9,7 +9,17 @@ from pathlib import Path
 import numpy as np
 
 from tinyc.ir.graph import Graph, verify
-from tinyc.ir.ops import Activation, Conv2D, DepthwiseConv2D, FullyConnected, Op, Padding
+from tinyc.ir.ops import (
+    Activation,
+    AveragePool2D,
+    Conv2D,
+    DepthwiseConv2D,
+    FullyConnected,
+    MaxPool2D,
+    Op,
+    Padding,
+)
+from tinyc.ir.ops.pooling import Pool2D
 from tinyc.ir.tensor import Tensor
 from tinyc.kernels.kernel import Kernel
 
@@ -73,6 +83,29 @@ def _large_fully_connected(rng: np.random.Generator) -> Graph:
     return _closed(rng, op, tensors)
 
 
+def _large_pool(op: type[Pool2D]) -> Callable[[np.random.Generator], Graph]:
+    """Global pools and small windows."""
+
+    def random_graph(rng: np.random.Generator) -> Graph:
+        height, width = int(rng.integers(2, 26)), int(rng.integers(2, 12))
+        x = activation(rng, "x", (1, height, width, _one_of(rng, 8, 10, 31, 32, 64)))
+        rows, columns = (height, width) if rng.random() < 0.5 else (min(height, 3), 2)
+        layer = op(
+            name="layer",
+            inputs=("x",),
+            outputs=("y",),
+            filter_height=rows,
+            filter_width=columns,
+            stride_height=2,
+            stride_width=2,
+            padding=Padding.VALID,
+        )
+        (shape,) = layer.output_shapes([x])
+        return single_op_graph(layer, [x, x.with_(name="y", shape=shape)])
+
+    return random_graph
+
+
 def _closed(rng: np.random.Generator, op: Op, tensors: Sequence[Tensor]) -> Graph:
     (shape,) = op.output_shapes(tensors)
     return single_op_graph(op, [*tensors, activation(rng, "y", shape, low=0.05)])
@@ -82,6 +115,8 @@ _LARGE = {
     Conv2D: _large_conv_2d,
     DepthwiseConv2D: _large_depthwise,
     FullyConnected: _large_fully_connected,
+    AveragePool2D: _large_pool(AveragePool2D),
+    MaxPool2D: _large_pool(MaxPool2D),
 }
 
 

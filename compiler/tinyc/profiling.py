@@ -11,6 +11,7 @@ from tinyc.emulator import Machine
 from tinyc.execution import DeviceEngine
 from tinyc.program import Program
 from tinyc.report import layer_entries
+from tinyc.variants import candidates
 from tinyc.verification import random_vectors
 
 
@@ -39,13 +40,17 @@ def profile(program: Program, elf: Path, seed: int = 0) -> dict[str, Any]:
             "milliseconds_estimated": cycles / program.board.clock_hz * 1000,
         }
 
-    layers = [entry | costs(symbol) for entry, symbol in zip(layer_entries(program), names, strict=True)]
+    layers = [
+        entry | costs(symbol) | {"variants": [candidate.to_json() for candidate in variants]}
+        for entry, symbol, variants in zip(layer_entries(program), names, candidates(program), strict=True)
+    ]
     return {
         "model": program.name,
         "digest": program.digest,
         "board": program.board.name,
         "soc": program.board.soc,
         "clock_hz": program.board.clock_hz,
+        "optimize": program.optimize.value,
         **costs(invoke),
         "macs": program.graph.macs(),
         "weights": program.weight_bytes,

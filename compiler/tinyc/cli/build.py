@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tinyc.cli import output
-from tinyc.cli.options import BoardName, Calibration, Json, Model, Out, Toolchain
+from tinyc.cli.options import BoardName, Calibration, Json, Model, Optimize, Out, Toolchain
 
 
 def command(
@@ -11,13 +11,14 @@ def command(
     board: BoardName = None,
     out: Out = None,
     toolchain: Toolchain = "zig",
+    optimize: Optimize = None,
     calibration: Calibration = None,
     json: Json = False,
 ) -> None:
     """Compile a model and build its firmware with PlatformIO."""
     from tinyc.cli import target
 
-    found = target.built(model, board, out, toolchain, calibration)
+    found = target.built(model, board, out, toolchain, calibration, optimize)
     report = found.report
     if json:
         elf = str(found.folder / str(report["elf"]))

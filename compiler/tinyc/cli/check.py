@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from tinyc.cli import output
-from tinyc.cli.options import BoardName, Calibration, Json, Model
+from tinyc.cli.options import BoardName, Calibration, Json, Model, Optimize
 
 
 def command(
     model: Model = None,
     board: BoardName = None,
+    optimize: Optimize = None,
     calibration: Calibration = None,
     json: Json = False,
 ) -> None:
@@ -18,7 +19,7 @@ def command(
     from tinyc.cli import target
     from tinyc.memory.budget import budget
 
-    _, _, program = target.compiled(model, board, calibration)
+    _, _, program = target.compiled(model, board, calibration, optimize)
     found = budget(program)
     if json:
         sums = {"flash": found.flash, "ram": found.ram, "macs": found.macs, "digest": program.digest}

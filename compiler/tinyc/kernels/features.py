@@ -29,10 +29,19 @@ def elements(op: Op, graph: Graph) -> Features:
     return {"calls": 1, "elements": graph.results(op)[0].elements}
 
 
-def rows(op: Op, graph: Graph) -> Features:
-    """Several loops over each row of the last axis."""
+def softmax(op: Op, graph: Graph, reached: float = 1) -> Features:
+    """Several loops over each row of the last axis.
+
+    What an element costs depends on its value: `reached` is the part of all elements that, over
+    uniformly random inputs, are near enough to the largest of their row to have an exponential.
+    """
     count = graph.results(op)[0].elements
-    return {"calls": 1, "rows": count // graph.results(op)[0].shape[-1], "elements": count}
+    return {
+        "calls": 1,
+        "rows": count // graph.results(op)[0].shape[-1],
+        "elements": count,
+        "exponentials": count * reached,
+    }
 
 
 def _inside(window: Window, shape: tuple[int, ...], axis: int) -> Array:
@@ -51,14 +60,15 @@ def portable_convolution(op: Op, graph: Graph) -> Features:
     window = op.window(operands)
     vertical, horizontal = (_inside(window, x.shape, axis) for axis in (0, 1))
     batch, height, width, channels = result.shape
-    columns = batch * channels * int(vertical.sum()) * width * window.kernel[1]
+    rows_inside = batch * channels * int(vertical.sum()) * width
     taps = batch * channels * int(vertical.sum()) * int(horizontal.sum())
     depth = filters.shape[3] if isinstance(op, Conv2D) else 1
     return {
         "calls": 1,
         "outputs": batch * height * width * channels,
         "window_rows": batch * height * width * channels * window.kernel[0],
-        "columns": columns,
+        "rows_inside": rows_inside,
+        "columns": rows_inside * window.kernel[1],
         "taps": taps,
         **({"macs": taps * depth} if isinstance(op, Conv2D) else {}),
     }
@@ -234,6 +244,7 @@ def moved(extents: tuple[int, ...], run: int, filled: int) -> Features:
     return {
         "calls": 1,
         "lines": lines,
+        "carries": sum(math.prod(extents[:axis]) for axis in range(len(extents) - 1)),
         "single_bytes": runs if single else 0,
         "runs": 0 if single else runs,
         **{name: 0 if single else runs * count for name, count in copied(run).items()},
@@ -249,14 +260,14 @@ def copied(size: int) -> dict[str, int]:
 
 def joined(parts: list[int], count: int) -> Features:
     """Rows cut into parts of so many bytes: one copy per part and row."""
-    copies = [copied(part) for part in parts]
-    names = ("blocks", "words", "bytes")
-    return {
-        "calls": 1,
-        "parts": len(parts),
-        "copies": count * len(parts),
-        **{name: count * sum(copy[name] for copy in copies) for name in names},
-    }
+    counts: dict[str, float] = {"calls": 1, "parts": len(parts)}
+    for part in parts:
+        # The sizes are in the text: compilers unroll short copies.
+        kind = "short_" if part <= 16 else ""
+        sizes = {"words": part // 4, "bytes": part % 4} if kind else copied(part)
+        for name, size in {"copies": 1, **sizes}.items():
+            counts[kind + name] = counts.get(kind + name, 0) + count * size
+    return counts
 
 
 def reshape(op: Op, graph: Graph) -> Features:

@@ -48,6 +48,12 @@ def lower(op: Op, graph: Graph) -> Lowered:
     )
 
 
+def _features(op: Op, graph: Graph) -> features.Features:
+    assert isinstance(op, Softmax)
+    (x,) = graph.operands(op)
+    return features.softmax(op, graph, min(1.0, len(exponential_table(x.scale, op.beta)) / 256))
+
+
 def _lower_int16(op: Op, graph: Graph) -> Lowered:
     assert isinstance(op, Softmax)
     (x,) = graph.operands(op)
@@ -76,7 +82,7 @@ KERNELS = (
         accepts=_int8,
         lower=lower,
         in_place=(0,),
-        work=FittedWork("tinyc_softmax_s8__portable", features.rows),
+        work=FittedWork("tinyc_softmax_s8__portable", _features),
     ),
     Kernel(
         symbol="tinyc_softmax_s16__portable",
@@ -86,6 +92,6 @@ KERNELS = (
         accepts=_int16,
         lower=_lower_int16,
         in_place=(0,),
-        work=FittedWork("tinyc_softmax_s16__portable", features.rows),
+        work=FittedWork("tinyc_softmax_s16__portable", features.softmax),
     ),
 )
