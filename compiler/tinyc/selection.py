@@ -26,11 +26,10 @@ from tinyc.memory.plan import Lifetime, MemoryPlan
 from tinyc.objective import Objective
 from tinyc.program import Step
 
-# All of the board's flash, or all of its RAM, is worth a third of the cycles: 3 % faster does not pay
-# for a tenth of either.
-MEMORY_WEIGHT = 1 / 3
-# A variant this much slower than the layer's fastest cannot win by its memory when that weighs so little.
-_FAR_SLOWER = 2
+# Balanced: cycles times (flash times RAM) to this power. 3 % fewer cycles pay for a third more of either.
+MEMORY_WEIGHT = 0.1
+# A variant this much slower than the layer's fastest is not tried: so much memory is hardly ever saved.
+_FAR_SLOWER = 4
 _SWEEPS = 10
 
 # (layer, kernel symbol) → what was measured.
@@ -130,7 +129,7 @@ class _Search:
         audio_bytes: int,
         measured: Measured,
     ) -> None:
-        self._graph, self._board, self._audio_bytes = graph, board, audio_bytes
+        self._graph, self._audio_bytes = graph, audio_bytes
         memory = board.memory
         self._flash_limit = memory.application_flash
         self._arena_limit = memory.application_ram - memory.stack - RUNTIME_RAM
@@ -157,8 +156,9 @@ class _Search:
         self._drop_impossible()
         fastest = [0] * len(self.layers)
         key = self._key(objective)
-        near = objective in (Objective.BALANCED, Objective.TIME, Objective.TUNED)
-        choice = self._descend(fastest, key, near=near)
+        quick = objective in (Objective.TIME, Objective.TUNED)
+        near = quick or objective is Objective.BALANCED
+        choice = fastest if quick else self._descend(fastest, key, near=near)
         if near and self._overflow(choice):
             choice = self._descend(choice, key, near=False)
         steps, plan = self._planned(choice)
@@ -229,7 +229,6 @@ class _Search:
     def _key(self, objective: Objective) -> Callable[[Sequence[int]], _Key]:
         """What a choice is to minimise: first the bytes that do not fit, then the objective."""
         smallest = max([self._floor, *(min(v.live for v in variants) for variants in self.layers)])
-        memory = self._board.memory
 
         def time(choice: Sequence[int]) -> _Key:
             variants = self._of(choice)
@@ -242,10 +241,9 @@ class _Search:
             if objective is Objective.FLASH:
                 return overflow, self._flash_bytes(choice), *time(choice)
             if objective is Objective.BALANCED:
-                flash = self._flash_bytes(choice) / memory.application_flash
-                ram = (self._fixed_ram + self._arena(choice)) / memory.application_ram
+                memory = self._flash_bytes(choice) * (self._fixed_ram + self._arena(choice))
                 cycles, instructions = time(choice)
-                return overflow, cycles * (1 + MEMORY_WEIGHT * (flash + ram)), instructions
+                return overflow, cycles * memory**MEMORY_WEIGHT, instructions
             return overflow, *time(choice)
 
         return key

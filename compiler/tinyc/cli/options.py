@@ -30,7 +30,8 @@ Optimize = Annotated[
     Objective | None,
     typer.Option(
         "--optimize",
-        help="What the choice of kernels minimises. Default: `optimize` of tinyc.toml, else balanced.",
+        help="What the choice of kernels minimises: balanced, time, ram, flash, or tuned (the fastest that "
+        "`tinyc tune` measured). Default: `optimize` of tinyc.toml, else balanced.",
         show_default=False,
     ),
 ]
