@@ -47,34 +47,34 @@ def fitted_kernels(names: Sequence[str]) -> dict[str, list[Kernel]]:
     return found
 
 
-def measured(kernel: Kernel, graphs: Sequence[Graph]) -> Iterator[tuple[Graph, int, int]]:
-    """(layer, instructions, cycles) as counted."""
+def measured(layers: Sequence[tuple[Kernel, Graph]]) -> Iterator[tuple[Kernel, Graph, int, int]]:
+    """(kernel, layer, instructions, cycles) as counted, in order; each layer is a graph of one op."""
     board = load_board("nrf52840")
-    # Under measurement, so without a prediction.
-    blank = replace(kernel, work=None)
-    for part in _programs(graphs):
-        graph = side_by_side(part)
+    for part in _programs(layers):
+        graph = side_by_side([single for _, single in part])
+        # Without a prediction: it may not be there yet.
+        kernels = [replace(kernel, work=None) for kernel, _ in part]
         steps = tuple(
-            Step(index, op, blank, kernel.lower(op, graph), kernel.scratch(op, graph))
-            for index, op in enumerate(graph.ops)
+            Step(index, op, kernel, kernel.lower(op, graph), kernel.scratch(op, graph))
+            for index, (op, kernel) in enumerate(zip(graph.ops, kernels, strict=True))
         )
         program = Program("layers", graph, steps, planner.plan(graph, steps), board)
         with tempfile.TemporaryDirectory() as folder:
             firmware = pipeline.build(program, Path(folder))
-            profile = profiling.profile(program, firmware.elf)
-        for single, layer in zip(part, profile["layers"], strict=True):
-            yield single, layer["instructions"], layer["cycles_estimated"]
+            *found, _ = profiling.counts(program, firmware.elf)
+        for (kernel, single), count in zip(part, found, strict=True):
+            yield kernel, single, *count
 
 
-def _programs(graphs: Sequence[Graph]) -> Iterator[list[Graph]]:
-    part: list[Graph] = []
+def _programs(layers: Sequence[tuple[Kernel, Graph]]) -> Iterator[list[tuple[Kernel, Graph]]]:
+    part: list[tuple[Kernel, Graph]] = []
     size = 0
-    for graph in graphs:
+    for kernel, graph in layers:
         inputs = sum(graph[name].bytes for name in graph.inputs)
         if part and (size + inputs > _PROGRAM_BYTES or len(part) == _PROGRAM_LAYERS):
             yield part
             part, size = [], 0
-        part.append(graph)
+        part.append((kernel, graph))
         size += inputs
     if part:
         yield part
@@ -110,8 +110,8 @@ def fit(kernels: Sequence[Kernel], count: int, seed: int) -> tuple[dict[str, tup
     rows = []
     for kernel in kernels:
         assert isinstance(kernel.work, FittedWork)
-        graphs = layers_of(kernel, count, seed)
-        for graph, instructions, cycles in measured(kernel, graphs):
+        layers = [(kernel, graph) for graph in layers_of(kernel, count, seed)]
+        for _, graph, instructions, cycles in measured(layers):
             rows.append((kernel.work.features(graph.ops[0], graph), instructions, cycles))
     names = sorted({name for features, _, _ in rows for name in features})
     table = np.array([[features.get(name, 0) for name in names] for features, _, _ in rows], np.float64)

@@ -20,29 +20,21 @@ def profile(program: Program, elf: Path, seed: int = 0) -> dict[str, Any]:
 
     The total is that of `<model>_invoke`; each layer is counted with everything it calls.
     """
-    names = [symbols.layer(program, step) for step in program.steps]
-    invoke = f"{symbols.prefix(program)}_invoke"
-    machine = Machine(elf, program.board)
-    try:
-        engine = DeviceEngine(DeviceClient(machine.transport), program)
-        machine.watch([invoke, *names])
-        machine.reset_profile()
-        engine.run(random_vectors(program.graph, 1, seed)[0])
-        counts = machine.profile().watched
-    finally:
-        machine.transport.close()
+    *layer_counts, total = counts(program, elf, seed)
 
-    def costs(symbol: str) -> dict[str, Any]:
-        cycles = counts[symbol].cycles_estimated
+    def costs(count: tuple[int, int]) -> dict[str, Any]:
+        instructions, cycles = count
         return {
-            "instructions": counts[symbol].instructions,
+            "instructions": instructions,
             "cycles_estimated": cycles,
             "milliseconds_estimated": cycles / program.board.clock_hz * 1000,
         }
 
     layers = [
-        entry | costs(symbol) | {"variants": [candidate.to_json() for candidate in variants]}
-        for entry, symbol, variants in zip(layer_entries(program), names, candidates(program), strict=True)
+        entry | costs(count) | {"variants": [candidate.to_json() for candidate in variants]}
+        for entry, count, variants in zip(
+            layer_entries(program), layer_counts, candidates(program), strict=True
+        )
     ]
     return {
         "model": program.name,
@@ -51,8 +43,24 @@ def profile(program: Program, elf: Path, seed: int = 0) -> dict[str, Any]:
         "soc": program.board.soc,
         "clock_hz": program.board.clock_hz,
         "optimize": program.optimize.value,
-        **costs(invoke),
+        **costs(total),
         "macs": program.graph.macs(),
         "weights": program.weight_bytes,
         "layers": layers,
     }
+
+
+def counts(program: Program, elf: Path, seed: int = 0) -> tuple[tuple[int, int], ...]:
+    """(instructions, estimated cycles) of every layer for one random input, then of all of them."""
+    names = [symbols.layer(program, step) for step in program.steps]
+    names.append(f"{symbols.prefix(program)}_invoke")
+    machine = Machine(elf, program.board)
+    try:
+        engine = DeviceEngine(DeviceClient(machine.transport), program)
+        machine.watch(names)
+        machine.reset_profile()
+        engine.run(random_vectors(program.graph, 1, seed)[0])
+        watched = machine.profile().watched
+    finally:
+        machine.transport.close()
+    return tuple((watched[name].instructions, watched[name].cycles_estimated) for name in names)

@@ -135,10 +135,10 @@ def _step(index: int, op: Op, kernel: Kernel, graph: Graph) -> Step | None:
 def _counted(program: Program, toolchain: str, seed: int) -> dict[tuple[int, str], Work]:
     with tempfile.TemporaryDirectory() as folder:
         firmware = pipeline.build(program, Path(folder), toolchain)
-        layers = profiling.profile(program, firmware.elf, seed)["layers"]
+        *counts, _ = profiling.counts(program, firmware.elf, seed)
     return {
-        (layer["layer"], layer["kernel"]): Work(layer["instructions"], layer["cycles_estimated"])
-        for layer in layers
+        (step.index, step.kernel.symbol): Work(*count)
+        for step, count in zip(program.steps, counts, strict=True)
     }
 
 

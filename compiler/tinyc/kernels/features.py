@@ -97,6 +97,17 @@ def _panels(vectors: int, channels: int, depth: int) -> dict[str, float]:
     }
 
 
+def _widened(depth: int, times: int) -> dict[str, float]:
+    """`tinyc_widen` of `depth` bytes, so many times: words, bytes behind them, and loops entered."""
+    words, rest = depth // 4, depth % 4
+    return {
+        "widened_words": times * words,
+        "widened_bytes": times * rest,
+        "word_loops": times * (words > 0),
+        "byte_loops": times * (rest > 0),
+    }
+
+
 def _clamped(op: Conv2D | DepthwiseConv2D | FullyConnected, graph: Graph) -> dict[str, float]:
     """The second pass over the result that a narrow fused activation takes."""
     (result,) = graph.results(op)
@@ -112,8 +123,7 @@ def panel_fully_connected(op: Op, graph: Graph) -> Features:
     return {
         "calls": 1,
         **_panels(count, units, depth),
-        "widened_words": count * (depth // 4),
-        "widened_bytes": count * (depth % 4),
+        **_widened(depth, count),
         **_clamped(op, graph),
     }
 
@@ -127,8 +137,7 @@ def panel_1x1(op: Op, graph: Graph) -> Features:
     return {
         "calls": 1,
         **_panels(pixels, channels, depth),
-        "widened_words": pixels * (depth // 4),
-        "widened_bytes": pixels * (depth % 4),
+        **_widened(depth, pixels),
         **_clamped(op, graph),
     }
 
@@ -148,37 +157,38 @@ def panel_convolution(op: Op, graph: Graph) -> Features:
     counts: dict[str, float] = {
         "calls": 1,
         "groups": groups,
-        "pixels": pixels * groups,
         **_clamped(op, graph),
     }
     counts |= {name: count * groups for name, count in panels.items()}
     times = groups * batch
+    met = int(vertical.sum()) * times
     if groups == 1 and window.dilation[1] == 1:
-        runs = horizontal.sum(1) * depth
+        _add(counts, {"pixels": pixels})
         pitch = window.kernel[1] * depth
-        met = int(vertical.sum()) * times
         outside = (height * window.kernel[0] - int(vertical.sum())) * width * times
-        empty, cut = met * int((runs == 0).sum()), runs[(runs > 0) & (runs < pitch)]
-        counts |= {
-            "empty_rows": outside + empty,
-            "whole_rows": met * int((runs == pitch).sum()),
-            "cut_rows": met * len(cut),
-            "filled": (outside + empty) * pitch + met * int((pitch - cut).sum()),
-            "widened_words": met * int((runs // 4).sum()),
-            "widened_bytes": met * int((runs % 4).sum()),
-        }
+        for columns in horizontal:
+            inside = int(columns.sum()) * depth
+            if inside == 0:
+                outside += met
+                continue
+            _add(counts, _widened(inside, met))
+            before = int(columns.argmax())
+            fills = (before > 0) + (before * depth + inside < pitch)
+            _add(counts, {"cut_rows" if fills else "whole_rows": met, "filled": met * (pitch - inside)})
+            _add(counts, {"fill_loops": met * fills})
+        _add(counts, {"empty_rows": outside, "filled": outside * pitch})
     else:
-        met = int(vertical.sum()) * int(horizontal.sum()) * times
+        met *= int(horizontal.sum())
         taps = pixels * groups * window.kernel[0] * window.kernel[1]
-        counts |= {
-            "tap_rows": pixels * groups * window.kernel[0],
-            "taps_inside": met,
-            "taps_outside": taps - met,
-            "filled": (taps - met) * depth,
-            "widened_words": met * (depth // 4),
-            "widened_bytes": met * (depth % 4),
-        }
+        _add(counts, {"tap_pixels": pixels * groups, "tap_rows": pixels * groups * window.kernel[0]})
+        _add(counts, {"taps_inside": met, "taps_outside": taps - met})
+        _add(counts, {"filled": (taps - met) * depth, **_widened(depth, met)})
     return counts
+
+
+def _add(counts: dict[str, float], more: Features) -> None:
+    for name, count in more.items():
+        counts[name] = counts.get(name, 0) + count
 
 
 def four_channel_depthwise(op: Op, graph: Graph) -> Features:
@@ -265,8 +275,7 @@ def joined(parts: list[int], count: int) -> Features:
         # The sizes are in the text: compilers unroll short copies.
         kind = "short_" if part <= 16 else ""
         sizes = {"words": part // 4, "bytes": part % 4} if kind else copied(part)
-        for name, size in {"copies": 1, **sizes}.items():
-            counts[kind + name] = counts.get(kind + name, 0) + count * size
+        _add(counts, {kind + name: count * size for name, size in {"copies": 1, **sizes}.items()})
     return counts
 
 
