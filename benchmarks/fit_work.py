@@ -1,6 +1,6 @@
 """Fits the costs in `compiler/tinyc/kernels/work.toml` to counts on the emulated nRF52840.
 
-    python benchmarks/fit_work.py [KERNEL ...] [--layers 40] [--seed 0]
+    python benchmarks/fit_work.py [KERNEL ...] [--layers 60] [--seed 0]
 
 Each kernel is compiled into programs of random layers and profiled. A least-squares fit without
 negative costs says what one of each of its features (`kernels/features.py`) takes. Kernels that are
@@ -141,7 +141,7 @@ def as_toml(tables: dict[str, dict[str, tuple[float, float]]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("kernels", nargs="*", help="symbols; default: all")
-    parser.add_argument("--layers", type=int, default=40, help="random layers per kernel")
+    parser.add_argument("--layers", type=int, default=60, help="random layers per kernel")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     kernels = fitted_kernels(options.kernels)

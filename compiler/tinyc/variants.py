@@ -47,6 +47,15 @@ def predicted(op: Op, graph: Graph, kernel: Kernel) -> Work | None:
     return kernel.work(op, graph) if kernel.work else None
 
 
+def total(program: Program) -> Work | None:
+    """The predicted work of all layers, None when one does not predict."""
+    works = [predicted(step.op, program.graph, step.kernel) for step in program.steps]
+    known = [work for work in works if work is not None]
+    if len(known) < len(works):
+        return None
+    return Work(sum(work.instructions for work in known), sum(work.cycles for work in known))
+
+
 def candidates(program: Program, measured: Measured | None = None) -> tuple[tuple[Candidate, ...], ...]:
     """For every layer all kernels of its operator: the chosen one, then the others in catalogue order."""
     return tuple(_of_layer(program, step, measured or {}) for step in program.steps)

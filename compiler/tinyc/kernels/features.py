@@ -228,6 +228,7 @@ def pooling(op: Op, graph: Graph) -> Features:
     pixels, counts = batch * height * width, {"calls": 1.0}
     for name, blocks in (("four", channels // 4), ("one", channels % 4)):
         counts |= {
+            f"{name}_pixels": pixels * (blocks > 0),
             f"{name}s": pixels * blocks,
             f"{name}_rows": window_rows * blocks,
             f"{name}_taps": taps * blocks,
