@@ -10,6 +10,7 @@ not named keep their costs. Printed beside each: the layers and the largest erro
 from __future__ import annotations
 
 import argparse
+import math
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -110,7 +111,7 @@ def fit(kernels: Sequence[Kernel], count: int, seed: int) -> tuple[dict[str, tup
     rows = []
     for kernel in kernels:
         assert isinstance(kernel.work, FittedWork)
-        layers = [(kernel, graph) for graph in layers_of(kernel, count, seed)]
+        layers = [(kernel, graph) for graph in layers_of(kernel, math.ceil(count / len(kernels)), seed)]
         for _, graph, instructions, cycles in measured(layers):
             rows.append((kernel.work.features(graph.ops[0], graph), instructions, cycles))
     names = sorted({name for features, _, _ in rows for name in features})

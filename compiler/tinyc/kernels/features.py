@@ -44,34 +44,43 @@ def softmax(op: Op, graph: Graph, reached: float = 1) -> Features:
     }
 
 
+def _positions(window: Window, axis: int) -> Array:
+    """int [output, kernel]: where along `axis` (0, 1) of the input every element of the window lies."""
+    first = np.arange(window.output[axis]) * window.stride[axis] - window.pads[2 * axis]
+    at: Array = first[:, None] + np.arange(window.kernel[axis]) * window.dilation[axis]
+    return at
+
+
 def _inside(window: Window, shape: tuple[int, ...], axis: int) -> Array:
     """bool [output, kernel]: which positions of the window lie inside the input along `axis` (0, 1)."""
-    first = np.arange(window.output[axis]) * window.stride[axis] - window.pads[2 * axis]
-    at = first[:, None] + np.arange(window.kernel[axis]) * window.dilation[axis]
+    at = _positions(window, axis)
     inside: Array = (at >= 0) & (at < shape[1 + axis])
     return inside
 
 
 def portable_convolution(op: Op, graph: Graph) -> Features:
-    """Either convolution, plain loops: skipped rows and columns of the window cost as well."""
+    """Either convolution, plain loops: rows and columns of the window that are skipped cost as well."""
     assert isinstance(op, Conv2D | DepthwiseConv2D)
     operands, (result,) = graph.operands(op), graph.results(op)
     x, filters = operands[0], operands[1]
     window = op.window(operands)
-    vertical, horizontal = (_inside(window, x.shape, axis) for axis in (0, 1))
     batch, height, width, channels = result.shape
-    rows_inside = batch * channels * int(vertical.sum()) * width
-    taps = batch * channels * int(vertical.sum()) * int(horizontal.sum())
+    images = batch * channels
+    counts: dict[str, float] = {"calls": 1, "outputs": images * height * width}
+    rows, columns = (
+        {
+            "before": int((_positions(window, axis) < 0).sum()),
+            "behind": int((_positions(window, axis) >= x.shape[1 + axis]).sum()),
+            "inside": int(_inside(window, x.shape, axis).sum()),
+        }
+        for axis in (0, 1)
+    )
+    counts |= {f"rows_{where}": images * width * count for where, count in rows.items()}
+    taken = images * rows["inside"]
+    counts |= {f"columns_{where}": taken * columns[where] for where in ("before", "behind")}
+    taps = taken * columns["inside"]
     depth = filters.shape[3] if isinstance(op, Conv2D) else 1
-    return {
-        "calls": 1,
-        "outputs": batch * height * width * channels,
-        "window_rows": batch * height * width * channels * window.kernel[0],
-        "rows_inside": rows_inside,
-        "columns": rows_inside * window.kernel[1],
-        "taps": taps,
-        **({"macs": taps * depth} if isinstance(op, Conv2D) else {}),
-    }
+    return counts | {"taps": taps} | ({"macs": taps * depth} if isinstance(op, Conv2D) else {})
 
 
 def fully_connected(op: Op, graph: Graph) -> Features:
