@@ -73,7 +73,7 @@ def _apart(op: Op, graph: Graph) -> tuple[Overlap, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kernel:
-    """One way to compute an op. The catalogue picks the first that is accepted.
+    """One way to compute an op. `tinyc.selection` chooses among those that accept a layer.
 
     The C function is `void symbol(const struct *layer, <activations in>, <outputs>[, void *scratch])`:
     non-constant inputs in op order as `const T *`, outputs as `T *`, and `void *scratch`, aligned

@@ -17,7 +17,9 @@ from tinyc.ir.ops.relu6 import Relu6
 from tinyc.ir.ops.sub import Sub
 from tinyc.ir.ops.tanh import Tanh
 from tinyc.ir.tensor import Array, DType
+from tinyc.kernels import features
 from tinyc.kernels.kernel import Kernel, Lowered
+from tinyc.kernels.work import FittedWork
 from tinyc.quantize.fixed_point import IntArray, Rounding
 from tinyc.quantize.lookup_table import tabulate
 
@@ -76,6 +78,7 @@ KERNELS = tuple(
         accepts=accepts,
         lower=lower,
         in_place=(0,),
+        work=FittedWork("tinyc_lookup_s8__portable", features.elements),
     )
     for op in OPS
 )

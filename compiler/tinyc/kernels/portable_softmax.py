@@ -6,7 +6,9 @@ from tinyc.ir.graph import Graph
 from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.softmax import Softmax, exponential_table, int16_multiplier, int16_tables
 from tinyc.ir.tensor import DType
+from tinyc.kernels import features
 from tinyc.kernels.kernel import Kernel, Lowered
+from tinyc.kernels.work import FittedWork
 
 
 def _accepts(op: Op, graph: Graph, dtype: DType, scale: float, zero_point: int) -> bool:
@@ -47,6 +49,12 @@ def lower(op: Op, graph: Graph) -> Lowered:
     )
 
 
+def _features(op: Op, graph: Graph) -> features.Features:
+    assert isinstance(op, Softmax)
+    (x,) = graph.operands(op)
+    return features.softmax(op, graph, min(1.0, len(exponential_table(x.scale, op.beta)) / 256))
+
+
 def _lower_int16(op: Op, graph: Graph) -> Lowered:
     assert isinstance(op, Softmax)
     (x,) = graph.operands(op)
@@ -75,6 +83,7 @@ KERNELS = (
         accepts=int8,
         lower=lower,
         in_place=(0,),
+        work=FittedWork("tinyc_softmax_s8__portable", _features),
     ),
     Kernel(
         symbol="tinyc_softmax_s16__portable",
@@ -84,5 +93,6 @@ KERNELS = (
         accepts=_int16,
         lower=_lower_int16,
         in_place=(0,),
+        work=FittedWork("tinyc_softmax_s16__portable", features.softmax),
     ),
 )
