@@ -17,7 +17,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from work_layers import layers_of, side_by_side
 
 from tinyc import pipeline, profiling
 from tinyc.boards import load_board
@@ -30,6 +29,7 @@ from tinyc.kernels.kernel import Kernel
 from tinyc.kernels.work import FittedWork
 from tinyc.memory import planner
 from tinyc.program import Program, Step
+from work_layers import layers_of, side_by_side
 
 # Layers that share a program: their inputs are alive together in 256 KB.
 _PROGRAM_BYTES = 100_000

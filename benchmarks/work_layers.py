@@ -26,7 +26,7 @@ from tinyc.kernels.kernel import Kernel
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from strategies import STRATEGIES
 from strategies.common import activation, single_op_graph
-from strategies.convolution import random_bias, random_filters
+from strategies.convolution import random_bias, random_filters, random_output
 
 _TRIES = 20_000
 _LARGE: dict[type[Op], Callable[[np.random.Generator], Graph]]
@@ -108,7 +108,8 @@ def _large_pool(op: type[Pool2D]) -> Callable[[np.random.Generator], Graph]:
 
 def _closed(rng: np.random.Generator, op: Op, tensors: Sequence[Tensor]) -> Graph:
     (shape,) = op.output_shapes(tensors)
-    return single_op_graph(op, [*tensors, activation(rng, "y", shape, low=0.05)])
+    assert isinstance(op, Conv2D | DepthwiseConv2D | FullyConnected)
+    return single_op_graph(op, [*tensors, random_output(rng, shape, tensors[0], tensors[1], op.activation)])
 
 
 _LARGE = {

@@ -174,6 +174,8 @@ def code_pieces(graph: Graph, step: Step) -> dict[str, float]:
     if piece.endswith(".j2"):
         view = kernel.specialize(step.op, graph) if kernel.specialize else {}
         piece += f" {view['variant']}" if "variant" in view else f" {step.index}"
+    if kernel.code is not None:
+        return pieces | {piece: kernel.code(step.op, graph)}
     return pieces | {piece: _CODE_PER_SOURCE_CHARACTER * _characters(kernel.source)}
 
 
