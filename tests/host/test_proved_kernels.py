@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from strategies.common import single_op_graph
 from support.exhaustive import (
     BINARY,
     all_pairs,
     binary_layer,
     flat_and_steep,
+    int8_tensor,
     pool_of_ties,
     softmax_layer,
 )
@@ -17,7 +19,7 @@ from support.programs import program_of
 from tinyc import interpreter
 from tinyc.boards import load_board
 from tinyc.ir.graph import Graph
-from tinyc.ir.ops import Activation, Add
+from tinyc.ir.ops import Activation, Add, Mean
 from tinyc.ir.tensor import Array
 from tinyc.kernels.catalogue import choose
 from tinyc.toolchain.host import HostBundle
@@ -56,9 +58,22 @@ def test_all_pairs_of_inputs(activation: Activation) -> None:
 def test_means_at_and_beside_ties() -> None:
     rng = np.random.default_rng(2)
     layers = []
-    for count in (1, 2, 3, 4, 6, 9, 16, 25, 49, 64, 125, 255, 256):
+    for count in (1, 2, 3, 4, 6, 9, 16, 25, 49, 64, 125, 255, 256, 257, 600):
         graph, data = pool_of_ties(count, rng)
         layers.append((graph, (data,)))
+    assert kernel_of(layers[-1][0]) == "tinyc_average_pool_2d_s8_wide__cortex_m4"
+    assert_c_equals_reference(layers)
+
+
+def test_means_over_more_than_16_bits_hold() -> None:
+    rng = np.random.default_rng(5)
+    layers = []
+    for shape, axis in (((600, 7), 0), ((3, 257, 4), 1), ((2, 1000), 1)):
+        layer = Mean(name="layer", inputs=("x",), outputs=("y",), axes=(axis,))
+        x = int8_tensor("x", shape, 0.1, -128)
+        graph = single_op_graph(layer, [x, int8_tensor("y", layer.output_shapes([x])[0], 0.2, -100)])
+        data = rng.integers(100, 128, shape).astype(np.int8)
+        layers += [(graph, (data,)), (graph, (-data,))]
     assert_c_equals_reference(layers)
 
 

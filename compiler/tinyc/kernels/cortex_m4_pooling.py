@@ -17,7 +17,7 @@ _MOST_SUMMANDS = 256
 _ACCUMULATOR_LIMIT = 2**30
 
 
-def _accepts_max_pool(op: Op, graph: Graph) -> bool:
+def _accepts_words(op: Op, graph: Graph) -> bool:
     (x,), (result,) = graph.operands(op), graph.results(op)
     return not x.is_constant and x.dtype is result.dtype is DType.INT8 and x.shape[3] >= 4
 
@@ -26,7 +26,7 @@ def _accepts_average_pool(op: Op, graph: Graph) -> bool:
     assert isinstance(op, AveragePool2D)
     (x,) = graph.operands(op)
     window = min(op.filter_height, x.shape[1]) * min(op.filter_width, x.shape[2])
-    return window <= _MOST_SUMMANDS and _accepts_max_pool(op, graph)
+    return window <= _MOST_SUMMANDS and _accepts_words(op, graph)
 
 
 def _mean_fields(op: Op, graph: Graph) -> dict[str, int] | None:
@@ -52,17 +52,18 @@ def _accepts_mean_rows(op: Op, graph: Graph) -> bool:
 KERNELS = (
     *(
         Kernel(
-            symbol=f"tinyc_{name}_s8__cortex_m4",
+            symbol=f"tinyc_{name}__cortex_m4",
             op=op,
-            source=f"cortex_m4/{name}_s8.c",
+            source=f"cortex_m4/{name}.c",
             headers=("include/tinyc_pool.h",),
             requires=_REQUIRES,
             accepts=accepts,
             lower=portable_pooling.lower,
         )
         for name, op, accepts in (
-            ("average_pool_2d", AveragePool2D, _accepts_average_pool),
-            ("max_pool_2d", MaxPool2D, _accepts_max_pool),
+            ("average_pool_2d_s8", AveragePool2D, _accepts_average_pool),
+            ("average_pool_2d_s8_wide", AveragePool2D, _accepts_words),
+            ("max_pool_2d_s8", MaxPool2D, _accepts_words),
         )
     ),
     *(
