@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from support.devices import BOARDS, running
 from support.paths import ROOT
 from tinyc import pipeline, source
 from tinyc.audio.wav import read_wav
-from tinyc.boards import board_names, load_board
 from tinyc.cli import target
 from tinyc.device.client import DeviceClient
 from tinyc.emulator import Machine
@@ -21,7 +21,6 @@ from tinyc.verification import random_vectors, verify
 pytestmark = pytest.mark.emulated
 
 EXAMPLES = sorted(path.parent.name for path in (ROOT / "examples").glob("*/tinyc.toml"))
-BOARDS = [name for name in board_names() if not load_board(name).is_host]
 
 
 def compiled(example: str, board: str) -> Program:
@@ -37,9 +36,8 @@ def test_there_are_examples() -> None:
 def test_every_example_on_every_board(example: str, board: str, tmp_path: Path) -> None:
     program = compiled(example, board)
     firmware = pipeline.build(program, tmp_path / "out")
-    machine = Machine(firmware.elf, program.board)
-    device = DeviceEngine(DeviceClient(machine.transport), program)
-    with host_engine(program) as host:
+    with running(firmware.elf, program.board) as transport, host_engine(program) as host:
+        device = DeviceEngine(DeviceClient(transport), program)
         engines = {"host": host, "device": device}
         result = verify(program, random_vectors(program.graph, 3, 1), engines, layers=True)
     assert result.agrees, result.first

@@ -28,7 +28,16 @@ stack = 2_048
 
 
 def test_the_boards_of_the_product_are_there() -> None:
-    expected = {"host", "mps2_an386", "nano33ble", "netduinoplus2", "nrf52840", "xiao_nrf52840"}
+    expected = {
+        "host",
+        "mps2_an386",
+        "mps2_an500",
+        "mps2_an505",
+        "nano33ble",
+        "netduinoplus2",
+        "nrf52840",
+        "xiao_nrf52840",
+    }
     assert expected <= set(board_names())
 
 

@@ -1,9 +1,9 @@
 /*
- * The registers of the Cortex-M4 core that the firmware touches (ARMv7-M Architecture Reference
- * Manual, B3 and C1), and helpers shared by all chips.
+ * The registers of a Cortex-M core that the firmware touches (Architecture Reference Manuals of
+ * ARMv6-M, ARMv7-M and ARMv8-M), and helpers shared by all chips.
  */
-#ifndef TINYC_CORTEX_M4_H
-#define TINYC_CORTEX_M4_H
+#ifndef TINYC_CORTEX_M_H
+#define TINYC_CORTEX_M_H
 
 #include <stdint.h>
 
