@@ -136,8 +136,9 @@ INSTRUCTION_SETS = (
         RISCV,
         "rv32imc",
         "scalar fast_multiplier",
-        f"{_RV32} -mcpu=generic_rv32+m+c",
-        "-march=rv32imc_zicsr -mabi=ilp32",
+        f"{_RV32} -mcpu=generic_rv32+m+c+relax",
+        # Without a C library GCC has its stdint.h only when freestanding; its libraries know no _zicsr.
+        "-march=rv32imc -misa-spec=2.2 -mabi=ilp32 -ffreestanding -fbuiltin",
     ),
 )
 

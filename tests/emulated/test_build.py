@@ -114,9 +114,16 @@ def test_outputs_and_sizes(builds: Builds, board: str, toolchain: str) -> None:
     firmware = builds.get(board, toolchain)
     memory, sizes = load_board(board).memory, firmware.sizes
     binary = firmware.outputs["bin"].read_bytes()
-    stack_top, reset = struct.unpack_from("<2I", binary)
-    assert stack_top == memory.ram_origin + memory.ram_reserved + -(-memory.stack // 8) * 8
-    assert reset & 1 and memory.application_origin < reset < memory.application_origin + len(binary)
+    image = read_elf(firmware.elf)
+    assert image.symbol("linker_stack_top").address == (
+        memory.ram_origin + memory.ram_reserved + -(-memory.stack // 8) * 8
+    )
+    if image.architecture == "ARM":
+        stack_top, reset = struct.unpack_from("<2I", binary)
+        assert stack_top == image.symbol("linker_stack_top").address
+        assert reset & 1 and memory.application_origin < reset < memory.application_origin + len(binary)
+    else:
+        assert image.entry == memory.application_origin
     assert len(binary) == sizes.flash
     assert replace(sizes, stack_bound=None) == read_sizes(firmware.elf, program(board))
     assert sizes.arena == program(board).plan.arena_size

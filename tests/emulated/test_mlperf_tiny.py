@@ -89,7 +89,8 @@ def test_device_equals_golden(built: tuple[str, Program, Firmware], shared: Path
             np.testing.assert_array_equal(got.reshape(-1), expected)
 
 
-@pytest.mark.parametrize("board", sorted(MACHINES))
+# The others have 16 kB of RAM, less than the model.
+@pytest.mark.parametrize("board", sorted(set(MACHINES) - {"hifive1_revb", "microbit"}))
 def test_qemu_equals_tensorflow_lite_micro(board: str, shared: Path, tmp_path: Path) -> None:
     need_qemu(load_board(board))
     path = shared / "models" / "mlperf_tiny" / "kws_ref_model.tflite"

@@ -34,6 +34,7 @@ _MANIFEST = f"{STATE_FOLDER}/files.json"
 _PLAIN = {
     "include/hal.h": "hal/include/hal.h",
     "include/{family}.h": "hal/include/{family}.h",
+    "include/registers.h": "hal/include/registers.h",
     "include/soc.h": "hal/{soc}/soc.h",
     "include/string.h": "runtime/include/string.h",
     "src/hal.c": "hal/{hal}/hal.c",

@@ -20,12 +20,15 @@ from tinyc.boards import Board
 from tinyc.cores import ARM, Family
 from tinyc.errors import TinycError
 
-# Board → QEMU's name of the machine.
+# Board → QEMU's name of the machine, with its properties.
 MACHINES = {
+    "hifive1_revb": "sifive_e,revb=on",
+    "microbit": "microbit",
     "mps2_an386": "mps2-an386",
     "mps2_an500": "mps2-an500",
     "mps2_an505": "mps2-an505",
     "netduinoplus2": "netduinoplus2",
+    "qemu_riscv32": "virt",
 }
 
 
@@ -50,7 +53,7 @@ class QemuMachine:
             raise TinycError(f"{family.qemu} is not installed", hint=hint)
         if not Path(elf).is_file():
             raise TinycError("there is no such image", where=str(elf))
-        command = [program, "-machine", MACHINES[board.name], "-kernel", str(elf)]
+        command = [program, "-machine", MACHINES[board.name], "-bios", "none", "-kernel", str(elf)]
         command += ["-display", "none", "-monitor", "none", "-serial", "stdio"]
         # One virtual nanosecond an instruction: runs repeat.
         command += ["-icount", "shift=0,sleep=off"]

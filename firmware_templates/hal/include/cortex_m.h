@@ -1,6 +1,6 @@
 /*
  * The registers of a Cortex-M core that the firmware touches (Architecture Reference Manuals of
- * ARMv6-M, ARMv7-M and ARMv8-M), and helpers shared by all chips.
+ * ARMv6-M, ARMv7-M and ARMv8-M).
  */
 #ifndef TINYC_CORTEX_M_H
 #define TINYC_CORTEX_M_H
@@ -8,8 +8,7 @@
 #include <stdint.h>
 
 #include "board.h"
-
-#define REG32(address) (*(volatile uint32_t *)(uintptr_t)(address))
+#include "registers.h"
 
 #define SYST_CSR REG32(0xE000E010u)
 #define NVIC_ICER(n) REG32(0xE000E180u + 4u * (n))
@@ -35,23 +34,6 @@ static inline uint32_t cycle_counter_read(void) {
 #else
     return 0u;
 #endif
-}
-
-/* Waits until all bits of `mask` are set, for a bounded time. Returns 1 when they are. */
-static inline uint32_t wait_for_bits(uint32_t address, uint32_t mask) {
-    for (uint32_t attempt = 0; attempt < 100000u; attempt++) {
-        if ((REG32(address) & mask) == mask) {
-            return 1u;
-        }
-    }
-    return 0u;
-}
-
-static inline void store_word(uint8_t *target, uint32_t word) {
-    target[0] = (uint8_t)word;
-    target[1] = (uint8_t)(word >> 8);
-    target[2] = (uint8_t)(word >> 16);
-    target[3] = (uint8_t)(word >> 24);
 }
 
 #endif
