@@ -121,15 +121,17 @@ INSTRUCTION_SETS = (
         ARM,
         "cortex-m33",
         "scalar",
-        f"{_SOFT} -mcpu=cortex_m33-dsp",
+        f"{_SOFT} -mcpu=cortex_m33",
         "-mcpu=cortex-m33+nodsp -mthumb -mfloat-abi=soft",
     ),
-    _row(ARM, "cortex-m33", "dsp", f"{_SOFT} -mcpu=cortex_m33", "-mcpu=cortex-m33 -mthumb -mfloat-abi=soft"),
+    _row(
+        ARM, "cortex-m33", "dsp", f"{_SOFT} -mcpu=cortex_m33+dsp", "-mcpu=cortex-m33 -mthumb -mfloat-abi=soft"
+    ),
     _row(
         ARM,
         "cortex-m33",
         "dsp fpu",
-        f"{_HARD} -mcpu=cortex_m33+fp_armv8d16sp",
+        f"{_HARD} -mcpu=cortex_m33+dsp+fp_armv8d16sp",
         "-mcpu=cortex-m33 -mthumb -mfloat-abi=hard -mfpu=fpv5-sp-d16",
     ),
     _row(
