@@ -17,6 +17,7 @@ from tinyc.kernels import (
     portable_pooling,
     portable_sigmoid,
     portable_softmax,
+    scalar,
 )
 from tinyc.kernels.kernel import Kernel
 
@@ -24,6 +25,7 @@ from tinyc.kernels.kernel import Kernel
 # specialised sets come before the portable one.
 CATALOGUE: tuple[Kernel, ...] = (
     *cortex_m4.KERNELS,
+    *scalar.KERNELS,
     *portable_convolution.KERNELS,
     *portable_fully_connected.KERNELS,
     *portable_lookup.KERNELS,

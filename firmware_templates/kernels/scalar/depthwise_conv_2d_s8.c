@@ -1,0 +1,52 @@
+/* One filter per channel, each channel in turn over the pixels of the window.
+ *
+ * `words` holds each channel's struct tinyc_scalar_channel and its weights, one byte a tap, filled up
+ * to whole words. Scratch: a pointer per tap (8 bytes each), then a pixel of padding. */
+
+/* Points `taps` at the pixels under one window, outside of the image at `padding`. */
+TINYC_INLINE void tinyc_scalar_taps(const struct tinyc_scalar_conv_2d *layer, const int8_t *image, int32_t top,
+                                    int32_t left, const int8_t *padding, const int8_t **taps) {
+    const int32_t width = layer->input_width, channels = layer->input_channels;
+    for (int32_t row = 0, y = top; row < layer->kernel_height; row++, y += layer->dilation_height) {
+        /* As an unsigned number, a column left of the image is beyond its right edge. */
+        const uint32_t columns = (uint32_t)y < (uint32_t)layer->input_height ? (uint32_t)width : 0u;
+        const int32_t line = y * width;
+        int32_t x = left;
+        for (int32_t tap = 0; tap < layer->kernel_width; tap++, x += layer->dilation_width) {
+            *taps++ = (uint32_t)x < columns ? image + (line + x) * channels : padding;
+        }
+    }
+}
+
+TINYC_KERNEL void tinyc_depthwise_conv_2d_s8__scalar(const struct tinyc_scalar_conv_2d *layer,
+                                                     const int8_t *input, int8_t *output, void *scratch) {
+    const int32_t channels = layer->input_channels;
+    const int32_t image = layer->input_height * layer->input_width * channels;
+    const int32_t count = layer->kernel_height * layer->kernel_width;
+    const int8_t **const taps = scratch;
+    const int8_t *const *const end = taps + count;
+    int8_t *const padding = (int8_t *)scratch + 8 * count;
+
+    memset(padding, layer->input_zero, (uint32_t)channels);
+    for (int32_t batch = 0; batch < layer->batches; batch++, input += image) {
+        int32_t top = -layer->pad_top;
+        for (int32_t row = 0; row < layer->output_height; row++, top += layer->stride_height) {
+            int32_t left = -layer->pad_left;
+            for (int32_t column = 0; column < layer->output_width; column++, left += layer->stride_width) {
+                tinyc_scalar_taps(layer, input, top, left, padding, taps);
+                const uint32_t *words = layer->words;
+                for (int32_t channel = 0; channel < channels; channel++) {
+                    uint32_t sum = words[0];
+                    const int32_t multiplier = (int32_t)words[1], right = (int32_t)words[2];
+                    const int8_t *weights = (const int8_t *)(words + TINYC_SCALAR_HEAD);
+                    for (const int8_t *const *tap = taps; tap != end; tap++) {
+                        sum += (uint32_t)((*tap)[channel] * *weights++);
+                    }
+                    words += TINYC_SCALAR_HEAD + ((uint32_t)count + 3u) / 4u;
+                    *output++ = tinyc_scalar_output(sum, multiplier, right, layer->output_offset, layer->low,
+                                                    layer->high);
+                }
+            }
+        }
+    }
+}
