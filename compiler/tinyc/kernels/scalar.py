@@ -2,10 +2,10 @@
 
 The input offset is folded into the bias, weights lie in the order in which they are read, behind
 bias, multiplier and shift of their channel. Convolutions take two pixels at a time by one
-multiplication: both products and their sums fit into the halves of a word as long as a group of
-taps has weights of at most 255 altogether, since no input is beyond 128. Requantization needs no
-64-bit product, which is exact for accumulators of 30 bits; a layer that may have larger ones takes
-the portable kernel.
+multiplication: both products and their sums fit into the halves of a word as long as the weights of
+a group of four taps are 255 altogether at most, since no input is beyond 128. Weights that are too
+many for their group come on their own. Requantization needs no 64-bit product, which is exact for
+accumulators of 30 bits; a layer that may have larger ones takes the portable kernel.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ _REQUIRES = frozenset({"scalar"})
 _ACCUMULATOR_LIMIT = 2**29
 # Sums of |weight| times 128 must stay below 2^15.
 _GROUP_LIMIT = 255
-_PAIRS = 256
 
 
 def _round_up(count: int, multiple: int) -> int:
@@ -35,9 +34,9 @@ def _round_up(count: int, multiple: int) -> int:
 
 
 def _is_narrow(op: Op, graph: Graph) -> bool:
-    """Whether no input leads to an accumulator, or to a partial sum, beyond the limit."""
+    """Whether no input leads to an accumulator beyond the limit, and all shifts are to the right."""
     bias, multiplier, right = _requantization(op, graph)
-    if right.min() < 0 or right.max() > 31 or multiplier.min() < 0:
+    if right.min() < 1 or right.max() > 31 or multiplier.min() < 0:
         return False
     rows = _rows(op, graph).astype(np.int64)
     zero_point = graph.operands(op)[0].zero_point
@@ -45,34 +44,50 @@ def _is_narrow(op: Op, graph: Graph) -> bool:
     return bool(reach.max() < _ACCUMULATOR_LIMIT)
 
 
-def _heads(op: Op, graph: Graph) -> Array:
-    """[channels, 3] words: folded bias, multiplier, right shift."""
-    rows = _rows(op, graph).astype(np.int64)
+def _words(rows: Array) -> Array:
+    """[channels, taps] int8 as words of four taps, the first in the lowest byte, filled with zeros."""
+    channels, taps = rows.shape
+    padded = np.zeros((channels, _round_up(taps, 4)), np.uint8)
+    padded[:, :taps] = rows.view(np.uint8)
+    shifts = np.array([0, 8, 16, 24], np.uint32)
+    return np.asarray((padded.reshape(channels, -1, 4).astype(np.uint32) << shifts).sum(2))
+
+
+def _split(row: Array) -> tuple[Array, list[int]]:
+    """One channel's weights without those that are too many for their groups, and these as extras."""
+    left, extras = row.copy(), []
+    magnitudes = np.abs(row.astype(np.int64))
+    for first in range(0, len(row), 4):
+        group = magnitudes[first : first + 4]
+        while group.sum() > _GROUP_LIMIT:
+            tap = first + int(group.argmax())
+            extras.append(tap << 8 | int(row[tap]) & 0xFF)
+            left[tap] = magnitudes[tap] = 0
+    return left, extras
+
+
+def _stream(op: Op, graph: Graph, *, in_groups: bool) -> Array:
+    """All channels one behind the other: head, words of weights, extras. See `tinyc_scalar_panel.h`."""
+    rows = np.ascontiguousarray(_rows(op, graph))
     bias, multiplier, right = _requantization(op, graph)
-    folded = bias - graph.operands(op)[0].zero_point * rows.sum(1)
-    return np.stack([np.broadcast_to(column, len(rows)) for column in (folded, multiplier, right)], axis=1)
+    folded = bias - graph.operands(op)[0].zero_point * rows.astype(np.int64).sum(1)
+    columns = (np.broadcast_to(column, len(rows)) for column in (folded, multiplier, right))
+    parts: list[int] = []
+    for row, offset, factor, shift in zip(rows, *columns, strict=True):
+        left, extras = _split(row) if in_groups else (row, [])
+        parts += [int(offset), int(factor), int(shift) | len(extras) << 8]
+        parts += [int(word) for word in _words(left[None])[0]] + extras
+    return (np.array(parts, np.int64) & 0xFFFFFFFF).astype(np.uint32)
 
 
-def _as_words(rows: Array) -> Array:
-    """[channels, taps] int8 as little-endian words, the last of each row filled with zeros."""
-    channels, taps = rows.shape
-    padded = np.zeros((channels, _round_up(taps, 4)), np.int8)
-    padded[:, :taps] = rows
-    words: Array = padded.view(np.dtype("<i4")).astype(np.int64)
-    return words
+def _range(op: Conv2D | DepthwiseConv2D | FullyConnected, graph: Graph) -> tuple[int, int, int]:
+    """The fields of `struct tinyc_scalar_range`."""
+    (result,) = graph.results(op)
+    return (result.zero_point, *activation_range(op.activation, result))
 
 
-def _flat(heads: Array, words: Array) -> Array:
-    """Head and weights of each channel one behind the other, as the C type uint32_t."""
-    return (np.concatenate([heads, words], axis=1).reshape(-1) & 0xFFFFFFFF).astype(np.uint32)
-
-
-def _fits_in_fours(rows: Array) -> Array:
-    """Of each channel, whether all groups of four taps stay within 16 bits."""
-    channels, taps = rows.shape
-    padded = np.zeros((channels, _round_up(taps, 4)), np.int64)
-    padded[:, :taps] = np.abs(rows.astype(np.int64))
-    return padded.reshape(channels, -1, 4).sum(2).max(1) <= _GROUP_LIMIT
+def _panel_bytes(op: Op, graph: Graph) -> int:
+    return 4 * _round_up(_rows(op, graph).shape[1], 4)
 
 
 def _accepts_fully_connected(op: Op, graph: Graph) -> bool:
@@ -82,82 +97,37 @@ def _accepts_fully_connected(op: Op, graph: Graph) -> bool:
 def _lower_fully_connected(op: Op, graph: Graph) -> Lowered:
     assert isinstance(op, FullyConnected)
     x, weights = graph.operands(op)[:2]
-    (result,) = graph.results(op)
     units, depth = weights.shape
-    low, high = activation_range(op.activation, result)
-    even = _round_up(units, 2)
-    heads, rows = np.zeros((even, 3), np.int64), np.zeros((even, depth), np.int8)
-    heads[:units], rows[:units] = _heads(op, graph), _rows(op, graph)
-    turns = np.ascontiguousarray(rows.reshape(-1, 2, depth).transpose(0, 2, 1)).reshape(even // 2, -1)
-    return Lowered(
-        "tinyc_scalar_fully_connected",
-        {
-            "rows": x.elements // depth,
-            "depth": depth,
-            "units": units,
-            "output_offset": result.zero_point,
-            "low": low,
-            "high": high,
-            "words": _flat(heads.reshape(even // 2, 6), _as_words(turns)),
-        },
-    )
-
-
-def _fits_in_pairs(rows: Array) -> bool:
-    """Two weights of -128 with two inputs of -128 would be one too many."""
-    channels, taps = rows.shape
-    padded = np.zeros((channels, _round_up(taps, 2)), np.int64)
-    padded[:, :taps] = np.abs(rows.astype(np.int64))
-    return bool(padded.reshape(channels, -1, 2).sum(2).max() <= _GROUP_LIMIT)
+    fields: dict[str, FieldValue] = {"rows": x.elements // depth, "depth": depth, "units": units}
+    fields |= {"range": _range(op, graph), "words": _stream(op, graph, in_groups=True)}
+    return Lowered("tinyc_scalar_fully_connected", fields)
 
 
 def _accepts_conv_2d(op: Op, graph: Graph) -> bool:
-    return (
-        portable_convolution.accepts(op, graph) and _is_narrow(op, graph) and _fits_in_pairs(_rows(op, graph))
-    )
-
-
-def _geometry(op: Conv2D | DepthwiseConv2D, graph: Graph, words: Array) -> Lowered:
-    (result,) = graph.results(op)
-    low, high = activation_range(op.activation, result)
-    fields: dict[str, FieldValue] = {
-        **portable_convolution.geometry(op, graph),
-        "input_zero": graph.operands(op)[0].zero_point,
-        "output_offset": result.zero_point,
-        "low": low,
-        "high": high,
-        "words": words,
-    }
-    return Lowered("tinyc_scalar_conv_2d", fields)
-
-
-def _lower_conv_2d(op: Op, graph: Graph) -> Lowered:
-    assert isinstance(op, Conv2D)
-    rows, heads = _rows(op, graph), _heads(op, graph)
-    heads[:, 2] += np.where(_fits_in_fours(rows), 0, _PAIRS)
-    return _geometry(op, graph, _flat(heads, _as_words(rows)))
-
-
-def _conv_2d_scratch(op: Op, graph: Graph) -> int:
-    filters = graph.operands(op)[1]
-    return 4 * _round_up(_rows(op, graph).shape[1], 4) + filters.shape[3]
+    return portable_convolution.accepts(op, graph) and _is_narrow(op, graph)
 
 
 def _accepts_depthwise(op: Op, graph: Graph) -> bool:
     x, filters = graph.operands(op)[:2]
-    return (
-        portable_convolution.accepts(op, graph) and filters.shape[3] == x.shape[3] and _is_narrow(op, graph)
-    )
+    return filters.shape[3] == x.shape[3] and _accepts_conv_2d(op, graph)
 
 
-def _lower_depthwise(op: Op, graph: Graph) -> Lowered:
-    assert isinstance(op, DepthwiseConv2D)
-    return _geometry(op, graph, _flat(_heads(op, graph), _as_words(_rows(op, graph))))
+def _lower_conv_2d(op: Op, graph: Graph) -> Lowered:
+    assert isinstance(op, Conv2D | DepthwiseConv2D)
+    fields = portable_convolution.geometry(op, graph)
+    fields |= {"input_zero": graph.operands(op)[0].zero_point, "range": _range(op, graph)}
+    fields |= {"words": _stream(op, graph, in_groups=isinstance(op, Conv2D))}
+    return Lowered("tinyc_scalar_conv_2d", fields)
+
+
+def _conv_2d_scratch(op: Op, graph: Graph) -> int:
+    return _panel_bytes(op, graph) + graph.operands(op)[1].shape[3]
 
 
 def _depthwise_scratch(op: Op, graph: Graph) -> int:
+    """Room for pointers of this machine, which may have 8 bytes."""
     _, height, width, channels = graph.operands(op)[1].shape
-    return 8 * height * width + channels
+    return 8 * _round_up(height * width, 4) + channels
 
 
 KERNELS = (
@@ -165,16 +135,17 @@ KERNELS = (
         symbol="tinyc_fully_connected_s8__scalar",
         op=FullyConnected,
         source="scalar/fully_connected_s8.c",
-        headers=("include/tinyc_scalar.h", "include/scalar_fully_connected.h"),
+        headers=("include/tinyc_scalar.h", "include/tinyc_scalar_panel.h", "include/scalar_fully_connected.h"),
         requires=_REQUIRES,
         accepts=_accepts_fully_connected,
         lower=_lower_fully_connected,
+        scratch=_panel_bytes,
     ),
     Kernel(
         symbol="tinyc_conv_2d_s8__scalar",
         op=Conv2D,
         source="scalar/conv_2d_s8.c",
-        headers=("include/tinyc_scalar.h", "include/scalar_conv_2d.h"),
+        headers=("include/tinyc_scalar.h", "include/tinyc_scalar_panel.h", "include/scalar_conv_2d.h"),
         requires=_REQUIRES,
         accepts=_accepts_conv_2d,
         lower=_lower_conv_2d,
@@ -187,7 +158,7 @@ KERNELS = (
         headers=("include/tinyc_scalar.h", "include/scalar_conv_2d.h"),
         requires=_REQUIRES,
         accepts=_accepts_depthwise,
-        lower=_lower_depthwise,
+        lower=_lower_conv_2d,
         scratch=_depthwise_scratch,
     ),
 )

@@ -3,8 +3,10 @@
 
 #include <stdint.h>
 
-/* As struct tinyc_conv_2d; `words` holds each output channel's struct tinyc_scalar_channel and its
- * weights, or what a kernel says. */
+#include "tinyc_scalar.h"
+
+/* As struct tinyc_conv_2d; `words` holds each output channel's head and weights, as tinyc_scalar.h
+ * says. */
 struct tinyc_scalar_conv_2d {
     int32_t batches;
     int32_t input_height, input_width, input_channels;
@@ -14,8 +16,8 @@ struct tinyc_scalar_conv_2d {
     int32_t stride_height, stride_width;
     int32_t dilation_height, dilation_width;
     int32_t pad_top, pad_left;
-    int32_t input_zero, output_offset;
-    int32_t low, high;
+    int32_t input_zero;
+    struct tinyc_scalar_range range;
     const uint32_t *words;
 };
 

@@ -3,11 +3,12 @@
 
 #include <stdint.h>
 
-/* `words` holds what tinyc_fully_connected_s8__scalar() says. */
+#include "tinyc_scalar.h"
+
+/* `words` holds each unit's head and weights, as tinyc_scalar.h says. */
 struct tinyc_scalar_fully_connected {
     int32_t rows, depth, units;
-    int32_t output_offset;
-    int32_t low, high;
+    struct tinyc_scalar_range range;
     const uint32_t *words;
 };
 

@@ -24,36 +24,11 @@ TINYC_INLINE void tinyc_scalar_gather(const struct tinyc_scalar_conv_2d *layer, 
                 (uint32_t)x_column < x_columns ? input + (x_row * width + x_column) * channels : padding;
             const int8_t *from_y =
                 (uint32_t)y_column < y_columns ? input + (y_row * width + y_column) * channels : padding;
-            for (int32_t d = 0; d < depth; d++) {
-                *panel++ = (uint32_t)(int32_t)from_x[d] + ((uint32_t)(int32_t)from_y[d] << 16);
-            }
+            panel = tinyc_scalar_pack(panel, from_x, from_y, depth);
             x_column += layer->dilation_width;
             y_column += layer->dilation_width;
         }
     }
-}
-
-/* All channels of a group for two pixels; answers where the next group's words begin. */
-TINYC_KERNEL const uint32_t *tinyc_scalar_two_pixels(const struct tinyc_scalar_conv_2d *layer,
-                                                     const uint32_t *panel, const uint32_t *end,
-                                                     const uint32_t *words, int32_t channels, int8_t *x,
-                                                     int8_t *y) {
-    const int32_t length = (int32_t)(end - panel) / 4;
-    for (; channels > 0; channels--) {
-        const uint32_t bias = words[0];
-        const int32_t multiplier = (int32_t)words[1], shift = (int32_t)words[2];
-        words += TINYC_SCALAR_HEAD;
-        const struct tinyc_scalar_sums sums = shift < TINYC_SCALAR_PAIRS
-                                                  ? tinyc_scalar_fours(words, panel, end)
-                                                  : tinyc_scalar_pairs(words, panel, end);
-        words += length;
-        const int32_t right = shift & (TINYC_SCALAR_PAIRS - 1);
-        *x++ = tinyc_scalar_output(bias + (uint32_t)sums.x, multiplier, right, layer->output_offset,
-                                   layer->low, layer->high);
-        *y++ = tinyc_scalar_output(bias + (uint32_t)sums.y, multiplier, right, layer->output_offset,
-                                   layer->low, layer->high);
-    }
-    return words;
 }
 
 TINYC_KERNEL void tinyc_conv_2d_s8__scalar(const struct tinyc_scalar_conv_2d *layer, const int8_t *input,
@@ -90,8 +65,8 @@ TINYC_KERNEL void tinyc_conv_2d_s8__scalar(const struct tinyc_scalar_conv_2d *la
             for (int32_t group = 0; group < groups; group++) {
                 tinyc_scalar_gather(layer, input + group * layer->depth, at[0], last ? at[0] : at[1], padding,
                                     panel);
-                words = tinyc_scalar_two_pixels(layer, panel, end, words, channels, output + group * channels,
-                                                second + group * channels);
+                words = tinyc_scalar_two_pixels(&layer->range, panel, end, words, channels,
+                                                output + group * channels, second + group * channels);
             }
             output = second + layer->output_channels;
         }

@@ -1,7 +1,7 @@
 /* One filter per channel, each channel in turn over the pixels of the window.
  *
- * `words` holds each channel's struct tinyc_scalar_channel and its weights, one byte a tap, filled up
- * to whole words. Scratch: a pointer per tap (8 bytes each), then a pixel of padding. */
+ * Words of four weights without extras. Scratch: a pointer per tap (8 bytes each), rounded up to four
+ * with pointers to the padding, a pixel, which follows. */
 
 /* Points `taps` at the pixels under one window, outside of the image at `padding`. */
 TINYC_INLINE void tinyc_scalar_taps(const struct tinyc_scalar_conv_2d *layer, const int8_t *image, int32_t top,
@@ -22,12 +22,15 @@ TINYC_KERNEL void tinyc_depthwise_conv_2d_s8__scalar(const struct tinyc_scalar_c
                                                      const int8_t *input, int8_t *output, void *scratch) {
     const int32_t channels = layer->input_channels;
     const int32_t image = layer->input_height * layer->input_width * channels;
-    const int32_t count = layer->kernel_height * layer->kernel_width;
+    const int32_t count = layer->kernel_height * layer->kernel_width, rounded = (count + 3) & ~3;
     const int8_t **const taps = scratch;
-    const int8_t *const *const end = taps + count;
-    int8_t *const padding = (int8_t *)scratch + 8 * count;
+    const int8_t *const *const end = taps + rounded;
+    int8_t *const padding = (int8_t *)scratch + 8 * rounded;
 
     memset(padding, layer->input_zero, (uint32_t)channels);
+    for (int32_t tap = count; tap < rounded; tap++) {
+        taps[tap] = padding;
+    }
     for (int32_t batch = 0; batch < layer->batches; batch++, input += image) {
         int32_t top = -layer->pad_top;
         for (int32_t row = 0; row < layer->output_height; row++, top += layer->stride_height) {
@@ -36,15 +39,19 @@ TINYC_KERNEL void tinyc_depthwise_conv_2d_s8__scalar(const struct tinyc_scalar_c
                 tinyc_scalar_taps(layer, input, top, left, padding, taps);
                 const uint32_t *words = layer->words;
                 for (int32_t channel = 0; channel < channels; channel++) {
-                    uint32_t sum = words[0];
-                    const int32_t multiplier = (int32_t)words[1], right = (int32_t)words[2];
-                    const int8_t *weights = (const int8_t *)(words + TINYC_SCALAR_HEAD);
-                    for (const int8_t *const *tap = taps; tap != end; tap++) {
-                        sum += (uint32_t)((*tap)[channel] * *weights++);
-                    }
-                    words += TINYC_SCALAR_HEAD + ((uint32_t)count + 3u) / 4u;
-                    *output++ = tinyc_scalar_output(sum, multiplier, right, layer->output_offset, layer->low,
-                                                    layer->high);
+                    const uint32_t *const head = words;
+                    const int8_t *const *tap = taps;
+                    uint32_t sum = head[0];
+                    words += TINYC_SCALAR_HEAD;
+                    do {
+                        const uint32_t w = *words++;
+                        sum += tinyc_scalar_weight(w, 0) * (uint32_t)(int32_t)tap[0][channel];
+                        sum += tinyc_scalar_weight(w, 1) * (uint32_t)(int32_t)tap[1][channel];
+                        sum += tinyc_scalar_weight(w, 2) * (uint32_t)(int32_t)tap[2][channel];
+                        sum += tinyc_scalar_weight(w, 3) * (uint32_t)(int32_t)tap[3][channel];
+                        tap += 4;
+                    } while (tap != end);
+                    *output++ = tinyc_scalar_output(sum, (int32_t)head[1], (int32_t)head[2], &layer->range);
                 }
             }
         }
