@@ -69,6 +69,8 @@ def _split(row: Array) -> tuple[Array, list[int]]:
 def _stream(op: Op, graph: Graph, *, in_groups: bool) -> Array:
     """All channels one behind the other: head, words of weights, extras. See `tinyc_scalar_panel.h`."""
     rows = np.ascontiguousarray(_rows(op, graph))
+    if not in_groups:  # in threes instead
+        rows = np.pad(rows, ((0, 0), (0, -rows.shape[1] % 3)))
     bias, multiplier, right = _requantization(op, graph)
     folded = bias - graph.operands(op)[0].zero_point * rows.astype(np.int64).sum(1)
     columns = (np.broadcast_to(column, len(rows)) for column in (folded, multiplier, right))
@@ -127,7 +129,7 @@ def _conv_2d_scratch(op: Op, graph: Graph) -> int:
 def _depthwise_scratch(op: Op, graph: Graph) -> int:
     """Room for pointers of this machine, which may have 8 bytes."""
     _, height, width, channels = graph.operands(op)[1].shape
-    return 8 * _round_up(height * width, 4) + channels
+    return 8 * _round_up(height * width, 3) + channels
 
 
 KERNELS = (

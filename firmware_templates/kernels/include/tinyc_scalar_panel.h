@@ -56,12 +56,13 @@ TINYC_KERNEL uint64_t tinyc_scalar_dot(const uint32_t *weights, const uint32_t *
         : [end] "h"(end)
         : "r2", "r3", "r4", "r5", "r6", "cc", "memory");
 #else
+    const int8_t *weight = (const int8_t *)weights;
     do {
-        const uint32_t w = *weights++;
-        uint32_t both = tinyc_scalar_weight(w, 0) * panel[0];
-        both += tinyc_scalar_weight(w, 1) * panel[1];
-        both += tinyc_scalar_weight(w, 2) * panel[2];
-        both += tinyc_scalar_weight(w, 3) * panel[3];
+        uint32_t both = (uint32_t)(int32_t)weight[0] * panel[0];
+        both += (uint32_t)(int32_t)weight[1] * panel[1];
+        both += (uint32_t)(int32_t)weight[2] * panel[2];
+        both += (uint32_t)(int32_t)weight[3] * panel[3];
+        weight += 4;
         panel += 4;
         tinyc_scalar_add(both, &x, &y);
     } while (panel != end);
