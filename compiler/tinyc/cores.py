@@ -14,7 +14,7 @@ FEATURES = {
     "dsp": "16-bit multiply-accumulate pairs and saturation (SMLAD, SSAT), unaligned words",
     "scalar": "none of that: one multiplication at a time",
     "fpu": "single-precision floating point",
-    "fast_multiplier": "a multiplication takes one cycle, not 32",
+    "fast_multiplier": "a multiplication takes one cycle or a few, not 32",
     "dwt": "the cycle counter of the debug unit",
 }
 

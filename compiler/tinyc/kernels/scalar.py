@@ -27,6 +27,7 @@ _REQUIRES = frozenset({"scalar"})
 _ACCUMULATOR_LIMIT = 2**29
 # Sums of |weight| times 128 must stay below 2^15.
 _GROUP_LIMIT = 255
+_PANEL = ("include/tinyc_scalar.h", "include/tinyc_scalar_panel.h")
 
 
 def _round_up(count: int, multiple: int) -> int:
@@ -137,7 +138,7 @@ KERNELS = (
         symbol="tinyc_fully_connected_s8__scalar",
         op=FullyConnected,
         source="scalar/fully_connected_s8.c",
-        headers=("include/tinyc_scalar.h", "include/tinyc_scalar_panel.h", "include/scalar_fully_connected.h"),
+        headers=(*_PANEL, "include/scalar_fully_connected.h"),
         requires=_REQUIRES,
         accepts=_accepts_fully_connected,
         lower=_lower_fully_connected,
@@ -147,7 +148,7 @@ KERNELS = (
         symbol="tinyc_conv_2d_s8__scalar",
         op=Conv2D,
         source="scalar/conv_2d_s8.c",
-        headers=("include/tinyc_scalar.h", "include/tinyc_scalar_panel.h", "include/scalar_conv_2d.h"),
+        headers=(*_PANEL, "include/scalar_conv_2d.h"),
         requires=_REQUIRES,
         accepts=_accepts_conv_2d,
         lower=_lower_conv_2d,

@@ -70,8 +70,8 @@ TINYC_KERNEL uint64_t tinyc_scalar_dot(const uint32_t *weights, const uint32_t *
     return (uint64_t)y << 32 | x;
 }
 
-/* All `channels` for the two pixels of a panel, to `x` and `y`; answers where the words after theirs
- * begin. */
+/* All `channels` for the two pixels of a panel, to `x` and `y`, which are one for a pixel without a
+ * partner; answers where the words after theirs begin. */
 TINYC_KERNEL const uint32_t *tinyc_scalar_two_pixels(const struct tinyc_scalar_range *range,
                                                      const uint32_t *panel, const uint32_t *end,
                                                      const uint32_t *words, int32_t channels, int8_t *x,
@@ -88,8 +88,12 @@ TINYC_KERNEL const uint32_t *tinyc_scalar_two_pixels(const struct tinyc_scalar_r
             tinyc_scalar_add(tinyc_scalar_weight(extra, 0) * panel[extra >> 8], &sum_x, &sum_y);
         }
         const int32_t multiplier = (int32_t)head[1], right = (int32_t)(head[2] & 0xffu);
-        *x++ = tinyc_scalar_output(sum_x, multiplier, right, range);
-        *y++ = tinyc_scalar_output(sum_y, multiplier, right, range);
+        *x = tinyc_scalar_output(sum_x, multiplier, right, range);
+        if (y != x) {
+            *y = tinyc_scalar_output(sum_y, multiplier, right, range);
+        }
+        x++;
+        y++;
     }
     return words;
 }

@@ -58,7 +58,7 @@ TINYC_KERNEL void tinyc_conv_2d_s8__scalar(const struct tinyc_scalar_conv_2d *la
                     next.top += layer->stride_height;
                 }
             }
-            /* A last pixel without a partner is computed twice. */
+            /* A last pixel without a partner is its own. */
             const int32_t last = pixel + 1 == pixels;
             int8_t *const second = last ? output : output + layer->output_channels;
             const uint32_t *words = layer->words;

@@ -7,7 +7,7 @@ TINYC_KERNEL void tinyc_fully_connected_s8__scalar(const struct tinyc_scalar_ful
 
     memset(panel, 0, (uint32_t)(end - panel) * sizeof *panel);
     for (int32_t row = 0; row < layer->rows; row += 2) {
-        /* A last row without a partner is computed twice. */
+        /* A last row without a partner is its own. */
         const int32_t last = row + 1 == layer->rows;
         int8_t *const second = last ? output : output + layer->units;
         (void)tinyc_scalar_pack(panel, input, last ? input : input + depth, depth);
