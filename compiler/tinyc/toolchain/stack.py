@@ -9,7 +9,7 @@ holds for every input.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import capstone
@@ -84,9 +84,9 @@ class Walk:
     def _bound(self, address: int) -> StackBound:
         if address in self._known:
             return self._known[address]
-        symbol = self._by_address.get(address)
+        symbol = self._symbol_at(address)
         if symbol is None:
-            raise self._unbounded(f"a call to 0x{address:08x}, where no function begins")
+            raise self._unbounded(f"a call to 0x{address:08x}, where no function is")
         if address in self._open:
             raise self._unbounded(f"`{symbol.name}` calls itself")
         self._open.append(address)
@@ -103,6 +103,16 @@ class Walk:
         self._open.pop()
         self._known[address] = best
         return best
+
+    def _symbol_at(self, address: int) -> Symbol | None:
+        """The function there, or the rest of one: the runtime libraries jump into one another."""
+        if address in self._by_address:
+            return self._by_address[address]
+        for symbol in self._by_address.values():
+            end = symbol.address + symbol.size
+            if symbol.address < address < end:
+                return replace(symbol, name=f"{symbol.name}+", address=address, size=end - address)
+        return None
 
     def _function(self, symbol: Symbol) -> Function:
         if symbol.address not in self._functions:

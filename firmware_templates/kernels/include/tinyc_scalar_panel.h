@@ -12,18 +12,17 @@
 
 #include "tinyc_scalar.h"
 
-/* Adds the lower half of `both` to *x and the upper one to *y. The lower, when negative, has borrowed
- * from the upper. */
-TINYC_INLINE void tinyc_scalar_add(uint32_t both, uint32_t *x, uint32_t *y) {
-    const uint32_t low = (uint32_t)(int32_t)(int16_t)(both & 0xffffu);
-    *x += low;
-    *y += (uint32_t)((int32_t)(both - low) >> 16);
+/* Adds the sum of a group. Its upper half alone is that of y, once what a negative lower half has
+ * borrowed is rounded away; all of it is x + 65536 * y, from which x follows in the end. */
+TINYC_INLINE void tinyc_scalar_add(uint32_t both, uint32_t *all, uint32_t *y) {
+    *all += both;
+    *y += (uint32_t)((int32_t)(both + 0x8000u) >> 16);
 }
 
 /* The words of four weights at `weights` times the panel, which ends at `end`: the sum of the y in the
- * upper word of the answer, that of the x in the lower one. At least one word. */
+ * upper word of the answer, that of x + 65536 * y in the lower one. At least one word. */
 TINYC_KERNEL uint64_t tinyc_scalar_dot(const uint32_t *weights, const uint32_t *panel, const uint32_t *end) {
-    uint32_t x = 0u, y = 0u;
+    uint32_t all = 0u, y = 0u;
 #if defined(__ARM_ARCH_6M__)
     /* Compilers keep less in the eight lower registers, and leave the others unused. */
     __asm__ volatile(
@@ -45,15 +44,14 @@ TINYC_KERNEL uint64_t tinyc_scalar_dot(const uint32_t *weights, const uint32_t *
         "asrs r4, r4, #24\n\t"
         "muls r4, r3, r4\n\t"
         "adds r5, r5, r4\n\t"
-        "sxth r6, r5\n\t"
-        "add %[x], r6\n\t"
-        "subs r5, r5, r6\n\t"
+        "add %[all], r5\n\t"
+        "add r5, %[half]\n\t"
         "asrs r5, r5, #16\n\t"
         "add %[y], r5\n\t"
         "cmp %[panel], %[end]\n\t"
         "bne 1b"
-        : [weights] "+l"(weights), [panel] "+l"(panel), [x] "+h"(x), [y] "+h"(y)
-        : [end] "h"(end)
+        : [weights] "+l"(weights), [panel] "+l"(panel), [all] "+h"(all), [y] "+h"(y)
+        : [end] "h"(end), [half] "h"(0x8000u)
         : "r2", "r3", "r4", "r5", "r6", "cc", "memory");
 #else
     const int8_t *weight = (const int8_t *)weights;
@@ -64,10 +62,10 @@ TINYC_KERNEL uint64_t tinyc_scalar_dot(const uint32_t *weights, const uint32_t *
         both += (uint32_t)(int32_t)weight[3] * panel[3];
         weight += 4;
         panel += 4;
-        tinyc_scalar_add(both, &x, &y);
+        tinyc_scalar_add(both, &all, &y);
     } while (panel != end);
 #endif
-    return (uint64_t)y << 32 | x;
+    return (uint64_t)y << 32 | all;
 }
 
 /* All `channels` for the two pixels of a panel, to `x` and `y`, which are one for a pixel without a
@@ -81,12 +79,14 @@ TINYC_KERNEL const uint32_t *tinyc_scalar_two_pixels(const struct tinyc_scalar_r
     while (x != last) {
         const uint32_t *const head = words;
         const uint64_t sums = tinyc_scalar_dot(head + TINYC_SCALAR_HEAD, panel, end);
-        uint32_t sum_x = (uint32_t)sums + head[0], sum_y = (uint32_t)(sums >> 32) + head[0];
+        uint32_t all = (uint32_t)sums, sum_y = (uint32_t)(sums >> 32);
         words = head + TINYC_SCALAR_HEAD + length;
         for (uint32_t extras = head[2] >> 8; extras != 0u; extras--) {
             const uint32_t extra = *words++;
-            tinyc_scalar_add(tinyc_scalar_weight(extra, 0) * panel[extra >> 8], &sum_x, &sum_y);
+            tinyc_scalar_add(tinyc_scalar_weight(extra, 0) * panel[extra >> 8], &all, &sum_y);
         }
+        const uint32_t sum_x = all - (sum_y << 16) + head[0];
+        sum_y += head[0];
         const int32_t multiplier = (int32_t)head[1], right = (int32_t)(head[2] & 0xffu);
         *x = tinyc_scalar_output(sum_x, multiplier, right, range);
         if (y != x) {
