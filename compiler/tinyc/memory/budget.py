@@ -162,23 +162,15 @@ def _code(program: Program) -> int:
     counted: set[str] = set()
     for step in program.steps:
         kernel = step.kernel
-        for path, key, weight in (
-            *((header, header, _CODE_PER_HEADER_CHARACTER) for header in kernel.headers),
-            (kernel.source, _source_key(program, step), _CODE_PER_SOURCE_CHARACTER),
+        for path, weight in (
+            *((header, _CODE_PER_HEADER_CHARACTER) for header in kernel.headers),
+            (kernel.source, _CODE_PER_SOURCE_CHARACTER),
         ):
-            if key not in counted:
-                counted.add(key)
+            # A template is compiled once per layer, everything else once.
+            if path not in counted or path.endswith(".j2"):
+                counted.add(path)
                 code += weight * _characters(path)
     return round(code) + (_AUDIO_CODE if program.audio is not None else 0)
-
-
-def _source_key(program: Program, step: Step) -> str:
-    """What is compiled once: a plain source, or a template by variant or by layer."""
-    kernel = step.kernel
-    if not kernel.source.endswith(".j2"):
-        return kernel.source
-    view = kernel.specialize(step.op, program.graph) if kernel.specialize else {}
-    return f"{kernel.source} {view.get('variant', step.index)}"
 
 
 @cache
