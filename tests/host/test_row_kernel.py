@@ -12,7 +12,6 @@ from tinyc import interpreter
 from tinyc.boards import load_board
 from tinyc.emit.kernel_files import kernel_symbol
 from tinyc.ir.graph import Graph
-from tinyc.kernels.catalogue import choose
 from tinyc.kernels.cortex_m4_fully_connected import KERNELS
 from tinyc.kernels.kernel import Kernel
 from tinyc.pipeline import compile_graph
@@ -63,11 +62,11 @@ def test_a_chain_takes_little_more_than_twice_its_largest_layer() -> None:
         np.testing.assert_array_equal(actual, interpreter.run(graph, inputs)[0])
 
 
-def test_what_does_not_fit_a_halfword_takes_another_kernel() -> None:
+def test_weights_that_do_not_fit_a_halfword_are_refused() -> None:
     graph = row_graph(0, 16, 4)
     weights = graph["w0"].constant.copy()
     weights[1, 0], weights[0, 0] = -128, -1
     tensors = {**graph.tensors, "w0": graph["w0"].with_(data=weights)}
     changed = graph.rebuilt(tensors=tensors)
-    assert choose(graph.ops[0], graph, load_board("nrf52840")) in KERNELS
-    assert choose(changed.ops[0], changed, load_board("nrf52840")) not in KERNELS
+    assert kernel_of(graph).accepts(graph.ops[0], graph)
+    assert not kernel_of(graph).accepts(graph.ops[0], changed)
