@@ -49,6 +49,9 @@ def code(*words: int) -> bytes:
         pytest.param([0xEE000A00], 3, 0, id="vmla.f32 s0, s0, s0"),
         pytest.param([0xED820A00], 2, 0, id="vstr s0, [r2]"),
         pytest.param([0xED2D8B04], 5, 0, id="vpush {d8, d9}"),
+        pytest.param([0xEE104A10], 1, 0, id="vmov r4, s0"),
+        pytest.param([0xEC554A10], 2, 0, id="vmov r4, r5, s0, s1"),
+        pytest.param([0xEC445A10], 2, 0, id="vmov s0, s1, r5, r4"),
     ],
 )
 def test_cycles(words: list[int], cycles: int, taken: int) -> None:

@@ -188,4 +188,6 @@ def _vfp_cycles(name: str, kind: str, operands: str) -> int:
         return 1 + words * list_size(operands)
     if plain in ("vldr", "vstr"):
         return 3 if operands.startswith("d") else 2
+    if plain == "vmov" and operands.count(",") > 1:
+        return 2  # two core registers at once
     return 1
