@@ -6,6 +6,7 @@ all of them and compared with the reference: a layer is accepted when they agree
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -21,8 +22,10 @@ from tinyc.ir.ops.elementwise import Binary, sum_scaling
 from tinyc.ir.ops.mul import Mul, product_multiplier
 from tinyc.ir.ops.sub import Sub
 from tinyc.ir.tensor import DType, Quantization, Tensor
+from tinyc.kernels import features
 from tinyc.kernels.broadcast import Walk, walk
 from tinyc.kernels.kernel import FieldValue, Kernel, Lowered
+from tinyc.kernels.work import FittedWork
 from tinyc.quantize.fixed_point import INT32_MAX, INT32_MIN, IntArray, multiply_by_quantized_multiplier
 
 _REQUIRES = frozenset({"dsp"})
@@ -268,6 +271,12 @@ def _lower(find: _Find) -> Callable[[Op, Graph], Lowered]:
     return lower
 
 
+def _features(op: Op, graph: Graph) -> features.Features:
+    values, loops = _values(op, graph), _runs(op, graph)
+    assert values is not None and loops is not None
+    return features.word_runs(math.prod(loops.extents[:3]), loops.extents[3], values[4:] != (-128, 127))
+
+
 def _kernels(op: type[Binary], function: str, variant: str, header: str, find: _Find) -> tuple[Kernel, ...]:
     """For two activations, and for an activation and a constant; SUB shares the functions of ADD."""
     return tuple(
@@ -280,6 +289,7 @@ def _kernels(op: type[Binary], function: str, variant: str, header: str, find: _
             accepts=_accepts(find, len(in_place) % 2),
             lower=_lower(find),
             in_place=in_place,
+            work=FittedWork(f"tinyc_{function}{constant}_s8{variant}__cortex_m4", _features),
         )
         for constant, in_place in (("", (0, 1)), ("_constant", (0,)))
     )

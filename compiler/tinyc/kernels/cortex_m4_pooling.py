@@ -8,8 +8,9 @@ from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.max_pool_2d import MaxPool2D
 from tinyc.ir.ops.mean import Mean
 from tinyc.ir.tensor import DType
-from tinyc.kernels import portable_elementwise, portable_pooling
+from tinyc.kernels import features, portable_elementwise, portable_pooling
 from tinyc.kernels.kernel import Kernel
+from tinyc.kernels.work import FittedWork
 
 _REQUIRES = frozenset({"dsp"})
 # Of int8 elements whose sum fits in int16.
@@ -39,6 +40,14 @@ def _mean_fields(op: Op, graph: Graph) -> dict[str, int] | None:
     return fields if -31 <= fields["shift"] <= -1 and largest < _ACCUMULATOR_LIMIT else None
 
 
+def _mean_features(op: Op, graph: Graph) -> features.Features:
+    fields = _mean_fields(op, graph)
+    assert fields is not None
+    return features.word_sums(
+        *(fields[name] for name in ("outer", "reduced", "middle", "inner_reduced", "inner"))
+    )
+
+
 def _accepts_mean(op: Op, graph: Graph) -> bool:
     fields = _mean_fields(op, graph)
     return fields is not None and fields["inner"] >= 4
@@ -59,6 +68,7 @@ KERNELS = (
             requires=_REQUIRES,
             accepts=accepts,
             lower=portable_pooling.lower,
+            work=FittedWork(f"tinyc_{name}__cortex_m4", features.word_pooling),
         )
         for name, op, accepts in (
             ("average_pool_2d_s8", AveragePool2D, _accepts_average_pool),
@@ -75,6 +85,7 @@ KERNELS = (
             requires=_REQUIRES,
             accepts=accepts,
             lower=portable_elementwise.lower_mean,
+            work=FittedWork(f"tinyc_{name}__cortex_m4", _mean_features),
         )
         for name, accepts in (("mean_s8", _accepts_mean), ("mean_s8_rows", _accepts_mean_rows))
     ),
