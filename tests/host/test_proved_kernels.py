@@ -8,6 +8,7 @@ import pytest
 from strategies.common import single_op_graph
 from support.exhaustive import (
     BINARY,
+    SUMS,
     all_pairs,
     binary_layer,
     flat_and_steep,
@@ -19,7 +20,8 @@ from support.programs import program_of
 from tinyc import interpreter
 from tinyc.boards import load_board
 from tinyc.ir.graph import Graph
-from tinyc.ir.ops import Activation, Add, Mean
+from tinyc.ir.ops import Activation, Add, Mean, Mul, Sub
+from tinyc.ir.ops.elementwise import Binary
 from tinyc.ir.tensor import Array
 from tinyc.kernels.catalogue import choose
 from tinyc.toolchain.host import HostBundle
@@ -53,6 +55,29 @@ def test_all_pairs_of_inputs(activation: Activation) -> None:
     assert_c_equals_reference(
         [(binary_layer(op, numbers, activation), all_pairs()) for op, numbers in BINARY]
     )
+
+
+@pytest.mark.parametrize("op", [Add, Sub, Mul], ids=lambda op: op.kind)
+def test_rows_of_constants_are_repeated(op: type[Binary]) -> None:
+    rng = np.random.default_rng(6)
+    layers = []
+    for shape, row in (
+        ((2, 5, 6, 3), (2, 1, 1, 3)),
+        ((4, 6, 3), (3,)),
+        ((2, 3, 4, 5), (1, 3, 1, 5)),
+        ((31, 5), (1, 5)),
+        ((6, 3), (2, 1, 3)),
+    ):
+        for constant in ("left", "right"):
+            tensors = {name: int8_tensor(name, shape, *SUMS[0][0]) for name in ("left", "right")}
+            tensors[constant] = int8_tensor(constant, row, *SUMS[0][1])
+            data = rng.integers(-128, 128, row).astype(np.int8)
+            tensors[constant] = tensors[constant].with_(data=data)
+            layer = op(name="layer", inputs=("left", "right"), outputs=("y",))
+            (result,) = layer.output_shapes(list(tensors.values()))
+            graph = single_op_graph(layer, [*tensors.values(), int8_tensor("y", result, *SUMS[0][2])])
+            layers.append((graph, (rng.integers(-128, 128, shape).astype(np.int8),)))
+    assert_c_equals_reference(layers)
 
 
 def test_means_at_and_beside_ties() -> None:
