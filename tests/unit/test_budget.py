@@ -37,7 +37,8 @@ def test_weights_and_arena_are_the_sums_over_emitted_symbols(seed: int) -> None:
 
 
 def test_live_bytes_peak_at_the_lower_bound() -> None:
-    program = network(3)
+    # The portable kernels of this machine overlap nothing; where kernels do, the bound may be higher.
+    program = compile_graph(random_network(np.random.default_rng(3)), load_board("host"), name="kws")
     result = budget(program)
     before = sum(
         placement.buffer.size
