@@ -149,7 +149,7 @@ def test_a_table_that_two_layers_need_is_there_once() -> None:
     graph = verify(Graph("twice", tensors, ops, ("a", "b"), ("c", "d")))
     program = compile_graph(graph, load_board("host"), name="twice")
     text = render_model(program)["model.c"]
-    assert text.count("static const int8_t twice_layer_0_table[256]") == 1
+    assert text.count("static const uint8_t twice_layer_0_table[256]") == 1
     assert "twice_layer_1_table" not in text and text.count(".table = twice_layer_0_table") == 2
     assert program.weight_bytes == emitted(program).weight_bytes == 256
 
