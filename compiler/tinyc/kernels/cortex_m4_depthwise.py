@@ -276,15 +276,23 @@ def _lower(op: Op, graph: Graph) -> Lowered:
     layer = _known(op, graph)
     geometry = layer.geometry
     x, filters = graph.operands(op)[:2]
+    alone = geometry.left % 2 if geometry.columns else 0
+    pairs, last = divmod(geometry.columns - alone, 2)
     return Lowered(
         "tinyc_planar",
         {
+            "column_step": geometry.column_step,
+            "plane": geometry.plane(geometry.tile),
+            "quads": pairs // 2,
+            "others": alone + 2 * (pairs % 2) + 4 * last,
+            "next_row": geometry.row_step - geometry.columns * geometry.column_step,
+            "next_plane": 4 * (geometry.pitch - alone - pairs - last),
+            "outside": x.zero_point % 256 * 0x01010101,
             "batches": geometry.batches,
             "channels": geometry.channels,
             "rows": geometry.input[0],
             "columns": geometry.columns,
             "row_step": geometry.row_step,
-            "column_step": geometry.column_step,
             "size": geometry.size,
             "top": geometry.top,
             "left": geometry.left,
@@ -295,8 +303,6 @@ def _lower(op: Op, graph: Graph) -> Lowered:
             "output_step": geometry.line,
             "output_size": geometry.output_size,
             "pitch": geometry.pitch,
-            "plane": geometry.plane(geometry.tile) // 4,
-            "padding": x.zero_point % 65536 * 65537,
             "weights": _records(layer, filters.constant).reshape(-1),
         },
     )
@@ -304,7 +310,7 @@ def _lower(op: Op, graph: Graph) -> Lowered:
 
 def _scratch(op: Op, graph: Graph) -> int:
     geometry = _known(op, graph).geometry
-    return geometry.planes * geometry.plane(geometry.tile)
+    return -(-geometry.planes * geometry.plane(geometry.tile) // 16) * 16
 
 
 def _overlaps(op: Op, graph: Graph) -> tuple[Overlap, ...]:
