@@ -303,6 +303,7 @@ def _lower(op: Op, graph: Graph) -> Lowered:
             "output_step": geometry.line,
             "output_size": geometry.output_size,
             "pitch": geometry.pitch,
+            "record": layer.routine.scalars + layer.routine.packed,
             "weights": _records(layer, filters.constant).reshape(-1),
         },
     )

@@ -426,7 +426,7 @@ def best_routine(shape: Shape, width: int, rounding: int, tiles: Sequence[int]) 
         if height > max(tiles):
             continue
         odd = any(rows % height for rows in tiles)
-        for columns in sorted({1, 2, min(4, width), min(3, width)}):
+        for columns in (1, 2, 3, 4, 6, 8):
             if columns > width or (columns < width and columns * shape.stride[1] % 2):
                 continue
             for resident in (True, False):

@@ -27,7 +27,25 @@ struct tinyc_planar {
     int32_t stride, reach;            /* rows from one output row to the next, and below one */
     int32_t output_step, output_size; /* bytes of the output from row to row, batch */
     int32_t pitch;                    /* words of a row of a plane */
+    int32_t record;                   /* words of a record */
     const int32_t *weights;           /* a record per channel */
+};
+
+/* Up to four channels of a tile. The first five fields are for assembly: the first record, plane and
+ * output, rows of the output and channels. */
+struct tinyc_planar_group {
+    const int32_t *record;
+    void *planes;
+    int8_t *output;
+    int32_t rows, channels;
+    const struct tinyc_planar *layer;
+    const int8_t *input;   /* of the batch */
+    int8_t *result;        /* of the batch */
+    int32_t batches;       /* with this one */
+    int32_t done;          /* output rows before the tile */
+    int32_t channel;       /* the first one */
+    int32_t from, to;      /* bytes before what the tile reads, in the input and in a plane */
+    int32_t filled;        /* rows that it reads */
 };
 
 /* All words of the planes and up to three more: the input's zero point. */
@@ -197,19 +215,66 @@ TINYC_KERNEL void tinyc_planar_four(const struct tinyc_planar *layer, const int8
 
 #endif
 
-/* Rows [first, last) of `channels` planes, 1 to 4, from the input, whose row 0 is row `top` of the
- * planes. Words without any input keep what is in them. */
-TINYC_INLINE void tinyc_planar_fill(const struct tinyc_planar *layer, const int8_t *input, int32_t first,
-                                    int32_t last, int32_t top, int32_t channels, void *planes) {
-    uint8_t *plane = (uint8_t *)planes + 4 * ((first + top) * layer->pitch + (layer->left >> 1));
-    if (first >= last || layer->columns == 0) {
-        return;
+/* A layer before its first group. */
+TINYC_INLINE struct tinyc_planar_group tinyc_planar_start(const struct tinyc_planar *layer, const int8_t *input,
+                                                          int8_t *output, void *scratch) {
+    const struct tinyc_planar_group group = {.planes = scratch,
+                                             .layer = layer,
+                                             .input = input,
+                                             .result = output,
+                                             .batches = layer->batches,
+                                             .channel = layer->channels};
+    return group;
+}
+
+/* Where the tile after `rows` done ones lies. Words of planes without any input get the zero point:
+ * those at the sides once, those above and below where a tile has them. */
+TINYC_INLINE void tinyc_planar_tile(struct tinyc_planar_group *group, const struct tinyc_planar *layer) {
+    const int32_t left = layer->outputs - group->done, rows = left < layer->tile ? left : layer->tile;
+    const int32_t top = layer->top - group->done * layer->stride;
+    const int32_t end = (rows - 1) * layer->stride + layer->reach - top;
+    const int32_t first = top > 0 ? 0 : -top, last = end < layer->rows ? end : layer->rows;
+    if (group->done == 0 || top > 0 || end > layer->rows) {
+        tinyc_planar_clear(layer, group->planes);
     }
-    if (channels == 4) {
-        tinyc_planar_four(layer, input + first * layer->row_step, plane, last - first);
-    } else {
-        tinyc_planar_some(layer, input + first * layer->row_step, plane, last - first, channels);
+    group->rows = rows;
+    group->from = first * layer->row_step;
+    group->to = 4 * ((first + top) * layer->pitch + (layer->left >> 1));
+    group->filled = layer->columns > 0 ? last - first : 0;
+}
+
+/* Fills the planes with the next group; answers whether there was one. */
+TINYC_KERNEL int32_t tinyc_planar_next(struct tinyc_planar_group *group) {
+    const struct tinyc_planar *layer = group->layer;
+    int32_t channel = group->channel + 4;
+    if (channel >= layer->channels) {
+        channel = 0;
+        group->done += group->rows;
+        if (group->done >= layer->outputs) {
+            if (--group->batches == 0) {
+                return 0;
+            }
+            group->done = 0;
+            group->input += layer->size;
+            group->result += layer->output_size;
+        }
+        tinyc_planar_tile(group, layer);
     }
+    const int32_t others = layer->channels - channel;
+    group->channel = channel;
+    group->channels = others < 4 ? others : 4;
+    group->record = layer->weights + channel * layer->record;
+    group->output = group->result + group->done * layer->output_step + channel;
+    if (group->filled > 0) {
+        const int8_t *input = group->input + group->from + channel;
+        uint8_t *plane = (uint8_t *)group->planes + group->to;
+        if (others >= 4) {
+            tinyc_planar_four(layer, input, plane, group->filled);
+        } else {
+            tinyc_planar_some(layer, input, plane, group->filled, others);
+        }
+    }
+    return 1;
 }
 
 #endif
