@@ -28,23 +28,27 @@ SECTIONS {{
 """
 
 
-def build(name: str, board: Board, folder: Path, *defines: str) -> Path:
-    """Compile `firmware/<name>.c` for `board`; the ELF lies in `folder`."""
+def linker_script(board: Board) -> str:
+    """Everything in the application's flash and in RAM, the stack at the end of it."""
     memory = board.memory
-    script = _LINKER_SCRIPT.format(
+    return _LINKER_SCRIPT.format(
         flash=memory.flash_origin + memory.application_offset,
         flash_size=memory.application_flash,
         ram=memory.ram_origin,
         ram_size=memory.ram,
         stack=memory.ram_origin + memory.ram,
     )
+
+
+def build(name: str, board: Board, folder: Path, *defines: str) -> Path:
+    """Compile `firmware/<name>.c` for `board`; the ELF lies in `folder`."""
     stem = "-".join((name, board.name, *defines))
-    elf, linker_script = folder / f"{stem}.elf", folder / f"{stem}.ld"
-    linker_script.write_text(script, encoding="utf-8")
+    elf, script = folder / f"{stem}.elf", folder / f"{stem}.ld"
+    script.write_text(linker_script(board), encoding="utf-8")
     sources = [str(SOURCES / "start.c"), str(SOURCES / f"{name}.c")]
     command = [sys.executable, "-m", "ziglang", "cc", *_TARGET, *_FLAGS]
     command += [f"-D{define}" for define in defines]
-    command += [f"-T{linker_script}", *sources, "-o", str(elf)]
+    command += [f"-T{script}", *sources, "-o", str(elf)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return elf

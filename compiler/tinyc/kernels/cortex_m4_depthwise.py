@@ -20,7 +20,8 @@ from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.depthwise_conv_2d import DepthwiseConv2D
 from tinyc.ir.tensor import Array
 from tinyc.kernels import portable_convolution
-from tinyc.kernels.depthwise_schedule import Routine, Shape, best_routine
+from tinyc.kernels.depthwise_routine import Routine, Shape, add_up, repeat
+from tinyc.kernels.depthwise_schedule import best_routine
 from tinyc.kernels.kernel import Kernel, Lowered, Overlap, Work
 from tinyc.kernels.requantization import Accumulators, one_step, two_steps
 
@@ -151,35 +152,36 @@ class _Layer:
 
     @property
     def work(self) -> Work:
-        """Of one batch, all tiles."""
-        geometry, instructions, cycles = self.geometry, 0, 0
+        """Of all batches; assembly is counted as it is, the C around it as compilers make it."""
+        geometry, works = self.geometry, []
+        groups, others = divmod(geometry.channels, _GROUP)
         for tile, rows in enumerate(geometry.tiles):
             first, last = geometry.input_rows(tile)
-            part = _tile_work(geometry, max(0, last - first), self.routine.work(rows))
-            cleared = (
-                geometry.plane(geometry.tile) // 4 * geometry.planes if _has_border(geometry, tile) else 0
-            )
-            instructions += part.instructions + 3 * cleared
-            cycles += part.cycles + 4 * cleared
-        return Work(instructions, cycles)
+            count = (geometry.tiles[tile] - 1) * geometry.stride[0] + geometry.reach
+            read = max(0, last - first) if geometry.columns else 0
+            works.append(Work(40, 60))
+            if tile == 0 or read < count:
+                works.append(repeat(Work(7, 8), geometry.plane(geometry.tile) * geometry.planes // 16))
+            works.append(repeat(self.routine.work(rows), geometry.channels))
+            works.append(repeat(add_up(_filling(geometry, read), Work(63, 123)), groups))
+            if others:
+                works.append(add_up(_filling_some(geometry, read, others), Work(63, 123)))
+        return add_up(repeat(add_up(*works), geometry.batches), Work(70, 100))
 
 
-def _has_border(geometry: _Geometry, tile: int) -> bool:
-    first, last = geometry.input_rows(tile)
-    count = (geometry.tiles[tile] - 1) * geometry.stride[0] + geometry.reach
-    return tile == 0 or last - first < count
+def _filling(geometry: _Geometry, rows: int) -> Work:
+    """Four channels of some rows to planes."""
+    alone = geometry.left % 2
+    quads, others = divmod(geometry.columns - alone, 4)
+    pair, last = divmod(others, 2)
+    row = Work(17 + 13 * (alone + pair + last) + 27 * quads, 22 + 14 * (alone + pair + last) + 29 * quads)
+    return add_up(repeat(row, rows), Work(11, 33)) if rows else Work(0, 0)
 
 
-def _tile_work(geometry: _Geometry, rows: int, channel: Work) -> Work:
-    groups, others = divmod(geometry.channels, _GROUP)
-    odd = geometry.left % 2
-    words = -(-(geometry.columns - odd) // 2) + odd
-    group = Work(50 + rows * (20 + 14 * words), 60 + rows * (24 + 16 * words))
-    single = Work(50 + rows * (10 + others * (12 + 7 * words)), 60 + rows * (12 + others * (14 + 10 * words)))
-    instructions = groups * group.instructions + (others > 0) * single.instructions
-    cycles = groups * group.cycles + (others > 0) * single.cycles
-    channels = geometry.channels
-    return Work(instructions + channels * channel.instructions, cycles + channels * channel.cycles)
+def _filling_some(geometry: _Geometry, rows: int, channels: int) -> Work:
+    words = -(-geometry.columns // 2)
+    channel = Work(14 + 8 * words, 17 + 11 * words)
+    return add_up(repeat(add_up(repeat(channel, channels), Work(7, 9)), rows), Work(22, 44))
 
 
 class _Sums:
@@ -342,9 +344,7 @@ def _lead(geometry: _Geometry) -> int:
 
 
 def _work(op: Op, graph: Graph) -> Work:
-    layer = _known(op, graph)
-    once = layer.work
-    return Work(60 + layer.geometry.batches * once.instructions, 90 + layer.geometry.batches * once.cycles)
+    return _known(op, graph).work
 
 
 def _specialize(op: Op, graph: Graph) -> Mapping[str, object]:

@@ -40,14 +40,14 @@ void Reset_Handler(void) {
     for (;;) __asm volatile("wfi");
 }
 
-/* The compiler may call these. */
-void *memcpy(void *to, const void *from, unsigned size) {
+/* The compiler may call these; a firmware may bring better ones. */
+__attribute__((weak)) void *memcpy(void *to, const void *from, unsigned size) {
     uint8_t *t = to;
     const uint8_t *f = from;
     while (size--) *t++ = *f++;
     return to;
 }
-void *memset(void *to, int value, unsigned size) {
+__attribute__((weak)) void *memset(void *to, int value, unsigned size) {
     uint8_t *t = to;
     while (size--) *t++ = (uint8_t)value;
     return to;
