@@ -46,7 +46,7 @@ class _Geometry:
     output: tuple[int, int]
     kernel: tuple[int, int]
     stride: tuple[int, int]
-    dilation: int
+    dilation: tuple[int, int]
     top: int
     left: int
     row_step: int
@@ -59,12 +59,13 @@ class _Geometry:
     @property
     def pitch(self) -> int:
         """Words of a row of a plane."""
-        return ((self.output[1] - 1) * self.stride[1] + self.kernel[1] + 1) // 2
+        reach = (self.kernel[1] - 1) * self.dilation[1] + 1
+        return ((self.output[1] - 1) * self.stride[1] + reach + 1) // 2
 
     @property
     def reach(self) -> int:
         """Input rows of one output row."""
-        return (self.kernel[0] - 1) * self.dilation + 1
+        return (self.kernel[0] - 1) * self.dilation[0] + 1
 
     @property
     def columns(self) -> int:
@@ -107,7 +108,7 @@ class _Geometry:
 
 
 def _geometries(op: DepthwiseConv2D, graph: Graph) -> Iterator[_Geometry]:
-    """The layer as it is, and with rows and columns changed; taps in a row may not be apart."""
+    """The layer as it is, and with rows and columns changed."""
     operands = graph.operands(op)
     x, (result,) = operands[0], graph.results(op)
     window = op.window(operands)
@@ -115,10 +116,6 @@ def _geometries(op: DepthwiseConv2D, graph: Graph) -> Iterator[_Geometry]:
     places = ((height * width * channels), result.elements // batches)
     steps = ((width * channels, channels), (result.shape[2] * channels, channels))
     for first, second in ((0, 1), (1, 0)):
-        if window.kernel[second] > 1 and window.dilation[second] > 1:
-            continue
-        if window.kernel[second] == 1 and window.kernel[first] == 1 and first:
-            continue
         yield _Geometry(
             first == 1,
             batches,
@@ -127,7 +124,7 @@ def _geometries(op: DepthwiseConv2D, graph: Graph) -> Iterator[_Geometry]:
             (window.output[first], window.output[second]),
             (window.kernel[first], window.kernel[second]),
             (window.stride[first], window.stride[second]),
-            window.dilation[first] if window.kernel[first] > 1 else 1,
+            (window.dilation[first], window.dilation[second]),
             window.pads[2 * first],
             window.pads[2 * second],
             steps[0][first],

@@ -25,12 +25,12 @@ WeightWord = tuple[Tap | None, Tap | None]
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Kernel and stride (rows, columns), the rows from one kernel row to the next, and the places in
-    memory: bytes from one row of a plane to the next, from one output to its right and lower one."""
+    """Kernel, stride and dilation (rows, columns), and the places in memory: bytes from one row of a
+    plane to the next, from one output to its right and lower one."""
 
     kernel: tuple[int, int]
     stride: tuple[int, int]
-    dilation: int
+    dilation: tuple[int, int]
     pitch: int
     pixel: int
     line: int

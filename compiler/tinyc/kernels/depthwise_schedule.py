@@ -43,22 +43,26 @@ class _Use:
 
 def _uses(shape: Shape, rows: int, columns: int) -> Iterator[tuple[int, int, list[_Use]]]:
     """(row of the plane, word, uses) in the order in which a block reads them."""
-    kernel_rows, kernel_columns = shape.kernel
-    lines = sorted(
-        {r * shape.stride[0] + k * shape.dilation for r in range(rows) for k in range(kernel_rows)}
-    )
+    (kernel_rows, kernel_columns), (down, right) = shape.kernel, shape.dilation
+    lines = sorted({r * shape.stride[0] + k * down for r in range(rows) for k in range(kernel_rows)})
+    width = (columns - 1) * shape.stride[1] + (kernel_columns - 1) * right + 1
+
+    def tap(row: int, place: int) -> Tap | None:
+        column, between = divmod(place, right)
+        return (row, column) if not between and 0 <= column < kernel_columns else None
+
     for line in lines:
-        for word in range(((columns - 1) * shape.stride[1] + kernel_columns + 1) // 2):
+        for word in range((width + 1) // 2):
             found = []
             for row in range(rows):
-                tap_row, between = divmod(line - row * shape.stride[0], shape.dilation)
+                tap_row, between = divmod(line - row * shape.stride[0], down)
                 if between or not 0 <= tap_row < kernel_rows:
                     continue
                 for column in range(columns):
                     first = 2 * word - column * shape.stride[1]
-                    taps = [(tap_row, t) if 0 <= t < kernel_columns else None for t in (first, first + 1)]
+                    taps = (tap(tap_row, first), tap(tap_row, first + 1))
                     if any(taps):
-                        found.append(_Use(row, column, (taps[0], taps[1])))
+                        found.append(_Use(row, column, taps))
             if found:
                 yield line, word, found
 
