@@ -25,10 +25,10 @@ from tinyc.kernels.depthwise_schedule import best_routine
 from tinyc.kernels.kernel import Kernel, Lowered, Overlap, Work
 from tinyc.kernels.requantization import Accumulators, one_step, two_steps
 
-_GROUP = 4
+_FOUR = 4
 # Bytes of scratch: up to the first a layer is one tile, tiles are that large, and up to the second when
-# two rows need more.
-_SCRATCH, _LARGEST_SCRATCH = 4096, 8192
+# two rows need more. While there is less than the last, more than four channels are taken at a time.
+_SCRATCH, _LARGEST_SCRATCH, _SMALL_SCRATCH = 4096, 8192, 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +73,15 @@ class _Geometry:
         return max(0, min(self.input[1], 2 * self.pitch - self.left))
 
     @property
-    def planes(self) -> int:
-        return min(self.channels, _GROUP)
+    def fewest(self) -> int:
+        """Planes that are filled together."""
+        return min(self.channels, _FOUR)
+
+    @property
+    def group(self) -> int:
+        """Channels at a time: four, or as many fours as stay small."""
+        fours = max(1, _SMALL_SCRATCH // self.plane(self.tile) // _FOUR)
+        return min(self.channels, fours * _FOUR)
 
     def plane(self, tile: int) -> int:
         """Bytes of a plane for `tile` output rows."""
@@ -84,9 +91,9 @@ class _Geometry:
     def tile(self) -> int:
         """Output rows at a time: all of them where the planes stay small, else an even number."""
         rows = self.output[0]
-        if self.plane(rows) * self.planes <= _SCRATCH:
+        if self.plane(rows) * self.fewest <= _SCRATCH:
             return rows
-        largest = max(n for n in range(1, rows + 1) if n <= 2 or self.plane(n) * self.planes <= _SCRATCH)
+        largest = max(n for n in range(1, rows + 1) if n <= 2 or self.plane(n) * self.fewest <= _SCRATCH)
         even = -(-rows // -(-rows // largest) // 2) * 2
         return min(rows, max(even if even <= largest else largest // 2 * 2, min(rows, 2)))
 
@@ -151,18 +158,19 @@ class _Layer:
     def work(self) -> Work:
         """Of all batches; assembly is counted as it is, the C around it as compilers make it."""
         geometry, works = self.geometry, []
-        groups, others = divmod(geometry.channels, _GROUP)
+        fours, others = divmod(geometry.channels, _FOUR)
+        groups = -(-geometry.channels // geometry.group)
         for tile, rows in enumerate(geometry.tiles):
             first, last = geometry.input_rows(tile)
             count = (geometry.tiles[tile] - 1) * geometry.stride[0] + geometry.reach
             read = max(0, last - first) if geometry.columns else 0
             works.append(Work(40, 60))
             if tile == 0 or read < count:
-                works.append(repeat(Work(7, 8), geometry.plane(geometry.tile) * geometry.planes // 16))
+                works.append(repeat(Work(7, 8), geometry.plane(geometry.tile) * geometry.group // 16))
             works.append(repeat(self.routine.work(rows), geometry.channels))
-            works.append(repeat(add_up(_filling(geometry, read), Work(63, 123)), groups))
-            if others:
-                works.append(add_up(_filling_some(geometry, read, others), Work(63, 123)))
+            works.append(repeat(Work(66, 122), groups))
+            works.append(repeat(_filling(geometry, read), fours))
+            works.append(_filling_some(geometry, read, others))
         return add_up(repeat(add_up(*works), geometry.batches), Work(70, 100))
 
 
@@ -172,10 +180,13 @@ def _filling(geometry: _Geometry, rows: int) -> Work:
     quads, others = divmod(geometry.columns - alone, 4)
     pair, last = divmod(others, 2)
     row = Work(17 + 13 * (alone + pair + last) + 27 * quads, 22 + 14 * (alone + pair + last) + 29 * quads)
-    return add_up(repeat(row, rows), Work(11, 33)) if rows else Work(0, 0)
+    return add_up(repeat(row, rows), Work(17, 48)) if rows else Work(0, 0)
 
 
 def _filling_some(geometry: _Geometry, rows: int, channels: int) -> Work:
+    """The same for fewer."""
+    if rows == 0 or channels == 0:
+        return Work(0, 0)
     words = -(-geometry.columns // 2)
     channel = Work(14 + 8 * words, 17 + 11 * words)
     return add_up(repeat(add_up(repeat(channel, channels), Work(7, 9)), rows), Work(22, 44))
@@ -217,7 +228,7 @@ def _scalars(wrapped: _Sums) -> tuple[Array, int, int] | None:
 
 @lru_cache(maxsize=128)
 def _routine(geometry: _Geometry, rounding: int) -> Routine | None:
-    if geometry.plane(geometry.tile) * geometry.planes > _LARGEST_SCRATCH:
+    if geometry.plane(geometry.tile) * geometry.fewest > _LARGEST_SCRATCH:
         return None
     return best_routine(geometry.shape, geometry.output[1], rounding, geometry.tiles)
 
@@ -289,6 +300,7 @@ def _lower(op: Op, graph: Graph) -> Lowered:
             "outside": x.zero_point % 256 * 0x01010101,
             "batches": geometry.batches,
             "channels": geometry.channels,
+            "group": geometry.group,
             "rows": geometry.input[0],
             "columns": geometry.columns,
             "row_step": geometry.row_step,
@@ -310,7 +322,7 @@ def _lower(op: Op, graph: Graph) -> Lowered:
 
 def _scratch(op: Op, graph: Graph) -> int:
     geometry = _known(op, graph).geometry
-    return -(-geometry.planes * geometry.plane(geometry.tile) // 16) * 16
+    return -(-geometry.group * geometry.plane(geometry.tile) // 16) * 16
 
 
 def _overlaps(op: Op, graph: Graph) -> tuple[Overlap, ...]:
@@ -330,11 +342,11 @@ def _lead(geometry: _Geometry) -> int:
         for tile, rows in enumerate(geometry.tiles):
             done += rows
             first, last = geometry.input_rows(tile)
-            for channel in range(0, geometry.channels, _GROUP):
+            for channel in range(0, geometry.channels, geometry.group):
                 if first < last and geometry.columns and written >= 0:
                     read = batch * geometry.size + first * geometry.row_step + channel
                     lead = max(lead, written - read + 1)
-                end = min(channel + _GROUP, geometry.channels) - 1
+                end = min(channel + geometry.group, geometry.channels) - 1
                 write = batch * geometry.output_size + (done - 1) * geometry.line + last_pixel + end
                 written = max(written, write)
     return lead

@@ -6,7 +6,7 @@
 /* A depthwise layer that is computed channel by channel on planes of int16.
  *
  * A plane holds one channel of some input rows with their padding, two neighbouring columns in a
- * word. Four channels at a time go from the input, where channels lie next to each other, to planes.
+ * word. Some channels at a time go from the input, where they lie next to each other, to planes.
  * Rows and columns may stand for the columns and rows of the image: a step from one to the next
  * is a number of bytes. */
 struct tinyc_planar {
@@ -19,6 +19,7 @@ struct tinyc_planar {
     int32_t next_plane;  /* bytes of a plane from behind the last word with a column to the next row's */
     uint32_t outside;    /* the input's zero point, four times */
     int32_t batches, channels;
+    int32_t group;                    /* channels at a time, a multiple of 4 or all */
     int32_t rows, columns;            /* of the input, columns as far as outputs depend on them */
     int32_t row_step, size;           /* bytes of the input from row to row, batch */
     int32_t top, left;                /* rows and columns of padding before the input */
@@ -31,7 +32,7 @@ struct tinyc_planar {
     const int32_t *weights;           /* a record per channel */
 };
 
-/* Up to four channels of a tile. The first five fields are for assembly: the first record, plane and
+/* Some channels of a tile. The first five fields are for assembly: the first record, plane and
  * output, rows of the output and channels. */
 struct tinyc_planar_group {
     const int32_t *record;
@@ -51,7 +52,7 @@ struct tinyc_planar_group {
 /* All words of the planes and up to three more: the input's zero point. */
 TINYC_KERNEL void tinyc_planar_clear(const struct tinyc_planar *layer, tinyc_word *planes) {
     const uint32_t padding = tinyc_sxtb16(layer->outside);
-    const int32_t bytes = layer->plane * (layer->channels < 4 ? layer->channels : 4);
+    const int32_t bytes = layer->plane * layer->group;
     for (const tinyc_word *end = planes + (bytes + 15) / 16 * 4; planes != end; planes += 4) {
         planes[0] = padding;
         planes[1] = padding;
@@ -246,7 +247,7 @@ TINYC_INLINE void tinyc_planar_tile(struct tinyc_planar_group *group, const stru
 /* Fills the planes with the next group; answers whether there was one. */
 TINYC_KERNEL int32_t tinyc_planar_next(struct tinyc_planar_group *group) {
     const struct tinyc_planar *layer = group->layer;
-    int32_t channel = group->channel + 4;
+    int32_t channel = group->channel + layer->group;
     if (channel >= layer->channels) {
         channel = 0;
         group->done += group->rows;
@@ -260,18 +261,20 @@ TINYC_KERNEL int32_t tinyc_planar_next(struct tinyc_planar_group *group) {
         }
         tinyc_planar_tile(group, layer);
     }
-    const int32_t others = layer->channels - channel;
+    const int32_t others = layer->channels - channel, channels = others < layer->group ? others : layer->group;
     group->channel = channel;
-    group->channels = others < 4 ? others : 4;
+    group->channels = channels;
     group->record = layer->weights + channel * layer->record;
     group->output = group->result + group->done * layer->output_step + channel;
     if (group->filled > 0) {
         const int8_t *input = group->input + group->from + channel;
         uint8_t *plane = (uint8_t *)group->planes + group->to;
-        if (others >= 4) {
+        int32_t left = channels;
+        for (; left >= 4; left -= 4, input += 4, plane += 4 * layer->plane) {
             tinyc_planar_four(layer, input, plane, group->filled);
-        } else {
-            tinyc_planar_some(layer, input, plane, group->filled, others);
+        }
+        if (left > 0) {
+            tinyc_planar_some(layer, input, plane, group->filled, left);
         }
     }
     return 1;
