@@ -178,6 +178,8 @@ def _vfp_cycles(name: str, kind: str, operands: str) -> int:
     if plain.startswith(("vldm", "vstm", "vpush", "vpop")):
         words = 2 if "d" in operands[operands.find("{") :] else 1
         return 1 + words * _list_size(operands)
+    if plain == "vmov" and operands.count(",") > 1:  # two registers at once
+        return 2
     if plain in ("vldr", "vstr"):
         return 3 if operands.startswith("d") else 2
     return 1

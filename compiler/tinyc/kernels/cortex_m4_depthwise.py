@@ -168,7 +168,7 @@ class _Layer:
             if tile == 0 or read < count:
                 works.append(repeat(Work(7, 8), geometry.plane(geometry.tile) * geometry.group // 16))
             works.append(repeat(self.routine.work(rows), geometry.channels))
-            works.append(repeat(Work(66, 122), groups))
+            works.append(repeat(Work(60, 122), groups))
             works.append(repeat(_filling(geometry, read), fours))
             works.append(_filling_some(geometry, read, others))
         return add_up(repeat(add_up(*works), geometry.batches), Work(70, 100))
