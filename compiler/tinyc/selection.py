@@ -1,13 +1,12 @@
 """One kernel per layer: the choice that an objective makes under the board's memory.
 
 A variant is a kernel that the board supports and that accepts the layer. The search begins with the
-fastest variant of every layer and exchanges variants, one layer at a time or one kernel everywhere,
+fastest variant of every layer and exchanges variants, in one layer or in several at a time,
 while the objective falls. See docs/concepts/kernel-choice.md.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -26,8 +25,8 @@ from tinyc.memory.plan import Lifetime, MemoryPlan
 from tinyc.objective import Objective
 from tinyc.program import Step
 
-# Balanced: cycles times (flash times RAM) to this power. 3 % fewer cycles pay for a third more of either.
-MEMORY_WEIGHT = 0.1
+# Balanced: cycles times (flash times RAM) to this power. 3 % fewer cycles pay for a sixth more of either.
+MEMORY_WEIGHT = 0.2
 # A variant this much slower than the layer's fastest is not tried: so much memory is hardly ever saved.
 _FAR_SLOWER = 4
 _SWEEPS = 10
@@ -276,35 +275,36 @@ class _Search:
     def _exchanges(
         self, choice: Sequence[int], usable: Sequence[Sequence[int]]
     ) -> Iterable[Callable[[list[int]], list[int]]]:
-        """Every single exchange, then every kernel for another one wherever it was chosen."""
+        """Every single exchange, then every kernel for another one in several layers."""
 
         def one(index: int, which: int) -> Callable[[list[int]], list[int]]:
             return lambda now: [*now[:index], which, *now[index + 1 :]]
 
-        def everywhere(old: str, new: str) -> Callable[[list[int]], list[int]]:
-            return lambda now: [
-                next(
-                    (other for other in usable[index] if self.layers[index][other].kernel.symbol == new),
-                    which,
-                )
-                if self.layers[index][which].kernel.symbol == old
-                else which
-                for index, which in enumerate(now)
-            ]
+        def several(places: Sequence[tuple[int, int]]) -> Callable[[list[int]], list[int]]:
+            changes = dict(places)
+            return lambda now: [changes.get(index, which) for index, which in enumerate(now)]
 
         for index, options in enumerate(usable):
             for which in options:
                 if which != choice[index]:
                     yield one(index, which)
-        pairs = Counter(
-            (self.layers[index][which].kernel.symbol, self.layers[index][other].kernel.symbol)
-            for index, which in enumerate(choice)
-            for other in usable[index]
-            if other != which
-        )
-        for (old, new), layers in pairs.items():
-            if layers > 1:
-                yield everywhere(old, new)
+        # Code that layers share pays only for several at once: first those that it slows down least.
+        pairs: dict[tuple[str, str], list[tuple[int, int]]] = {}
+        for index, which in enumerate(choice):
+            variants = self.layers[index]
+            for other in usable[index]:
+                if other != which:
+                    symbols = (variants[which].kernel.symbol, variants[other].kernel.symbol)
+                    pairs.setdefault(symbols, []).append((index, other))
+        for places in pairs.values():
+            places.sort(key=lambda at: self._slower(choice, *at))
+            for count in range(2, len(places) + 1):
+                yield several(places[:count])
+
+    def _slower(self, choice: Sequence[int], index: int, which: int) -> float:
+        """Cycles more that another variant of one layer takes."""
+        variants = self.layers[index]
+        return variants[which].cycles - variants[choice[index]].cycles
 
     def _planned(self, choice: Sequence[int]) -> tuple[tuple[Step, ...], MemoryPlan]:
         steps = tuple(flash.step for flash in self._flashes(choice))

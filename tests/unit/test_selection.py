@@ -19,7 +19,7 @@ from tinyc.ir.ops.base import Op
 from tinyc.ir.tensor import Quantization
 from tinyc.kernels.catalogue import CATALOGUE
 from tinyc.kernels.kernel import Kernel, Lowered, Overlap, Work
-from tinyc.memory.budget import RUNTIME_RAM
+from tinyc.memory.budget import RUNTIME_RAM, code_pieces
 from tinyc.objective import Objective
 from tinyc.pipeline import compile_graph
 from tinyc.selection import MEMORY_WEIGHT, choose, fixed
@@ -157,6 +157,19 @@ def test_flash_takes_the_least_constants_and_code() -> None:
     assert choice(chain(8, 8, 8), equal, Objective.FLASH) == ["fast"] * 2
 
 
+def test_balanced_takes_shared_code_for_the_layers_that_it_hardly_slows_down() -> None:
+    """One layer alone would pay more for the shared code than it saves; the last one is too slow with it."""
+    graph = chain(8, 8, 8, 8, 8)
+    cycles = {"l0": 10_050, "l1": 10_050, "l2": 10_050, "l3": 30_000}
+    shared = kernel("shared", {op.name: Cost(cycles[op.name], constants=10) for op in graph.ops})
+    shared = dataclasses.replace(shared, source="portable/conv_2d_s8.c")
+    (step, *_), _ = choose(graph, BOARD, candidates=among([shared]))
+    extra = int(0.9 * sum(code_pieces(graph, step).values()))
+    single = kernel("single", {op.name: Cost(10_000, constants=10 + extra) for op in graph.ops})
+    steps, _ = choose(graph, BOARD, Objective.BALANCED, candidates=among([single, shared]))
+    assert [step.kernel.symbol for step in steps] == [shared.symbol] * 3 + [single.symbol]
+
+
 def test_flash_counts_shared_code_once() -> None:
     """Two kernels where one would do cost more code than their constants save."""
     graph = chain(8, 8, 8)
@@ -170,12 +183,12 @@ def test_flash_counts_shared_code_once() -> None:
 
 @pytest.mark.parametrize(("speed", "chosen"), [(0.98, "small"), (0.8, "large")])
 def test_balanced_pays_memory_only_for_speed(speed: float, chosen: str) -> None:
-    """Twice the flash is worth 2^0.1, 7 % of the cycles."""
+    """Twice the flash is worth 2^0.2, 15 % of the cycles."""
     table = {"small": Cost(100_000, constants=60_000), "large": Cost(int(100_000 * speed), constants=120_000)}
     assert choice(ONE, table, Objective.BALANCED) == [chosen]
     ram = {"small": Cost(100_000), "large": Cost(int(100_000 * speed), scratch=60_000)}
     assert choice(ONE, ram, Objective.BALANCED) == ["small"]
-    assert MEMORY_WEIGHT == 0.1
+    assert MEMORY_WEIGHT == 0.2
 
 
 @pytest.mark.parametrize("objective", [Objective.TIME, Objective.BALANCED, Objective.RAM, Objective.FLASH])
@@ -187,7 +200,9 @@ def test_a_board_that_is_too_small_for_the_fastest(objective: Objective) -> None
         assert choice(graph, loose, objective) == ["fast"] * 2
     # Room for one of the fast ones, or for none.
     found = choice(graph, table, objective, small_board(flash=120_000))
-    assert found.count("fast") == (objective in (Objective.TIME, Objective.BALANCED))
+    # Balanced may find that half of the time is not worth the memory.
+    wanted = {Objective.TIME: (1,), Objective.BALANCED: (0, 1)}.get(objective, (0,))
+    assert found.count("fast") in wanted
     assert choice(graph, table, objective, small_board(flash=60_000)) == ["small"] * 2
     assert choice(graph, table, objective, small_board(arena=2000)) == ["small"] * 2
 
@@ -278,4 +293,4 @@ def test_every_kernel_of_the_operator_is_told_with_a_reason() -> None:
                 row = candidate.to_json()
                 assert (row["scratch"] is None) == (not candidate.accepted)
                 if "cortex_m4" in row["kernel"] and board.is_host:
-                    assert row["reason"] == "the board lacks dsp"
+                    assert row["reason"].startswith("the board lacks dsp")
