@@ -86,7 +86,8 @@ class Kernel:
     that the text depends on.
     `in_place` lists the positions among the activations whose buffer output 0 may share as a whole,
     `overlaps` the activations that output 0 or the scratch may write over while they are being read.
-    `work` predicts what the kernel executes on a Cortex-M4.
+    `work` predicts what the kernel executes on a Cortex-M4. `code` gives the bytes of machine code that the
+    layer needs, headers included, once per variant; without it they are estimated from the text's length.
     """
 
     symbol: str
@@ -100,6 +101,7 @@ class Kernel:
     in_place: tuple[int, ...] = ()
     overlaps: Callable[[Op, Graph], tuple[Overlap, ...]] = _apart
     work: Callable[[Op, Graph], Work] | None = None
+    code: Callable[[Op, Graph], int] | None = None
     specialize: Callable[[Op, Graph], Mapping[str, object]] | None = field(default=None)
 
     @property
