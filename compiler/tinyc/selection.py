@@ -353,22 +353,24 @@ def _variants(
 
 
 def _shared(graph: Graph, op: Op, kernel: Kernel, scratch: int, dies: Container[TensorName]) -> int:
-    """Bytes that the layer's buffers can have in common: results in place, writing over what `dies` here."""
+    """Bytes that the layer's buffers can have in common: results in place, writing over what `dies` here.
+
+    What several overlaps save together is no more than the sizes of what they write, and no more than
+    those of what they read.
+    """
     names = [tensor.name for tensor in graph.activations(op)]
-    result = graph.results(op)[0].bytes
-    best = 0
-
-    def dying(position: int) -> int:
-        """Bytes of the activation at `position`, 0 when it lives on."""
-        if position >= len(names) or names[position] not in dies:
-            return 0
-        return graph[names[position]].bytes
-
-    for position in kernel.in_place:
-        if dying(position) == result:
-            best = max(best, result)
+    written = {"output": graph.results(op)[0].bytes, "scratch": scratch}
+    read = [graph[name].bytes if name in dies else 0 for name in names]
+    in_place = (read[at] for at in kernel.in_place if at < len(read) and read[at] == written["output"])
+    by_written, by_read = Counter[str](), Counter[int]()
     for overlap in kernel.overlaps(op, graph):
-        read, written = dying(overlap.position), result if overlap.written == "output" else scratch
-        if read:
-            best = max(best, read + written - max(written, read + max(0, overlap.lead)))
-    return best
+        at, kind = overlap.position, overlap.written
+        if at < len(read):
+            saved = max(0, min(read[at], written[kind], written[kind] - overlap.lead))
+            by_written[kind] += saved
+            by_read[at] += saved
+    overlapped = min(
+        sum(min(written[kind], saved) for kind, saved in by_written.items()),
+        sum(min(read[at], saved) for at, saved in by_read.items()),
+    )
+    return max(overlapped, *in_place, 0)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +18,7 @@ from support.classifiers import small_classifier
 from support.command_line import tinyc
 from tinyc import tuning
 from tinyc.artifact import open_artifact
+from tinyc.boards import load_board
 from tinyc.objective import Objective
 
 pytestmark = pytest.mark.emulated
@@ -136,3 +141,24 @@ def test_tuning(model: Path, tmp_path: Path, cache: Path) -> None:
 def test_tuning_needs_a_chip_to_count_on(model: Path) -> None:
     said = tinyc("tune", model, "--board", "host")
     assert said.code == 1 and "emulated chip" in said.stderr
+
+
+def test_what_tuning_is_kept_under() -> None:
+    """All that the counts depend on, and nothing that differs from one process to the next."""
+    graph = small_classifier(np.random.default_rng(11))
+    board = load_board("nrf52840")
+    other = graph.rebuilt(tensors=small_classifier(np.random.default_rng(12)).tensors)
+    slower = dataclasses.replace(board, features=frozenset())
+    keys = {tuning.key(graph, board, "zig"), tuning.key(other, board, "zig")}
+    assert len(keys | {tuning.key(graph, slower, "zig")}) == 3
+    code = (
+        "import numpy as np; from support.classifiers import small_classifier; from tinyc import tuning; "
+        "from tinyc.boards import load_board; "
+        "print(tuning.key(small_classifier(np.random.default_rng(11)), load_board('nrf52840'), 'zig'))"
+    )
+    for seed in ("1", "2"):
+        environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)}
+        said = subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+        )
+        assert said.stdout.strip() == tuning.key(graph, board, "zig")

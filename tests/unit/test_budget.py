@@ -66,3 +66,22 @@ def test_a_model_that_does_not_fit_says_by_how_much_and_which_layers() -> None:
     heaviest = max(need.layers, key=lambda layer: layer.weights)
     assert f"#{heaviest.index} FULLY_CONNECTED {heaviest.name}: {heaviest.weights} bytes of constants" in text
     assert "alive in the arena" in text
+
+
+def test_a_kernel_may_say_how_much_code_it_is() -> None:
+    """Once for all layers that share it; where it does not, the length of its text decides."""
+    program = network()
+    dense = [step for step in program.steps if step.op.kind == "FULLY_CONNECTED"]
+    kernel = dense[0].kernel
+    shared = [step.index for step in dense if step.kernel is kernel]
+    assert len(shared) > 1
+
+    def code(size: int) -> int:
+        told = dataclasses.replace(kernel, code=lambda op, graph: size)
+        steps = tuple(
+            dataclasses.replace(step, kernel=told) if step.index in shared else step for step in program.steps
+        )
+        return budget(dataclasses.replace(program, steps=steps)).code
+
+    assert code(5000) - code(1000) == 4000
+    assert code(0) < budget(program).code

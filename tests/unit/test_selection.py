@@ -145,6 +145,10 @@ def test_ram_counts_what_is_shared() -> None:
     assert choice(graph, table, Objective.RAM) == ["in_place"]
     behind = Cost(2000, overlaps=(Overlap(0, "output", 40),))
     assert choice(graph, {"apart": Cost(1000), "over": behind}, Objective.RAM) == ["over"]
+    # Output and scratch together save no more than the 400 bytes that are read.
+    both = Cost(2000, scratch=300, overlaps=(Overlap(0, "output", 0), Overlap(0, "scratch", 0)))
+    one = Cost(1000, scratch=300, overlaps=(Overlap(0, "output", 0),))
+    assert choice(graph, {"one": one, "both": both}, Objective.RAM) == ["one"]
     # An activation that lives on cannot be written over: l0's input is an output too.
     kept = graph.rebuilt(outputs=("v0", "v1"))
     assert choice(kept, table, Objective.RAM) == ["apart"]

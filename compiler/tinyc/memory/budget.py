@@ -165,12 +165,10 @@ def fixed_code(layers: int, *, audio: bool) -> int:
 def code_pieces(graph: Graph, step: Step) -> dict[str, float]:
     """Estimated code bytes that a layer brings with its kernel, by piece; each piece exists once.
 
-    Compiled kernels are proportional to their text without comments and spaces. A template is
-    compiled once per layer, or once per variant.
+    What a kernel does not say itself is proportional to its text without comments and spaces. A template
+    is compiled once per layer, or once per variant.
     """
-    kernel = step.kernel
-    pieces = {header: _CODE_PER_HEADER_CHARACTER * _characters(header) for header in kernel.headers}
-    piece = kernel.source
+    kernel, piece = step.kernel, step.kernel.source
     if piece.endswith(".j2"):
         view = kernel.specialize(step.op, graph) if kernel.specialize else {}
         piece += f" {view['variant']}" if "variant" in view else f" {step.index}"
