@@ -7,6 +7,7 @@ while the objective falls. See docs/concepts/kernel-choice.md.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
