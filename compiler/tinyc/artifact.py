@@ -18,6 +18,7 @@ from tinyc.errors import TinycError
 from tinyc.files import STATE_FOLDER, write_if_changed
 from tinyc.ir import serialize
 from tinyc.ir.graph import Graph
+from tinyc.objective import Objective
 from tinyc.preparation import Prepared, read_prepared
 from tinyc.program import Firmware, Program
 
@@ -84,6 +85,8 @@ def open_artifact(folder: Path) -> Artifact:
             name=str(report["model"]),
             labels=tuple(report["labels"]),
             audio=audio,
+            optimize=Objective(report["optimize"]),
+            kernels=[str(layer["kernel"]) for layer in report["layers"]],
         )
     except FileNotFoundError as error:
         raise TinycError(

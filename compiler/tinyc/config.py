@@ -11,6 +11,7 @@ from typing import Any
 from tinyc.audio.settings import AudioSettings
 from tinyc.boards import board_names
 from tinyc.errors import Problem, TinycError, nearest
+from tinyc.objective import OBJECTIVES, Objective
 from tinyc.quantize.options import Method
 
 CONFIG_NAME = "tinyc.toml"
@@ -24,6 +25,7 @@ _TABLES: dict[str, tuple[str, ...]] = {
     "audio": (),  # checked by AudioSettings
     "labels": ("names",),
     "boards": ("default",),
+    "build": ("optimize",),
     "evaluation": ("data",),
 }
 
@@ -46,6 +48,7 @@ class Config:
     labels: tuple[str, ...] = ()
     default_board: str | None = None
     evaluation: Path | None = None
+    optimize: Objective = Objective.BALANCED
 
 
 def load_config(path: Path) -> Config:
@@ -105,10 +108,22 @@ class _Reader:
         if board is not None and board not in board_names():
             self.problems.append(Problem("boards.default", f"is {board!r}", nearest(board, board_names())))
         evaluation = self._file("evaluation", "data")
+        optimize = self._choice("build", "optimize", OBJECTIVES, Objective.BALANCED.value)
         if self.problems or model is None:
             raise TinycError("the configuration is not valid", where=str(path), problems=self.problems)
         return Config(
-            path, model, name, calibration, method, samples, input_type, audio, labels, board, evaluation
+            path,
+            model,
+            name,
+            calibration,
+            method,
+            samples,
+            input_type,
+            audio,
+            labels,
+            board,
+            evaluation,
+            Objective(optimize),
         )
 
     def _get(self, table: str, key: str) -> Any:

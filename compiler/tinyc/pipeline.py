@@ -5,19 +5,21 @@ Each stage is a function from one frozen value to the next; nothing is kept betw
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from tinyc import selection
 from tinyc.audio.front_end import AudioFrontEnd
 from tinyc.audio.settings import AudioSettings
 from tinyc.boards import Board
-from tinyc.errors import Problem, TinycError
+from tinyc.errors import TinycError
 from tinyc.ir.graph import Graph
-from tinyc.kernels import catalogue
-from tinyc.memory import planner
 from tinyc.memory.budget import budget
+from tinyc.objective import Objective
 from tinyc.preparation import Prepared, prepare
-from tinyc.program import Firmware, Program, Project, Step
+from tinyc.program import Firmware, Program, Project
 from tinyc.report import make_report
+from tinyc.selection import Measured
 
 __all__ = ["Prepared", "build", "compile_graph", "make_report", "prepare", "render"]
 
@@ -29,23 +31,23 @@ def compile_graph(
     name: str,
     labels: tuple[str, ...] = (),
     audio: AudioSettings | None = None,
+    optimize: Objective = Objective.BALANCED,
+    measured: Measured | None = None,
+    kernels: Sequence[str] | None = None,
 ) -> Program:
     """Select a kernel per layer and plan the arena. `graph` is legal and quantized.
 
+    `optimize` is what the choice minimises; `measured` work replaces predictions. `kernels` are the
+    symbols of exactly the kernels to use, one per layer: then nothing is chosen.
     Raises TinycError that lists every layer without a kernel on `board`, or whose scales fixed
     point cannot hold.
     """
-    steps, problems = [], []
-    for index, (op, kernel) in enumerate(zip(graph.ops, catalogue.select(graph, board), strict=True)):
-        try:
-            steps.append(Step(index, op, kernel, kernel.lower(op, graph), kernel.scratch(op, graph)))
-        except ValueError as error:
-            problems.append(Problem(f"#{index} {op.kind} {op.name}", str(error)))
-    if problems:
-        raise TinycError(f"{len(problems)} of {len(graph.ops)} layers cannot be computed", problems=problems)
     audio_bytes = AudioFrontEnd(audio).state_bytes if audio else 0
-    plan = planner.plan(graph, tuple(steps), audio_bytes)
-    return Program(name, graph, tuple(steps), plan, board, labels, audio)
+    if kernels is not None:
+        steps, plan = selection.fixed(graph, board, kernels, audio_bytes=audio_bytes)
+    else:
+        steps, plan = selection.choose(graph, board, optimize, audio_bytes=audio_bytes, measured=measured)
+    return Program(name, graph, steps, plan, board, labels, audio, optimize)
 
 
 def render(program: Program) -> Project:

@@ -11,6 +11,7 @@ from tinyc.emulator import Machine
 from tinyc.execution import DeviceEngine
 from tinyc.program import Program
 from tinyc.report import layer_entries
+from tinyc.variants import candidates
 from tinyc.verification import random_vectors
 
 
@@ -19,35 +20,47 @@ def profile(program: Program, elf: Path, seed: int = 0) -> dict[str, Any]:
 
     The total is that of `<model>_invoke`; each layer is counted with everything it calls.
     """
-    names = [symbols.layer(program, step) for step in program.steps]
-    invoke = f"{symbols.prefix(program)}_invoke"
-    machine = Machine(elf, program.board)
-    try:
-        engine = DeviceEngine(DeviceClient(machine.transport), program)
-        machine.watch([invoke, *names])
-        machine.reset_profile()
-        engine.run(random_vectors(program.graph, 1, seed)[0])
-        counts = machine.profile().watched
-    finally:
-        machine.transport.close()
+    *layer_counts, total = counts(program, elf, seed)
 
-    def costs(symbol: str) -> dict[str, Any]:
-        cycles = counts[symbol].cycles_estimated
+    def costs(count: tuple[int, int]) -> dict[str, Any]:
+        instructions, cycles = count
         return {
-            "instructions": counts[symbol].instructions,
+            "instructions": instructions,
             "cycles_estimated": cycles,
             "milliseconds_estimated": cycles / program.board.clock_hz * 1000,
         }
 
-    layers = [entry | costs(symbol) for entry, symbol in zip(layer_entries(program), names, strict=True)]
+    layers = [
+        entry | costs(count) | {"variants": [candidate.to_json() for candidate in variants]}
+        for entry, count, variants in zip(
+            layer_entries(program), layer_counts, candidates(program), strict=True
+        )
+    ]
     return {
         "model": program.name,
         "digest": program.digest,
         "board": program.board.name,
         "soc": program.board.soc,
         "clock_hz": program.board.clock_hz,
-        **costs(invoke),
+        "optimize": program.optimize.value,
+        **costs(total),
         "macs": program.graph.macs(),
         "weights": program.weight_bytes,
         "layers": layers,
     }
+
+
+def counts(program: Program, elf: Path, seed: int = 0) -> tuple[tuple[int, int], ...]:
+    """(instructions, estimated cycles) of every layer for one random input, then of all of them."""
+    names = [symbols.layer(program, step) for step in program.steps]
+    names.append(f"{symbols.prefix(program)}_invoke")
+    machine = Machine(elf, program.board)
+    try:
+        engine = DeviceEngine(DeviceClient(machine.transport), program)
+        machine.watch(names)
+        machine.reset_profile()
+        engine.run(random_vectors(program.graph, 1, seed)[0])
+        watched = machine.profile().watched
+    finally:
+        machine.transport.close()
+    return tuple((watched[name].instructions, watched[name].cycles_estimated) for name in names)

@@ -13,6 +13,7 @@ from tinyc.ir.graph import Graph
 from tinyc.ir.ops.base import Op
 from tinyc.kernels.kernel import Kernel, Lowered
 from tinyc.memory.plan import MemoryPlan
+from tinyc.objective import Objective
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Program:
     board: Board
     labels: tuple[str, ...] = ()
     audio: AudioSettings | None = None
+    optimize: Objective = Objective.BALANCED
 
     @property
     def digest(self) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 
 from tinyc import __version__
 from tinyc.ir.tensor import Tensor
-from tinyc.program import Firmware, Program
+from tinyc.program import Firmware, Program, Step
+from tinyc.variants import predicted
 
 
 def tensor_entry(program: Program, tensor: Tensor) -> dict[str, Any]:
@@ -35,9 +36,19 @@ def layer_entries(program: Program) -> list[dict[str, Any]]:
             "macs": step.op.macs(program.graph.operands(step.op), program.graph.results(step.op)),
             "weights": step.lowered.constant_bytes(),
             "scratch": step.scratch,
+            **_predicted(program, step),
         }
         for step in program.steps
     ]
+
+
+def _predicted(program: Program, step: Step) -> dict[str, int | None]:
+    """The work that the kernel predicts for the layer, null when it does not."""
+    work = predicted(step.op, program.graph, step.kernel)
+    return {
+        "instructions_predicted": work.instructions if work else None,
+        "cycles_predicted": work.cycles if work else None,
+    }
 
 
 def make_report(program: Program, firmware: Firmware) -> dict[str, Any]:
@@ -51,6 +62,7 @@ def make_report(program: Program, firmware: Firmware) -> dict[str, Any]:
         "digest": program.digest,
         "board": board.name,
         "toolchain": firmware.toolchain,
+        "optimize": program.optimize.value,
         "flash": sizes.flash,
         "ram": sizes.ram,
         "stack": board.memory.stack,

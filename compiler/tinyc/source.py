@@ -14,6 +14,7 @@ from tinyc.audio.settings import AudioSettings
 from tinyc.config import CONFIG_NAME, Config, load_config
 from tinyc.errors import TinycError
 from tinyc.ir.tensor import Array
+from tinyc.objective import Objective
 
 # The array of an .npz that holds the classes of the samples.
 LABELS = "labels"
@@ -37,6 +38,10 @@ class Source:
     @property
     def audio(self) -> AudioSettings | None:
         return self.config.audio if self.config else None
+
+    @property
+    def optimize(self) -> Objective:
+        return self.config.optimize if self.config else Objective.BALANCED
 
     @property
     def default_board(self) -> str | None:

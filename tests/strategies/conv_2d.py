@@ -12,6 +12,7 @@ from strategies.convolution import (
     random_filters,
     random_output,
     random_window,
+    whole_window,
 )
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops import Conv2D, Padding
@@ -28,7 +29,7 @@ def random_3x3(rng: np.random.Generator) -> RandomWindow:
 def random_graph(rng: np.random.Generator) -> Graph:
     groups = int(rng.choice([1, 1, 1, 2, 3]))
     depth, units = int(rng.integers(1, 12)), int(rng.integers(1, 8)) * groups
-    window = random_window(rng)
+    window = whole_window(rng) if rng.random() < 0.1 else random_window(rng)
     if rng.random() < 0.25:
         window, groups, depth, units = (
             random_3x3(rng),

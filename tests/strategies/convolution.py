@@ -45,6 +45,12 @@ def random_window(rng: np.random.Generator) -> RandomWindow:
     return RandomWindow((extent[0], extent[1]), kernel, stride, dilation, padding, pads)
 
 
+def whole_window(rng: np.random.Generator) -> RandomWindow:
+    """A window that is all of its input, so that one pixel comes out."""
+    extent = (int(rng.integers(1, 5)), int(rng.integers(1, 5)))
+    return RandomWindow(extent, extent, (1, 1), (1, 1), Padding.VALID, (0, 0, 0, 0))
+
+
 def random_filters(rng: np.random.Generator, shape: Shape, axis: int) -> Tensor:
     """Symmetric int8 filters, per channel along `axis` or per tensor; some channels are all zero."""
     count = shape[axis] if rng.random() < 0.75 else 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from strategies.common import activation, single_op_graph
@@ -20,6 +22,9 @@ def random_graph(rng: np.random.Generator) -> Graph:
     window = random_window(rng)
     multiplier = int(rng.choice([1, 1, 1, 2, 3, 8]))
     channels = int(rng.choice([1, *rng.integers(1, 14, 3)]))
+    if rng.random() < 0.15:  # large enough for kernels that work on a part of the image at a time
+        height, width = (int(extent + more) for extent, more in zip(window.extent, rng.integers(8, 40, 2)))
+        window, channels = replace(window, extent=(height, width)), min(channels, 6)
     units = channels * multiplier
     x = activation(rng, "x", (int(rng.choice([1, 1, 2])), *window.extent, channels))
     tensors = [x, random_filters(rng, (1, *window.kernel, units), 3)]

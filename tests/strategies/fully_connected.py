@@ -12,7 +12,8 @@ from tinyc.ir.tensor import Quantization
 
 
 def random_graph(rng: np.random.Generator) -> Graph:
-    rows, depth, units = int(rng.integers(1, 4)), int(rng.integers(1, 40)), int(rng.integers(1, 20))
+    rows, units = int(rng.integers(1, 4)), int(rng.integers(1, 20))
+    depth = int(rng.integers(1, 40 if rng.random() < 0.7 else 300))
     x = activation(rng, "x", (rows, depth))
     per_channel = bool(rng.integers(2))
     count = units if per_channel else 1

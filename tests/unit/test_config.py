@@ -9,6 +9,7 @@ import pytest
 from tinyc.audio.settings import AudioSettings
 from tinyc.config import load_config
 from tinyc.errors import TinycError
+from tinyc.objective import Objective
 from tinyc.resources import data_folder
 from tinyc.scaffold import scaffold
 
@@ -34,6 +35,8 @@ names = ["no", "yes"]
 default = "nrf52840"
 [evaluation]
 data = "evaluation.npz"
+[build]
+optimize = "ram"
 """
 
 
@@ -61,6 +64,7 @@ def test_everything_that_a_file_may_say(project: Path) -> None:
     assert config.audio == AudioSettings(hop=160)
     assert config.labels == ("no", "yes")
     assert config.default_board == "nrf52840"
+    assert config.optimize is Objective.RAM
 
 
 def test_the_least_that_a_file_must_say(project: Path) -> None:
@@ -68,6 +72,7 @@ def test_the_least_that_a_file_must_say(project: Path) -> None:
     config = load_config(project)
     assert (config.name, config.method, config.samples, config.input_type) == ("net", "auto", 0, "raw")
     assert (config.audio, config.labels, config.calibration, config.default_board) == (None, (), None, None)
+    assert config.optimize is Objective.BALANCED
 
 
 def test_paths_are_relative_to_the_file(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,6 +106,7 @@ def test_audio_input_without_a_table_has_the_defaults(project: Path) -> None:
         ('["no", "yes"]', '["no", "no"]', "labels.names: has no twice"),
         ('["no", "yes"]', '"no"', "labels.names: is 'no'; needs a list of texts"),
         ('"nrf52840"', '"nrf52480"', "boards.default: is 'nrf52480'; did you mean `nrf52840`?"),
+        ('"ram"', '"speed"', "build.optimize: is 'speed'; allowed: balanced, time, ram, flash, tuned"),
         ("[model]", "[model", "cannot be read"),
     ],
 )

@@ -14,12 +14,12 @@ from tinyc.boards import load_board
 from tinyc.ir.graph import Graph, verify
 from tinyc.ir.ops import FullyConnected
 from tinyc.ir.tensor import DType, Quantization, Tensor
-from tinyc.kernels.catalogue import select
 from tinyc.memory import planner
 from tinyc.memory.lifetimes import buffers, tensor_lifetimes
 from tinyc.memory.plan import Buffer, Lifetime, MemoryPlan
 from tinyc.memory.planner import ALIGNMENT, place, plan
 from tinyc.program import Step
+from tinyc.selection import choose
 
 pytestmark = pytest.mark.unit
 
@@ -97,11 +97,8 @@ def _chain() -> tuple[Graph, list[Step]]:
     tensors = {n: Tensor(n, (1, 20), DType.INT8, quantization) for n in "xabc"} | {"weights": weights}
     ops = (_layer("l0", "x", "a"), _layer("l1", "a", "b"), _layer("l2", "a", "c"))
     graph = verify(Graph("chain", tensors, ops, ("x",), ("b", "c")))
-    kernels = select(graph, load_board("host"))
-    steps = [
-        Step(i, op, k, k.lower(op, graph), 0) for i, (op, k) in enumerate(zip(ops, kernels, strict=True))
-    ]
-    return graph, steps
+    steps, _ = choose(graph, load_board("host"))
+    return graph, list(steps)
 
 
 def test_lifetimes_of_inputs_outputs_and_shared_values() -> None:

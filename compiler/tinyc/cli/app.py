@@ -17,6 +17,7 @@ from tinyc.cli.inspect import command as inspect
 from tinyc.cli.profile import command as profile
 from tinyc.cli.quantize import command as quantize
 from tinyc.cli.run import command as run
+from tinyc.cli.tune import command as tune
 from tinyc.cli.verify import command as verify
 
 app = typer.Typer(
@@ -52,6 +53,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "run": run,
     "verify": verify,
     "profile": profile,
+    "tune": tune,
     "boards": boards,
     "doctor": doctor,
 }

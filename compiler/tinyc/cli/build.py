@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from tinyc.cli import output
-from tinyc.cli.options import BoardName, Calibration, Json, Model, Out, Toolchain
+from tinyc.cli.options import BoardName, Calibration, Json, Model, Optimize, Out, Toolchain
 
 
 def command(
@@ -15,6 +15,7 @@ def command(
     board: BoardName = None,
     out: Out = None,
     toolchain: Toolchain = "zig",
+    optimize: Optimize = None,
     calibration: Calibration = None,
     sizes: Annotated[
         bool, typer.Option("--sizes", help="Print the bytes of every function and array, largest first.")
@@ -24,7 +25,7 @@ def command(
     """Compile a model and build its firmware with PlatformIO."""
     from tinyc.cli import target
 
-    found = target.built(model, board, out, toolchain, calibration)
+    found = target.built(model, board, out, toolchain, calibration, optimize)
     report = found.report
     if json:
         elf = str(found.folder / str(report["elf"]))

@@ -5,23 +5,31 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from tinyc.cli import output
-from tinyc.cli.options import BoardName, Calibration, Json, Model
+from tinyc.cli.options import BoardName, Calibration, Json, Model, Optimize
 
 
 def command(
     model: Model = None,
     board: BoardName = None,
+    optimize: Optimize = None,
     calibration: Calibration = None,
     json: Json = False,
 ) -> None:
     """Say what a model takes of a board's flash and RAM, by layer, before anything is built."""
+    from tinyc import variants
     from tinyc.cli import target
     from tinyc.memory.budget import budget
 
-    _, _, program = target.compiled(model, board, calibration)
+    _, _, program = target.compiled(model, board, calibration, optimize)
     found = budget(program)
+    work = variants.total(program)
     if json:
         sums = {"flash": found.flash, "ram": found.ram, "macs": found.macs, "digest": program.digest}
+        sums |= {
+            "optimize": program.optimize.value,
+            "instructions_predicted": work.instructions if work else None,
+            "cycles_predicted": work.cycles if work else None,
+        }
         output.as_json({**sums, **asdict(found), "fits": not found.problems()})
     else:
         output.table(
@@ -55,4 +63,10 @@ def command(
                 ("RAM", f"{found.ram:,}", f"of {found.ram_available:,}"),
             ),
         )
+        if work is not None and not program.board.is_host:
+            clock = program.board.clock_hz
+            output.talk(
+                f"predicted: {work.instructions:,} instructions, {work.cycles:,} cycles, "
+                f"{work.cycles / clock * 1000:.4g} ms at {clock / 1e6:g} MHz per inference"
+            )
     found.require_fit()

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from tinyc.objective import Objective
+
 Model = Annotated[
     Path | None,
     typer.Argument(
@@ -23,6 +25,15 @@ Out = Annotated[
 ]
 Calibration = Annotated[
     Path | None, typer.Option("--calibration", help="Calibration data (.npz) for a float model.")
+]
+Optimize = Annotated[
+    Objective | None,
+    typer.Option(
+        "--optimize",
+        help="What the choice of kernels minimises: balanced, time, ram, flash, or tuned (the fastest that "
+        "`tinyc tune` measured). Default: `optimize` of tinyc.toml, else balanced.",
+        show_default=False,
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 Toolchain = Annotated[str, typer.Option("--toolchain", help="zig, gcc or registry.")]

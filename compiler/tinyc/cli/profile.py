@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from tinyc.cli import output
-from tinyc.cli.options import BoardName, Json, Model, Seed, Toolchain
+from tinyc.cli.options import BoardName, Json, Model, Optimize, Seed, Toolchain
 from tinyc.errors import TinycError
+
+_COSTS = ("instructions", "cycles", "scratch", "constants")
 
 
 def command(
     model: Model = None,
     board: BoardName = None,
     toolchain: Toolchain = "zig",
+    optimize: Optimize = None,
+    kernels: Annotated[
+        bool, typer.Option("--kernels", help="Show the chosen and the rejected kernels of each layer.")
+    ] = False,
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
@@ -20,7 +28,7 @@ def command(
     from tinyc import profiling
     from tinyc.cli import target
 
-    found = target.built(model, board, toolchain=toolchain)
+    found = target.built(model, board, toolchain=toolchain, optimize=optimize)
     if found.program.board.is_host:
         raise TinycError("the host board has no emulated chip to count on", hint="pass --board nrf52840")
     result = profiling.profile(found.program, found.elf, seed)
@@ -36,15 +44,45 @@ def command(
             "kernel",
             "MACs>",
             "instructions>",
+            "predicted>",
             "cycles>",
             "cycles/MAC>",
             "ms>",
             "weights>",
         ),
         [_row(layer) for layer in [*result["layers"], _total(result)]],
-        note=f"Cycles are estimated from the core's published timings, zero wait states; ms at "
+        note="Predicted: instructions, and how far they are from the counted ones. Cycles are estimated "
+        "from the core's published timings, zero wait states; ms at "
         f"{found.program.board.clock_hz / 1e6:g} MHz.",
     )
+    if kernels:
+        _show_kernels(result)
+
+
+def _show_kernels(result: dict[str, Any]) -> None:
+    output.table(
+        f"kernels, optimized for `{result['optimize']}`",
+        ("#>", "op", "kernel", "instructions>", "cycles>", "scratch>", "constants>", "verdict"),
+        [
+            (
+                layer["layer"],
+                layer["op"],
+                row["kernel"],
+                *("" if row[key] is None else f"{row[key]:,}" for key in _COSTS),
+                "chosen" if row["chosen"] else row["reason"],
+            )
+            for layer in result["layers"]
+            for row in layer["variants"]
+        ],
+        note="Costs are predicted; what a verdict names is compared with the chosen kernel.",
+    )
+
+
+def _predicted(layer: dict[str, Any]) -> str:
+    predicted, counted = layer["instructions_predicted"], layer["instructions"]
+    if predicted is None or not counted:
+        return ""
+    return f"{predicted:,} ({100 * (predicted - counted) / counted:+.1f} %)"
 
 
 def _row(layer: dict[str, Any]) -> tuple[str, ...]:
@@ -56,6 +94,7 @@ def _row(layer: dict[str, Any]) -> tuple[str, ...]:
         layer["kernel"],
         f"{macs:,}" if macs else "",
         f"{layer['instructions']:,}",
+        _predicted(layer),
         f"{cycles:,}",
         f"{cycles / macs:.2f}" if macs else "",
         f"{layer['milliseconds_estimated']:.2f}",
@@ -65,4 +104,9 @@ def _row(layer: dict[str, Any]) -> tuple[str, ...]:
 
 def _total(result: dict[str, Any]) -> dict[str, Any]:
     keys = ("macs", "instructions", "cycles_estimated", "milliseconds_estimated", "weights")
-    return {"layer": "", "name": "total", "op": "", "kernel": ""} | {key: result[key] for key in keys}
+    predictions = [layer["instructions_predicted"] for layer in result["layers"]]
+    return (
+        {"layer": "", "name": "total", "op": "", "kernel": ""}
+        | {key: result[key] for key in keys}
+        | {"instructions_predicted": None if None in predictions else sum(predictions)}
+    )

@@ -12,7 +12,7 @@ import numpy as np
 import typer
 
 from tinyc.cli import output
-from tinyc.cli.options import BoardName, Json, Model, Port, Toolchain
+from tinyc.cli.options import BoardName, Json, Model, Optimize, Port, Toolchain
 from tinyc.errors import Problem, TinycError
 
 if TYPE_CHECKING:
@@ -41,20 +41,21 @@ def command(
         bool, typer.Option("--pty", help="Open the emulated serial line as a pseudo-terminal until Ctrl-C")
     ] = False,
     toolchain: Toolchain = "zig",
+    optimize: Optimize = None,
     json: Json = False,
 ) -> None:
     """Run the firmware on the emulated chip or a board and print what it answers."""
     from tinyc.cli import target
 
     if pty:
-        _serve(target.built(model, board, toolchain=toolchain))
+        _serve(target.built(model, board, toolchain=toolchain, optimize=optimize))
         return
     if not inputs:
         raise TinycError("there is nothing to run on", hint="pass --input FILE (.npy, .npz or .wav)")
     missing = [Problem(str(path), "no such file") for path in inputs if not path.is_file()]
     if missing:
         raise TinycError("inputs are missing", problems=missing)
-    found = target.built(model, board, toolchain=toolchain)
+    found = target.built(model, board, toolchain=toolchain, optimize=optimize)
     program = found.program
     samples = [sample for path in inputs for sample in _samples(program, path)]
     if program.board.is_host:

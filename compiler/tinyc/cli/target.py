@@ -13,6 +13,7 @@ from tinyc.artifact import Artifact
 from tinyc.boards import Board, load_board
 from tinyc.cli import output
 from tinyc.errors import TinycError
+from tinyc.objective import Objective
 from tinyc.preparation import Prepared
 from tinyc.program import Program
 from tinyc.source import Source, resolve
@@ -40,15 +41,34 @@ def board_of(name: str | None, source: Source) -> Board:
 
 
 def compiled(
-    model: Path | None, board: str | None, calibration: Path | None = None
+    model: Path | None,
+    board: str | None,
+    calibration: Path | None = None,
+    optimize: Objective | None = None,
+    toolchain: str = "zig",
 ) -> tuple[Source, Prepared, Program]:
-    """Compile the source that the argument names, without building it."""
+    """Compile the source that the argument names, without building it.
+
+    Counts of `toolchain` replace predictions when the model is to be compiled as tuned.
+    """
     source = resolve(model, calibration=calibration)
     chosen = board_of(board, source)
     with output.stages("preparing") as progress:
         prepared = pipeline.prepare(source, progress=progress)
+    objective = optimize or source.optimize
+    measured = None
+    if objective is Objective.TUNED:
+        from tinyc import tuning
+
+        measured = tuning.load(prepared.graph, chosen, toolchain)
     program = pipeline.compile_graph(
-        prepared.graph, chosen, name=source.name, labels=source.labels, audio=source.audio
+        prepared.graph,
+        chosen,
+        name=source.name,
+        labels=source.labels,
+        audio=source.audio,
+        optimize=objective,
+        measured=measured,
     )
     return source, prepared, program
 
@@ -59,6 +79,7 @@ def built(
     out: Path | None = None,
     toolchain: str = "zig",
     calibration: Path | None = None,
+    optimize: Objective | None = None,
 ) -> Artifact:
     """The build that the argument names: a build folder as it is, anything else built first."""
     if model is not None and artifact.is_artifact(model) and out is None:
@@ -69,8 +90,14 @@ def built(
                 where=str(model),
                 hint="name the model instead, or leave --board out",
             )
+        if optimize not in (None, found.program.optimize):
+            raise TinycError(
+                f"this folder is a build optimized for `{found.program.optimize.value}`",
+                where=str(model),
+                hint="name the model instead, or leave --optimize out",
+            )
         return found
-    source, prepared, program = compiled(model, board, calibration)
+    source, prepared, program = compiled(model, board, calibration, optimize, toolchain)
     folder = out or source.build_folder / program.board.name
     with output.busy(f"building for {program.board.name}"):
         firmware = pipeline.build(program, folder, toolchain)

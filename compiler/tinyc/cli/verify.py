@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tinyc.cli import output
-from tinyc.cli.options import BoardName, Json, Model, Port, Seed, Toolchain
+from tinyc.cli.options import BoardName, Json, Model, Optimize, Port, Seed, Toolchain
 from tinyc.errors import Disagreement, Problem
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def command(
     layers: Annotated[bool, typer.Option("--layers", help="Compare every layer, not only outputs")] = False,
     port: Port = None,
     toolchain: Toolchain = "zig",
+    optimize: Optimize = None,
     json: Json = False,
 ) -> None:
     """Stream the same vectors through reference, host C and device and compare every byte."""
@@ -40,7 +41,7 @@ def command(
     from tinyc.cli import target
     from tinyc.execution import Engine, host_engine, quantize_vector
 
-    found = target.built(model, board, toolchain=toolchain)
+    found = target.built(model, board, toolchain=toolchain, optimize=optimize)
     program = found.program
     given, labels = _vectors(found, input_path or _evaluation(model), limit)
     vectors = [quantize_vector(program, vector) for vector in given]

@@ -204,18 +204,17 @@ def _field(program: Program, step: Step, name: str, value: FieldValue) -> FieldV
 def _layer(program: Program, step: Step) -> LayerView:
     graph = program.graph
     activations, results = graph.activations(step.op), graph.results(step.op)
-    arena = symbols.arena(program)
     places, arguments = [], []
     for role, tensors in (("input", activations), ("output", results)):
         qualifier = "const " if role == "input" else ""
         for tensor in tensors:
             offset = program.plan.offset(tensor.name)
             places.append(PlaceView(role, tensor.name, offset, tensor.bytes))
-            arguments.append(f"({qualifier}{tensor.dtype.c_type} *)({arena} + {offset})")
+            arguments.append(f"({qualifier}{tensor.dtype.c_type} *)(arena + {offset})")
     if step.scratch > 0:
         offset = program.plan.buffer_offset(f"scratch:{step.index}")
         places.append(PlaceView("scratch", "scratch", offset, step.scratch))
-        arguments.append(f"(void *)({arena} + {offset})")
+        arguments.append(f"(void *)(arena + {offset})")
     arrays = tuple(symbols.constant_arrays(step))
     return LayerView(
         index=step.index,

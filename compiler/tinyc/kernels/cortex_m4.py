@@ -17,8 +17,9 @@ from tinyc.ir.ops.conv_2d import Conv2D
 from tinyc.ir.ops.depthwise_conv_2d import DepthwiseConv2D
 from tinyc.ir.ops.fully_connected import FullyConnected
 from tinyc.ir.tensor import Array
-from tinyc.kernels import portable_convolution, portable_fully_connected
+from tinyc.kernels import features, portable_convolution, portable_fully_connected
 from tinyc.kernels.kernel import FieldValue, Kernel, Lowered
+from tinyc.kernels.work import FittedWork
 from tinyc.quantize.fixed_point import multiply_by_quantized_multiplier
 
 _REQUIRES = frozenset({"dsp"})
@@ -249,6 +250,7 @@ KERNELS = (
         accepts=_accepts_fully_connected,
         lower=_lower_fully_connected,
         scratch=_fully_connected_scratch,
+        work=FittedWork("tinyc_fully_connected_s8__cortex_m4", features.panel_fully_connected),
     ),
     Kernel(
         symbol="tinyc_conv_2d_s8_1x1__cortex_m4",
@@ -259,6 +261,7 @@ KERNELS = (
         accepts=_accepts_1x1,
         lower=_lower_conv_2d,
         scratch=_conv_2d_scratch,
+        work=FittedWork("tinyc_conv_2d_s8_1x1__cortex_m4", features.panel_1x1),
     ),
     Kernel(
         symbol="tinyc_conv_2d_s8__cortex_m4",
@@ -269,6 +272,7 @@ KERNELS = (
         accepts=_accepts_conv_2d,
         lower=_lower_conv_2d,
         scratch=_conv_2d_scratch,
+        work=FittedWork("tinyc_conv_2d_s8__cortex_m4", features.panel_convolution),
     ),
     Kernel(
         symbol="tinyc_depthwise_conv_2d_s8__cortex_m4",
@@ -279,6 +283,7 @@ KERNELS = (
         accepts=_accepts_depthwise,
         lower=_lower_depthwise,
         scratch=_depthwise_scratch,
+        work=FittedWork("tinyc_depthwise_conv_2d_s8__cortex_m4", features.four_channel_depthwise),
     ),
     Kernel(
         symbol="tinyc_conv_2d_s8__cortex_m4",
@@ -289,5 +294,6 @@ KERNELS = (
         accepts=_accepts_conv_2d,
         lower=_lower_conv_2d,
         scratch=_conv_2d_scratch,
+        work=FittedWork("tinyc_conv_2d_s8__cortex_m4", features.panel_convolution),
     ),
 )

@@ -20,12 +20,15 @@ from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.conv_2d import Conv2D
 from tinyc.ir.tensor import Array
 from tinyc.kernels import portable_convolution
-from tinyc.kernels.kernel import FieldValue, Kernel, Lowered, Overlap, Work
+from tinyc.kernels.features import Features
+from tinyc.kernels.kernel import FieldValue, Kernel, Lowered, Overlap
 from tinyc.kernels.requantization import Accumulators, OneStep, TwoSteps, one_step, two_steps, weight_rows
+from tinyc.kernels.work import FittedWork
 
 _REQUIRES = frozenset({"dsp", "fpu"})
 # FPU registers that hold the weights of a pair of channels.
 _REGISTERS = 32
+_SHARED_PART = 8
 # The last of four pixels is stored with an immediate offset of 12 bits.
 _MOST_CHANNELS = 4094 // 3
 _HIGH = 256
@@ -67,7 +70,8 @@ class _Gather:
         return 16 * self.words + (self.rows * self.pitch if self.driver == "rows" else 0)
 
     @classmethod
-    def of(cls, op: Op, graph: Graph) -> _Gather:
+    def of(cls, op: Op, graph: Graph, *, shared: bool = False) -> _Gather:
+        """`shared`: the words come in parts of eight, for code that serves any depth."""
         assert isinstance(op, Conv2D)
         operands = graph.operands(op)
         window, (_, _, extent, channels) = op.window(operands), operands[0].shape
@@ -78,8 +82,8 @@ class _Gather:
         one = _run_order(pixels * channels)
         order = np.where(one >= 0, one + starts, -1).reshape(-1)
         least = len(order) // 2
-        chunks = -(-least // _REGISTERS)
-        part = -(-least // chunks)
+        chunks = -(-least // (_SHARED_PART if shared else _REGISTERS))
+        part = _SHARED_PART if shared else -(-least // chunks)
         order = np.concatenate([order, np.full(2 * part * chunks - len(order), -1)])
         reach = (result_width(op, graph) - 1) * window.stride[1] + (width - 1) * window.dilation[1] + 1
         pitch = max(reach, window.pads[2] + extent) * channels
@@ -186,9 +190,10 @@ def _wrapped(values: Array) -> Array:
     return wrapped
 
 
-def _lower(op: Op, graph: Graph) -> Lowered:
+def _lower(op: Op, graph: Graph, *, shared: bool = False) -> Lowered:
     assert isinstance(op, Conv2D)
-    records = _records(op, graph, _Gather.of(op, graph))
+    gather = _Gather.of(op, graph, shared=shared)
+    records = _records(op, graph, gather)
     geometry = portable_convolution.geometry(op, graph)
     kept = (
         *("batches", "input_height", "input_width", "output_height", "output_width", "output_channels"),
@@ -197,6 +202,8 @@ def _lower(op: Op, graph: Graph) -> Lowered:
     fields: dict[str, FieldValue] = {
         **{name: geometry[name] for name in kept},
         "padding": graph.operands(op)[0].zero_point,
+        "depth": graph.operands(op)[0].shape[3],
+        "words": gather.words,
         "record": records.shape[1],
         "weights": records.reshape(-1),
     }
@@ -230,8 +237,21 @@ def _specialize(op: Op, graph: Graph, *, pointwise: bool) -> Mapping[str, object
     }
 
 
-def _scratch(op: Op, graph: Graph) -> int:
-    return _Gather.of(op, graph).scratch
+def _specialize_shared(op: Op, graph: Graph) -> Mapping[str, object]:
+    """One function for all layers with the same rounding."""
+    shift = _shift(op, graph)
+    return {
+        "variant": f"s{shift}" if shift >= 0 else "double",
+        "words": 0,
+        "part": _SHARED_PART,
+        "chunks": 0,
+        "shift": shift,
+        "driver": "pointwise",
+    }
+
+
+def _scratch(op: Op, graph: Graph, *, shared: bool = False) -> int:
+    return _Gather.of(op, graph, shared=shared).scratch
 
 
 def _starts(op: Op, graph: Graph) -> list[int]:
@@ -264,40 +284,96 @@ def _overlaps(op: Op, graph: Graph) -> tuple[Overlap, ...]:
     return (Overlap(0, "output", lead),)
 
 
-def _work(op: Op, graph: Graph) -> Work:
+def _features(op: Op, graph: Graph, *, driver: str, shared: bool = False) -> Features:
+    """Blocks and what each gathers, pairs of channels in a block, parts and words of a pair."""
     assert isinstance(op, Conv2D)
-    gather = _Gather.of(op, graph)
-    channels = graph.results(op)[0].shape[3]
-    blocks = len(_starts(op, graph))
-    pairs = (channels + 1) // 2
-    return Work(blocks * pairs * 11 * gather.words, blocks * pairs * 15 * gather.words)
+    gather = _Gather.of(op, graph, shared=shared)
+    starts, pairs = _starts(op, graph), len(_slots(graph.results(op)[0].shape[3])[0])
+    blocks = len(starts)
+    found: dict[str, float] = {
+        "calls": 1,
+        "blocks": blocks,
+        "pairs" if _shift(op, graph) >= 0 else "double_pairs": blocks * pairs,
+        "parts": blocks * pairs * (gather.chunks if shared or gather.chunks > 1 else 0),
+        "words": blocks * pairs * gather.words,
+        "odd_blocks": blocks * (graph.results(op)[0].shape[3] % 2),
+    }
+    if driver == "pointwise":
+        return {**found, **_gathered(gather.pixels * gather.channels, 4 * blocks)}
+    pixels = np.concatenate([np.arange(start, start + 4) for start in starts])
+    runs = gather.rows * gather.runs
+    found["runs"] = 4 * blocks * runs
+    if gather.driver == "rows":
+        lines = 1 + int(np.count_nonzero(np.diff(pixels // graph.results(op)[0].shape[2])))
+        found |= {"padded_lines": lines, "padded_rows": lines * gather.rows}
+        found |= {"padded_bytes": lines * gather.rows * gather.pitch}
+        return {**found, **_gathered(gather.pixels * gather.channels, 4 * blocks * runs)}
+    inside, border = _inside(op, graph, pixels)
+    run = gather.pixels * gather.channels
+    found |= {"border_pixels": int(border.sum()), "border_runs": int(border.sum()) * runs}
+    found["padding"] = 4 * blocks * runs * run - int(inside.sum()) * gather.channels
+    fast = _gathered(run, (4 * blocks - int(border.sum())) * runs)
+    return {**found, **fast, "border_inputs": int(inside[border].sum()) * gather.channels}
 
+
+def _gathered(run: int, times: int) -> Features:
+    """`tinyc_gather_run` of `run` bytes, so many times."""
+    return {
+        "sixteens": run // 16 * times,
+        "eights": run // 8 % 2 * times,
+        "fours": run // 4 % 2 * times,
+        "twos": run // 2 % 2 * times,
+        "ones": run % 2 * times,
+    }
+
+
+def _inside(op: Conv2D, graph: Graph, pixels: Array) -> tuple[Array, Array]:
+    """For output pixels: how many inputs of the window lie inside the image, and whether some do not."""
+    operands, (_, height, width, _) = graph.operands(op), graph.results(op)[0].shape
+    window, area = op.window(operands), height * width
+    counts = []
+    for axis, at in ((0, pixels % area // width), (1, pixels % width)):
+        first = at * window.stride[axis] - window.pads[2 * axis]
+        places = first[:, None] + np.arange(window.kernel[axis]) * window.dilation[axis]
+        counts.append(((places >= 0) & (places < operands[0].shape[1 + axis])).sum(1))
+    inside: Array = counts[0] * counts[1]
+    border: Array = inside < window.kernel[0] * window.kernel[1]
+    return inside, border
+
+
+def _code(op: Op, graph: Graph, *, driver: str, shared: bool = False) -> int:
+    """Code bytes of one variant: its assembly, and about what its driver takes."""
+    part = _Gather.of(op, graph, shared=shared).part
+    ending = 160 if _shift(op, graph) >= 0 else 240
+    if driver != "pointwise":
+        driver = _Gather.of(op, graph).driver
+    return 44 * part + 4 * 25 + ending + {"pointwise": 240, "rows": 430, "windows": 900}[driver]
+
+
+def _kernel(tile: str, driver: str, headers: tuple[str, ...], *, shared: bool = False) -> Kernel:
+    symbol = f"tinyc_conv_2d_s8_{tile}__cortex_m4"
+    pointwise = driver == "pointwise"
+    return Kernel(
+        symbol=symbol,
+        op=Conv2D,
+        source="cortex_m4/conv_2d_s8_2x4.c.j2",
+        headers=headers,
+        requires=_REQUIRES,
+        accepts=_accepts_pointwise if pointwise else _accepts,
+        lower=partial(_lower, shared=shared),
+        scratch=partial(_scratch, shared=shared),
+        specialize=_specialize_shared if shared else partial(_specialize, pointwise=pointwise),
+        overlaps=_overlaps,
+        work=FittedWork(symbol, partial(_features, driver=driver, shared=shared)),
+        code=partial(_code, driver=driver, shared=shared),
+    )
+
+
+_POINTWISE = ("include/tinyc_blocks_pointwise.h",)
+_WINDOWS = ("include/tinyc_blocks_windows.h", "include/tinyc_blocks_rows.h")
 
 KERNELS = (
-    Kernel(
-        symbol="tinyc_conv_2d_s8_1x1_2x4__cortex_m4",
-        op=Conv2D,
-        source="cortex_m4/conv_2d_s8_2x4.c.j2",
-        headers=("include/tinyc_blocks_pointwise.h",),
-        requires=_REQUIRES,
-        accepts=_accepts_pointwise,
-        lower=_lower,
-        scratch=_scratch,
-        specialize=partial(_specialize, pointwise=True),
-        overlaps=_overlaps,
-        work=_work,
-    ),
-    Kernel(
-        symbol="tinyc_conv_2d_s8_2x4__cortex_m4",
-        op=Conv2D,
-        source="cortex_m4/conv_2d_s8_2x4.c.j2",
-        headers=("include/tinyc_blocks_windows.h", "include/tinyc_blocks_rows.h"),
-        requires=_REQUIRES,
-        accepts=_accepts,
-        lower=_lower,
-        scratch=_scratch,
-        specialize=partial(_specialize, pointwise=False),
-        overlaps=_overlaps,
-        work=_work,
-    ),
+    _kernel("1x1_2x4", "pointwise", _POINTWISE),
+    _kernel("1x1_2x4_shared", "pointwise", _POINTWISE, shared=True),
+    _kernel("2x4", "windows", _WINDOWS),
 )

@@ -17,8 +17,10 @@ from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.conv_2d import Conv2D
 from tinyc.ir.tensor import Array
 from tinyc.kernels import portable_convolution
+from tinyc.kernels.features import Features
 from tinyc.kernels.kernel import FieldValue, Kernel, Lowered, Overlap
 from tinyc.kernels.requantization import Accumulators, OneStep, TwoSteps, one_step, two_steps
+from tinyc.kernels.work import FittedWork
 
 # Twice the transform of the weights, so that it is integer; the outputs are 4 times too large.
 _TRANSFORM = np.array([[2, 0, 0], [1, 1, 1], [1, -1, 1], [0, 0, 2]])
@@ -125,9 +127,44 @@ def _overlaps(op: Op, graph: Graph) -> tuple[Overlap, ...]:
     first = ((line // lines * height + top) * width + left) * channels
     later = np.minimum.accumulate(first[::-1])[::-1]
     written = ((line * 2 + 1) * out_width + 2 * x + 2) * units
-    starts = [*range(0, len(tile) - 4, 4), len(tile) - 4]
+    starts = _starts(len(tile))
     leads = (int(written[before : before + 4].max() - later[start]) for before, start in pairwise(starts))
     return (Overlap(0, "output", max(leads, default=-operands[0].bytes)),)
+
+
+def _features(op: Op, graph: Graph) -> Features:
+    """Tiles to transform, in fours of channels, and for each block pairs of channels and their words."""
+    assert isinstance(op, Conv2D)
+    operands = graph.operands(op)
+    window, (_, height, width, channels) = op.window(operands), operands[0].shape
+    batches, out_height, out_width, units = graph.results(op)[0].shape
+    lines, columns = out_height // 2, out_width // 2
+    count = batches * lines * columns
+    tile = np.concatenate([np.arange(start, start + 4) for start in _starts(count)])
+    top = tile // columns % lines * 2 - window.pads[0]
+    left = tile % columns * 2 - window.pads[2]
+    border = (top < 0) | (left < 0) | (top + 4 > height) | (left + 4 > width)
+    blocks, pairs = len(_starts(count)), units // 2
+    rounding = _rounding(op, graph)
+    return {
+        "calls": 1,
+        "blocks": blocks,
+        "fours": 4 * blocks * channels // 4,
+        "border_tiles": int(border.sum()),
+        "border_bytes": int(border.sum()) * 16 * channels,
+        "pairs" if isinstance(rounding, OneStep) else "double_pairs": blocks * pairs,
+        "words": blocks * pairs * 8 * channels,
+    }
+
+
+def _starts(count: int) -> list[int]:
+    """The first tile of each block."""
+    return [*range(0, count - 4, 4), count - 4]
+
+
+def _code(op: Op, graph: Graph) -> int:
+    """Code bytes of one variant: its assembly, and about what its driver takes."""
+    return 22 * graph.operands(op)[0].shape[3] + 440 + 1150
 
 
 KERNELS = (
@@ -142,5 +179,7 @@ KERNELS = (
         scratch=_scratch,
         specialize=_specialize,
         overlaps=_overlaps,
+        work=FittedWork("tinyc_conv_2d_s8_winograd__cortex_m4", _features),
+        code=_code,
     ),
 )

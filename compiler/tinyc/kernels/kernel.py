@@ -73,7 +73,7 @@ def _apart(op: Op, graph: Graph) -> tuple[Overlap, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kernel:
-    """One way to compute an op. The catalogue picks the first that is accepted.
+    """One way to compute an op. `tinyc.selection` chooses among those that accept a layer.
 
     The C function is `void symbol(const struct *layer, <activations in>, <outputs>[, void *scratch])`:
     non-constant inputs in op order as `const T *`, outputs as `T *`, and `void *scratch`, aligned
@@ -86,7 +86,8 @@ class Kernel:
     that the text depends on.
     `in_place` lists the positions among the activations whose buffer output 0 may share as a whole,
     `overlaps` the activations that output 0 or the scratch may write over while they are being read.
-    `work` predicts what the kernel executes on a Cortex-M4.
+    `work` predicts what the kernel executes on a Cortex-M4, `code` about how many bytes of code a
+    variant of a template takes, for templates whose text does not tell.
     """
 
     symbol: str
@@ -100,6 +101,7 @@ class Kernel:
     in_place: tuple[int, ...] = ()
     overlaps: Callable[[Op, Graph], tuple[Overlap, ...]] = _apart
     work: Callable[[Op, Graph], Work] | None = None
+    code: Callable[[Op, Graph], int] | None = None
     specialize: Callable[[Op, Graph], Mapping[str, object]] | None = field(default=None)
 
     @property

@@ -11,7 +11,9 @@ from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.dequantize import Dequantize
 from tinyc.ir.ops.quantize import Quantize
 from tinyc.ir.tensor import DType
+from tinyc.kernels import features
 from tinyc.kernels.kernel import Kernel, Lowered
+from tinyc.kernels.work import FittedWork
 from tinyc.quantize.fixed_point import quantize_multiplier
 
 _SUFFIX = {DType.FLOAT32: "f32", DType.INT8: "s8", DType.UINT8: "u8", DType.INT16: "s16"}
@@ -64,6 +66,7 @@ def _kernel(op: type[Op], source: DType, target: DType) -> Kernel:
         headers=("include/quantize.h" if real else "include/requantize.h",),
         accepts=_between(source, target),
         lower=_lower_real if real else _lower_integer,
+        work=FittedWork(f"tinyc_{name}__portable", features.elements),
     )
 
 

@@ -10,7 +10,9 @@ from tinyc.ir.ops.common import activation_range, channel_multipliers
 from tinyc.ir.ops.conv_2d import Conv2D
 from tinyc.ir.ops.depthwise_conv_2d import DepthwiseConv2D
 from tinyc.ir.tensor import DType, Tensor
+from tinyc.kernels import features
 from tinyc.kernels.kernel import FieldValue, Kernel, Lowered
+from tinyc.kernels.work import FittedWork
 
 
 def accepts(op: Op, graph: Graph) -> bool:
@@ -104,6 +106,7 @@ KERNELS = (
         headers=("include/conv_2d.h",),
         accepts=accepts,
         lower=lower,
+        work=FittedWork("tinyc_conv_2d_s8__portable", features.portable_convolution),
     ),
     Kernel(
         symbol="tinyc_depthwise_conv_2d_s8__portable",
@@ -112,5 +115,6 @@ KERNELS = (
         headers=("include/conv_2d.h",),
         accepts=accepts,
         lower=lower,
+        work=FittedWork("tinyc_depthwise_conv_2d_s8__portable", features.portable_convolution),
     ),
 )

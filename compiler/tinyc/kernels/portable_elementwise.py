@@ -17,8 +17,10 @@ from tinyc.ir.ops.mean import Mean, mean_multiplier
 from tinyc.ir.ops.mul import Mul, product_multiplier
 from tinyc.ir.ops.sub import Sub
 from tinyc.ir.tensor import DType, Shape, Tensor
+from tinyc.kernels import features
 from tinyc.kernels.broadcast import walk
 from tinyc.kernels.kernel import FieldValue, Kernel, Lowered
+from tinyc.kernels.work import FittedWork
 
 
 def _binary_accepts(op: Op, graph: Graph, dtype: DType, constants: int) -> bool:
@@ -146,7 +148,8 @@ def _mean_accepts(op: Op, graph: Graph, dtype: DType) -> bool:
     )
 
 
-def _mean_int8(op: Op, graph: Graph) -> bool:
+def mean_int8(op: Op, graph: Graph) -> bool:
+    """int8, and at most two groups of neighbouring axes that are reduced."""
     return _mean_accepts(op, graph, DType.INT8)
 
 
@@ -154,7 +157,8 @@ def _mean_int16(op: Op, graph: Graph) -> bool:
     return _mean_accepts(op, graph, DType.INT16)
 
 
-def _lower_mean(op: Op, graph: Graph) -> Lowered:
+def lower_mean(op: Op, graph: Graph) -> Lowered:
+    """C parameters of MEAN."""
     assert isinstance(op, Mean)
     (x,) = graph.operands(op)
     (result,) = graph.results(op)
@@ -176,6 +180,20 @@ def _lower_mean(op: Op, graph: Graph) -> Lowered:
     )
 
 
+def _mean_features(op: Op, graph: Graph) -> features.Features:
+    assert isinstance(op, Mean)
+    (x,) = graph.operands(op)
+    extents = _mean_extents(x.shape, op.reduced(len(x.shape)))
+    assert extents is not None
+    return features.sums(*extents)
+
+
+def _loop_features(op: Op, graph: Graph) -> features.Features:
+    loops = walk(*(tensor.shape for tensor in graph.operands(op)))
+    assert loops is not None
+    return features.loops(loops.extents)
+
+
 def _binary(
     op: type[Op], name: str, accepts: Callable[[Op, Graph], bool], in_place: tuple[int, ...]
 ) -> Kernel:
@@ -189,6 +207,7 @@ def _binary(
         accepts=accepts,
         lower=_lower_mul if op is Mul else _lower_add,
         in_place=in_place,
+        work=FittedWork(f"tinyc_{function}_{name}__portable", _loop_features),
     )
 
 
@@ -209,8 +228,9 @@ KERNELS = (
             source=f"portable/mean_{suffix}.c",
             headers=("include/mean.h",),
             accepts=accepts,
-            lower=_lower_mean,
+            lower=lower_mean,
+            work=FittedWork(f"tinyc_mean_{suffix}__portable", _mean_features),
         )
-        for suffix, accepts in (("s8", _mean_int8), ("s16", _mean_int16))
+        for suffix, accepts in (("s8", mean_int8), ("s16", _mean_int16))
     ),
 )

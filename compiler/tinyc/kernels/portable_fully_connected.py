@@ -9,8 +9,10 @@ from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.common import activation_range, channel_multipliers
 from tinyc.ir.ops.fully_connected import FullyConnected
 from tinyc.ir.tensor import DType
+from tinyc.kernels import features
 from tinyc.kernels.kernel import Kernel, Lowered
 from tinyc.kernels.portable_convolution import can_requantize, is_symmetric_int8
+from tinyc.kernels.work import FittedWork
 
 
 def accepts(op: Op, graph: Graph) -> bool:
@@ -62,5 +64,6 @@ KERNELS = (
         headers=("include/fully_connected.h",),
         accepts=accepts,
         lower=lower,
+        work=FittedWork("tinyc_fully_connected_s8__portable", features.fully_connected),
     ),
 )

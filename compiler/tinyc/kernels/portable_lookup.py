@@ -17,10 +17,16 @@ from tinyc.ir.ops.relu6 import Relu6
 from tinyc.ir.ops.sub import Sub
 from tinyc.ir.ops.tanh import Tanh
 from tinyc.ir.tensor import Array, DType
+from tinyc.kernels import features
 from tinyc.kernels.kernel import Kernel, Lowered
+from tinyc.kernels.work import FittedWork
 from tinyc.quantize.fixed_point import IntArray, Rounding
 from tinyc.quantize.lookup_table import tabulate
 
+OPS: tuple[type[Op], ...] = (
+    *(Relu, Relu6, LeakyRelu, HardSwish, Logistic, Tanh, Quantize),
+    *(Add, Sub, Mul),
+)
 _BYTES = frozenset({DType.INT8, DType.UINT8})
 
 
@@ -45,12 +51,13 @@ def table_of(op: Op, graph: Graph) -> Array:
     return tabulate(reference, signed=x.dtype is DType.INT8)
 
 
-def _lower(op: Op, graph: Graph) -> Lowered:
+def lower(op: Op, graph: Graph) -> Lowered:
+    """C parameters: the elements and the table."""
     (result,) = graph.results(op)
     return Lowered("tinyc_lookup", {"count": result.elements, "table": table_of(op, graph)})
 
 
-def _accepts(op: Op, graph: Graph) -> bool:
+def accepts(op: Op, graph: Graph) -> bool:
     """One 8-bit activation; every other operand is a constant of one element."""
     activations = graph.activations(op)
     others = [tensor for tensor in graph.operands(op) if tensor.is_constant]
@@ -68,9 +75,10 @@ KERNELS = tuple(
         op=op,
         source="portable/lookup_s8.c",
         headers=("include/lookup.h",),
-        accepts=_accepts,
-        lower=_lower,
+        accepts=accepts,
+        lower=lower,
         in_place=(0,),
+        work=FittedWork("tinyc_lookup_s8__portable", features.elements),
     )
-    for op in (Relu, Relu6, LeakyRelu, HardSwish, Logistic, Tanh, Quantize, Add, Sub, Mul)
+    for op in OPS
 )

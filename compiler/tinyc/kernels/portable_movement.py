@@ -18,7 +18,9 @@ from tinyc.ir.ops.split import Split
 from tinyc.ir.ops.strided_slice import StridedSlice
 from tinyc.ir.ops.transpose import Transpose
 from tinyc.ir.tensor import Shape
+from tinyc.kernels import features
 from tinyc.kernels.kernel import Kernel, Lowered
+from tinyc.kernels.work import FittedWork
 
 MOVE_AXES = 6
 # One axis of a move: extent, stride in the input, stride in the output.
@@ -81,6 +83,7 @@ def _lower_move(op: Op, graph: Graph) -> Lowered:
     (x,), (result,) = graph.operands(op), graph.results(op)
     axes, input_first, output_first = _axes(op, graph)
     walk, run = merged(axes, x.dtype.size)
+    walk.sort()  # any order moves the same bytes: the longest loop is the innermost
     walk = [(1, 0, 0)] * (MOVE_AXES - len(walk)) + walk
     extents, source, target = (tuple(column) for column in zip(*walk, strict=True))
     return Lowered(
@@ -120,6 +123,19 @@ def _lower_reshape(op: Op, graph: Graph) -> Lowered:
     return Lowered("tinyc_rows", {"rows": 1, "stride": graph.results(op)[0].bytes})
 
 
+def _move_features(op: Op, graph: Graph) -> features.Features:
+    (x,), (result,) = graph.operands(op), graph.results(op)
+    axes, run = merged(_axes(op, graph)[0], x.dtype.size)
+    extents = tuple(extent for extent, _, _ in axes) or (1,)
+    return features.moved(extents, run, result.bytes if isinstance(op, Pad) else 0)
+
+
+def _row_features(op: Op, graph: Graph) -> features.Features:
+    assert isinstance(op, Concatenation | Split)
+    whole = graph.results(op)[0] if isinstance(op, Concatenation) else graph.operands(op)[0]
+    return features.joined(_part_bytes(op, graph), math.prod(whole.shape[: op.axis]))
+
+
 _MOVES = tuple(
     Kernel(
         symbol=f"tinyc_{name}_x8__portable",
@@ -128,6 +144,7 @@ _MOVES = tuple(
         headers=("include/move.h",),
         accepts=_accepts_pad if op is Pad else _accepts_move,
         lower=_lower_move,
+        work=FittedWork(f"tinyc_{name}_x8__portable", _move_features),
     )
     for name, op in (("pad", Pad), ("strided_slice", StridedSlice), ("transpose", Transpose))
 )
@@ -141,6 +158,7 @@ KERNELS = (
         headers=("include/rows.h",),
         accepts=_accepts,
         lower=_lower_reshape,
+        work=FittedWork("tinyc_reshape_x8__portable", features.reshape),
         in_place=(0,),
     ),
     *(
@@ -151,6 +169,7 @@ KERNELS = (
             headers=("include/rows.h",),
             accepts=_accepts,
             lower=_lower_rows,
+            work=FittedWork(f"tinyc_{name}_x8__portable", _row_features),
             specialize=_specialize,
         )
         for name, op in (("concatenation", Concatenation), ("split", Split))

@@ -9,7 +9,9 @@ from tinyc.ir.ops.common import activation_range
 from tinyc.ir.ops.max_pool_2d import MaxPool2D
 from tinyc.ir.ops.pooling import Pool2D
 from tinyc.ir.tensor import DType
+from tinyc.kernels import features
 from tinyc.kernels.kernel import Kernel, Lowered
+from tinyc.kernels.work import FittedWork
 
 
 def _accepts_type(op: Op, graph: Graph, dtype: DType) -> bool:
@@ -61,6 +63,7 @@ KERNELS = tuple(
         headers=("include/pool_2d.h",),
         accepts=accepts,
         lower=lower,
+        work=FittedWork(f"tinyc_{name}_{suffix}__portable", features.pooling),
     )
     for name, op in (("average_pool_2d", AveragePool2D), ("max_pool_2d", MaxPool2D))
     for suffix, accepts in (("s8", _int8), ("s16", _int16))

@@ -6,7 +6,9 @@ from tinyc.ir.graph import Graph
 from tinyc.ir.ops import logistic, tanh
 from tinyc.ir.ops.base import Op
 from tinyc.ir.tensor import DType
+from tinyc.kernels import features
 from tinyc.kernels.kernel import Kernel, Lowered
+from tinyc.kernels.work import FittedWork
 from tinyc.quantize.interpolation import logistic_scaling, logistic_table
 
 
@@ -41,6 +43,7 @@ KERNELS = tuple(
         accepts=_accepts,
         lower=_lower,
         in_place=(0,),
+        work=FittedWork(f"tinyc_{name}_s16__portable", features.elements),
     )
     for name, op in (("logistic", logistic.Logistic), ("tanh", tanh.Tanh))
 )

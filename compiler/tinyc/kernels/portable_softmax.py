@@ -6,7 +6,9 @@ from tinyc.ir.graph import Graph
 from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.softmax import Softmax, exponential_table, int16_multiplier, int16_tables
 from tinyc.ir.tensor import DType
+from tinyc.kernels import features
 from tinyc.kernels.kernel import Kernel, Lowered
+from tinyc.kernels.work import FittedWork
 
 
 def _accepts(op: Op, graph: Graph, dtype: DType, scale: float, zero_point: int) -> bool:
@@ -21,7 +23,8 @@ def _accepts(op: Op, graph: Graph, dtype: DType, scale: float, zero_point: int) 
     )
 
 
-def _int8(op: Op, graph: Graph) -> bool:
+def int8(op: Op, graph: Graph) -> bool:
+    """int8 in and out, with the output quantization that TensorFlow Lite fixes."""
     return _accepts(op, graph, DType.INT8, 1 / 256, -128)
 
 
@@ -44,6 +47,12 @@ def lower(op: Op, graph: Graph) -> Lowered:
             "exponentials": table,
         },
     )
+
+
+def _features(op: Op, graph: Graph) -> features.Features:
+    assert isinstance(op, Softmax)
+    (x,) = graph.operands(op)
+    return features.softmax(op, graph, min(1.0, len(exponential_table(x.scale, op.beta)) / 256))
 
 
 def _lower_int16(op: Op, graph: Graph) -> Lowered:
@@ -71,9 +80,10 @@ KERNELS = (
         op=Softmax,
         source="portable/softmax_s8.c",
         headers=("include/softmax.h",),
-        accepts=_int8,
+        accepts=int8,
         lower=lower,
         in_place=(0,),
+        work=FittedWork("tinyc_softmax_s8__portable", _features),
     ),
     Kernel(
         symbol="tinyc_softmax_s16__portable",
@@ -83,5 +93,6 @@ KERNELS = (
         accepts=_int16,
         lower=_lower_int16,
         in_place=(0,),
+        work=FittedWork("tinyc_softmax_s16__portable", features.softmax),
     ),
 )

@@ -187,7 +187,7 @@ def _solved(question: _Question) -> OneStep | None:
     live = np.flatnonzero(~sums.is_constant)
     if not sums.clamps_like_int8() or (sums.right[live] < 1).any() or (sums.right[live] > 30).any():
         return None
-    if len(live) == 0:
+    if len(live) == 0 or sums.low == sums.high:
         shift = _SHIFTS[0]
         nothing = np.zeros(len(factors), np.int64)
         return OneStep(nothing, nothing, _constant_outputs(sums, factors, shift), shift)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from tinyc.errors import DoesNotFit, Problem
+from tinyc.ir.graph import Graph
 from tinyc.program import Program, Step
 from tinyc.resources import data_folder
 
@@ -22,7 +23,7 @@ _CODE_PER_HEADER_CHARACTER = 0.21
 _CODE_PER_LAYER = 16
 _RUNTIME_CODE = 2816
 _AUDIO_CODE = 8 * 1024
-_RUNTIME_RAM = 1088
+RUNTIME_RAM = 1088
 _HEAVIEST = 3
 
 
@@ -122,7 +123,7 @@ def budget(program: Program) -> Budget:
         arena=program.plan.arena_size,
         lower_bound=program.plan.lower_bound,
         stack=memory.stack,
-        runtime_ram=_RUNTIME_RAM,
+        runtime_ram=RUNTIME_RAM,
         flash_available=memory.application_flash,
         ram_available=memory.application_ram,
     )
@@ -142,13 +143,13 @@ def _layer(program: Program, step: Step) -> LayerBudget:
         kernel=step.kernel.symbol,
         macs=step.op.macs(graph.operands(step.op), graph.results(step.op)),
         weights=step.lowered.constant_bytes(),
-        params=_params(step),
+        params=params_bytes(step),
         live=live,
         scratch=step.scratch,
     )
 
 
-def _params(step: Step) -> int:
+def params_bytes(step: Step) -> int:
     """Bytes of the parameter struct where every field and every pointer takes a 32-bit word."""
     words = 0
     for value in step.lowered.fields.values():
@@ -156,21 +157,33 @@ def _params(step: Step) -> int:
     return 4 * words
 
 
+def fixed_code(layers: int, *, audio: bool) -> int:
+    """Estimated code bytes of everything around the kernels of a program with so many layers."""
+    return _RUNTIME_CODE + _CODE_PER_LAYER * layers + (_AUDIO_CODE if audio else 0)
+
+
+def code_pieces(graph: Graph, step: Step) -> dict[str, float]:
+    """Estimated code bytes that a layer brings with its kernel, by piece; each piece exists once.
+
+    Compiled kernels are proportional to their text without comments and spaces. A template is
+    compiled once per layer, or once per variant.
+    """
+    kernel = step.kernel
+    pieces = {header: _CODE_PER_HEADER_CHARACTER * _characters(header) for header in kernel.headers}
+    piece = kernel.source
+    if piece.endswith(".j2"):
+        view = kernel.specialize(step.op, graph) if kernel.specialize else {}
+        piece += f" {view['variant']}" if "variant" in view else f" {step.index}"
+    if kernel.code is not None:
+        return pieces | {piece: kernel.code(step.op, graph)}
+    return pieces | {piece: _CODE_PER_SOURCE_CHARACTER * _characters(kernel.source)}
+
+
 def _code(program: Program) -> int:
-    """Estimate: compiled kernels are proportional to their text without comments and spaces."""
-    code = float(_RUNTIME_CODE + _CODE_PER_LAYER * len(program.steps))
-    counted: set[str] = set()
+    pieces: dict[str, float] = {}
     for step in program.steps:
-        kernel = step.kernel
-        for path, weight in (
-            *((header, _CODE_PER_HEADER_CHARACTER) for header in kernel.headers),
-            (kernel.source, _CODE_PER_SOURCE_CHARACTER),
-        ):
-            # A template is compiled once per layer, everything else once.
-            if path not in counted or path.endswith(".j2"):
-                counted.add(path)
-                code += weight * _characters(path)
-    return round(code) + (_AUDIO_CODE if program.audio is not None else 0)
+        pieces |= code_pieces(program.graph, step)
+    return round(sum(pieces.values())) + fixed_code(len(program.steps), audio=program.audio is not None)
 
 
 @cache

@@ -7,11 +7,13 @@ from typing import TypeAlias
 
 from tinyc.ir.graph import Graph, verify
 from tinyc.passes.drop_identities import drop_identities
+from tinyc.passes.eliminate_channels import eliminate_channels
 from tinyc.passes.fold_batch_norm import fold_batch_norm
 from tinyc.passes.fold_constants import fold_constants
 from tinyc.passes.fuse_activations import fuse_activations
 from tinyc.passes.fuse_pads import fuse_pads
 from tinyc.passes.legalize import legalize
+from tinyc.passes.merge_requantizations import merge_requantizations
 from tinyc.passes.remove_dead import remove_dead
 
 Pass: TypeAlias = Callable[[Graph], Graph]
@@ -25,7 +27,11 @@ PIPELINE: tuple[Pass, ...] = (
     fold_batch_norm,
     fuse_activations,
     fuse_pads,
+    # After the activations: a layer that clamps by itself tells its kernel more.
+    merge_requantizations,
     remove_dead,
+    # Last: padding and clamps of the layers are settled.
+    eliminate_channels,
 )
 
 __all__ = ["PIPELINE", "Pass", "legalize", "run"]

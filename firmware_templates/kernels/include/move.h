@@ -21,12 +21,20 @@ TINYC_INLINE void tinyc_move_row(const struct tinyc_move *layer, const uint8_t *
     const int32_t from_step = layer->input_strides[TINYC_MOVE_AXES - 1];
     const int32_t to_step = layer->output_strides[TINYC_MOVE_AXES - 1];
     const int32_t run = layer->run;
-    for (int32_t i = layer->extents[TINYC_MOVE_AXES - 1]; i > 0; i--) {
-        if (run == 1) {
-            output[to] = input[from];
-        } else {
-            memcpy(output + to, input + from, (size_t)run);
+    int32_t left = layer->extents[TINYC_MOVE_AXES - 1];
+    if (run == 1) {
+        const uint8_t *source = input + from;
+        uint8_t *target = output + to;
+        while (--left > 0) { /* no step behind the last byte: it may lead out of the array */
+            *target = *source;
+            source += from_step;
+            target += to_step;
         }
+        *target = *source;
+        return;
+    }
+    for (; left > 0; left--) {
+        memcpy(output + to, input + from, (size_t)run);
         from += from_step;
         to += to_step;
     }

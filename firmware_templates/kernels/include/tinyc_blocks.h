@@ -16,6 +16,8 @@ struct tinyc_block {
     const int32_t *records;
     int8_t *output;
     int8_t *end; /* `output` behind the last pair */
+    const tinyc_word *panel_end;
+    int32_t channels; /* bytes from a pixel to the next */
 };
 
 struct tinyc_conv_2d_blocks {
@@ -25,7 +27,9 @@ struct tinyc_conv_2d_blocks {
     int32_t stride_height, stride_width;
     int32_t pad_top, pad_left;
     int32_t padding; /* the input's zero point */
-    int32_t record;  /* 32-bit words of a record */
+    int32_t depth;   /* input channels */
+    int32_t words;   /* 32-bit words of a pixel in the panel */
+    int32_t record;  /* and of a record */
     const int32_t *weights;
 };
 
@@ -46,10 +50,24 @@ TINYC_INLINE tinyc_word *tinyc_gather_run(tinyc_word *to, const int8_t *from, in
         to[24] = tinyc_sxtb16(d);
         to[28] = tinyc_sxtb16_odd(d);
     }
-    for (; count >= 4; count -= 4, from += 4, to += 8) {
+    /* No loop, so that nothing but the loads and stores is left where `count` is a constant. */
+    if (count >= 8) {
+        const uint32_t a = tinyc_load_word(from), b = tinyc_load_word(from + 4);
+        to[0] = tinyc_sxtb16(a);
+        to[4] = tinyc_sxtb16_odd(a);
+        to[8] = tinyc_sxtb16(b);
+        to[12] = tinyc_sxtb16_odd(b);
+        count -= 8;
+        from += 8;
+        to += 16;
+    }
+    if (count >= 4) {
         const uint32_t a = tinyc_load_word(from);
         to[0] = tinyc_sxtb16(a);
         to[4] = tinyc_sxtb16_odd(a);
+        count -= 4;
+        from += 4;
+        to += 8;
     }
     if (count >= 2) {
         to[0] = tinyc_pack_bottoms((uint32_t)(int32_t)from[0], (uint32_t)(int32_t)from[1]);
@@ -68,7 +86,8 @@ TINYC_INLINE tinyc_word *tinyc_gather_run(tinyc_word *to, const int8_t *from, in
 TINYC_INLINE void tinyc_run_block(const struct tinyc_conv_2d_blocks *layer, const tinyc_word *panel,
                                   int8_t *output, tinyc_block_kernel *kernel) {
     const int32_t channels = layer->output_channels;
-    struct tinyc_block block = {panel, layer->weights, output, output + channels};
+    struct tinyc_block block = {panel,    layer->weights,            output, output + channels,
+                                panel + 4 * layer->words, channels};
     if (channels % 2 != 0) {
         block.end = output + 2;
         kernel(&block);
@@ -85,10 +104,10 @@ TINYC_INLINE int32_t tinyc_smmla(uint32_t acc, int32_t multiplier, int32_t const
     return constant + (int32_t)(((int64_t)(int32_t)acc * multiplier) >> 32);
 }
 
-/* What the assembly of a block computes, for `words` words a pixel and rows of `channels`; `shift` below
- * 0 asks for the double rounding with the shifts of the record. */
-TINYC_INLINE void tinyc_block_in_c(const struct tinyc_block *block, int32_t words, int32_t channels,
-                                   int32_t shift) {
+/* What the assembly of a block computes; `shift` below 0 asks for the double rounding with the shifts of
+ * the record. */
+TINYC_INLINE void tinyc_block_in_c(const struct tinyc_block *block, int32_t shift) {
+    const int32_t words = (int32_t)(block->panel_end - block->panel) / 4, channels = block->channels;
     const int32_t *record = block->records;
     for (int8_t *output = block->output; output != block->end; output += 2) {
         const int32_t *constants = record + 2 + words;

@@ -70,10 +70,12 @@ static const struct tinyc_fully_connected tiny_net_layer_0_params = {
 };
 TINYC_LAYER void tiny_net_layer_0(void) {
     const struct tinyc_fully_connected *params = &tiny_net_layer_0_params;
+    uint8_t *arena = tiny_net_arena_memory;
     TINYC_OPAQUE(params);
+    TINYC_OPAQUE(arena);
     tinyc_fully_connected_s8__portable(params,
-        (const int8_t *)(tiny_net_arena_memory + 0),
-        (int8_t *)(tiny_net_arena_memory + 16));
+        (const int8_t *)(arena + 0),
+        (int8_t *)(arena + 16));
 }
 
 /* Layer 1: FULLY_CONNECTED "dense/two"
@@ -111,10 +113,12 @@ static const struct tinyc_fully_connected tiny_net_layer_1_params = {
 };
 TINYC_LAYER void tiny_net_layer_1(void) {
     const struct tinyc_fully_connected *params = &tiny_net_layer_1_params;
+    uint8_t *arena = tiny_net_arena_memory;
     TINYC_OPAQUE(params);
+    TINYC_OPAQUE(arena);
     tinyc_fully_connected_s8__portable(params,
-        (const int8_t *)(tiny_net_arena_memory + 16),
-        (int8_t *)(tiny_net_arena_memory + 0));
+        (const int8_t *)(arena + 16),
+        (int8_t *)(arena + 0));
 }
 
 /* ---- interface of `tiny_net` ---- */

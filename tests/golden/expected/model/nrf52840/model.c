@@ -29,6 +29,8 @@
 
 /* ---- cortex_m4/fully_connected_s8.c ---- */
 
+/* ---- portable/fully_connected_s8.c ---- */
+
 /* ---- memory of `tiny_net` ---- */
 static uint8_t tiny_net_arena_memory[TINY_NET_ARENA_SIZE] TINYC_ALIGNED(16);
 
@@ -75,32 +77,33 @@ static const struct tinyc_fully_connected tiny_net_layer_0_params = {
 };
 TINYC_LAYER void tiny_net_layer_0(void) {
     const struct tinyc_fully_connected *params = &tiny_net_layer_0_params;
+    uint8_t *arena = tiny_net_arena_memory;
     TINYC_OPAQUE(params);
+    TINYC_OPAQUE(arena);
     tinyc_fully_connected_s8__cortex_m4(params,
-        (const int8_t *)(tiny_net_arena_memory + 16),
-        (int8_t *)(tiny_net_arena_memory + 32),
-        (void *)(tiny_net_arena_memory + 0));
+        (const int8_t *)(arena + 16),
+        (int8_t *)(arena + 32),
+        (void *)(arena + 0));
 }
 
 /* Layer 1: FULLY_CONNECTED "dense/two"
  *   int8[1, 3] int8[2, 3] -> int8[1, 2]
- *   6 MACs, 21 bytes of constants
- *   kernel tinyc_fully_connected_s8__cortex_m4
+ *   6 MACs, 19 bytes of constants
+ *   kernel tinyc_fully_connected_s8__portable
  *   input at 32, 3 bytes: hidden
- *   output at 16, 2 bytes: y
- *   scratch at 0, 8 bytes: scratch
+ *   output at 0, 2 bytes: y
  */
-static const int8_t tiny_net_layer_1_weights[8] TINYC_ALIGNED(4) = {
-    -127, -53, -90, 0, -16, 58, 21, 0,
+static const int8_t tiny_net_layer_1_weights[6] TINYC_ALIGNED(4) = {
+    -127, -90, -53, -16, 21, 58,
 };
 static const int32_t tiny_net_layer_1_bias[2] TINYC_ALIGNED(4) = {
-    -34560, 8064,
+    0, 0,
 };
 static const int32_t tiny_net_layer_1_multiplier[1] TINYC_ALIGNED(4) = {
     1374389504,
 };
 static const int8_t tiny_net_layer_1_shift[1] TINYC_ALIGNED(4) = {
-    3,
+    -4,
 };
 static const struct tinyc_fully_connected tiny_net_layer_1_params = {
     .rows = 1,
@@ -118,11 +121,12 @@ static const struct tinyc_fully_connected tiny_net_layer_1_params = {
 };
 TINYC_LAYER void tiny_net_layer_1(void) {
     const struct tinyc_fully_connected *params = &tiny_net_layer_1_params;
+    uint8_t *arena = tiny_net_arena_memory;
     TINYC_OPAQUE(params);
-    tinyc_fully_connected_s8__cortex_m4(params,
-        (const int8_t *)(tiny_net_arena_memory + 32),
-        (int8_t *)(tiny_net_arena_memory + 16),
-        (void *)(tiny_net_arena_memory + 0));
+    TINYC_OPAQUE(arena);
+    tinyc_fully_connected_s8__portable(params,
+        (const int8_t *)(arena + 32),
+        (int8_t *)(arena + 0));
 }
 
 /* ---- interface of `tiny_net` ---- */

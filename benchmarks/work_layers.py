@@ -1,0 +1,160 @@
+"""Random layers of every size for the fit of `work.toml`, many of them in one graph."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tinyc.ir.graph import Graph, verify
+from tinyc.ir.ops import (
+    Activation,
+    AveragePool2D,
+    Conv2D,
+    DepthwiseConv2D,
+    FullyConnected,
+    MaxPool2D,
+    Op,
+    Padding,
+)
+from tinyc.ir.ops.pooling import Pool2D
+from tinyc.ir.tensor import Tensor
+from tinyc.kernels.kernel import Kernel
+
+sys.path.append(str(Path(__file__).parents[1] / "tests"))
+from strategies import STRATEGIES
+from strategies.common import activation, single_op_graph
+from strategies.convolution import random_bias, random_filters, random_output
+
+_TRIES = 20_000
+_LARGE: dict[type[Op], Callable[[np.random.Generator], Graph]]
+
+
+def _one_of(rng: np.random.Generator, *choices: int) -> int:
+    return int(rng.choice(choices))
+
+
+def _window(rng: np.random.Generator) -> dict[str, object]:
+    stride = _one_of(rng, 1, 1, 2)
+    return {
+        "stride": (stride, stride),
+        "padding": Padding.SAME if rng.random() < 0.8 else Padding.VALID,
+        "activation": Activation.RELU if rng.random() < 0.6 else Activation.NONE,
+    }
+
+
+def _large_conv_2d(rng: np.random.Generator) -> Graph:
+    """Shapes as networks have them: 1x1 and k x k, 1 to 96 channels."""
+    extent = int(rng.integers(5, 16))
+    depth, units = _one_of(rng, 1, 2, 3, 8, 15, 16, 32, 64, 96), _one_of(rng, 5, 8, 16, 32, 61, 64)
+    kernel = (1, 1) if rng.random() < 0.5 else (_one_of(rng, 2, 3, 3, 5, 10), _one_of(rng, 2, 3, 3, 4))
+    extent = max(extent, *kernel) if depth * kernel[0] * kernel[1] < 200 else max(6, *kernel)
+    x = activation(rng, "x", (1, extent, max(kernel[1], extent - 2), depth))
+    filters = random_filters(rng, (units, *kernel, depth), 0)
+    tensors = [x, filters, random_bias(rng, x, filters, units)]
+    names = tuple(tensor.name for tensor in tensors)
+    op = Conv2D(name="layer", inputs=names, outputs=("y",), **_window(rng))  # type: ignore[arg-type]
+    return _closed(rng, op, tensors)
+
+
+def _large_depthwise(rng: np.random.Generator) -> Graph:
+    channels, extent = _one_of(rng, 3, 8, 16, 31, 64, 96), int(rng.integers(5, 14))
+    kernel = (_one_of(rng, 1, 3, 3, 3, 5), _one_of(rng, 1, 3, 3, 3, 5))
+    x = activation(rng, "x", (1, extent, extent + 1, channels))
+    filters = random_filters(rng, (1, *kernel, channels), 3)
+    tensors = [x, filters, random_bias(rng, x, filters, channels)]
+    names = tuple(tensor.name for tensor in tensors)
+    op = DepthwiseConv2D(name="layer", inputs=names, outputs=("y",), **_window(rng))  # type: ignore[arg-type]
+    return _closed(rng, op, tensors)
+
+
+def _large_fully_connected(rng: np.random.Generator) -> Graph:
+    rows, depth, units = _one_of(rng, 1, 1, 1, 2, 3), int(rng.integers(8, 500)), int(rng.integers(2, 130))
+    x = activation(rng, "x", (rows, depth))
+    filters = random_filters(rng, (units, depth), 0)
+    tensors = [x, filters, random_bias(rng, x, filters, units)]
+    names = tuple(tensor.name for tensor in tensors)
+    activations = (Activation.NONE, Activation.RELU)
+    op = FullyConnected(
+        name="layer", inputs=names, outputs=("y",), activation=activations[int(rng.integers(2))]
+    )
+    return _closed(rng, op, tensors)
+
+
+def _large_pool(op: type[Pool2D]) -> Callable[[np.random.Generator], Graph]:
+    """Global pools and small windows."""
+
+    def random_graph(rng: np.random.Generator) -> Graph:
+        height, width = int(rng.integers(2, 26)), int(rng.integers(2, 12))
+        x = activation(rng, "x", (1, height, width, _one_of(rng, 8, 10, 31, 32, 64)))
+        rows, columns = (height, width) if rng.random() < 0.5 else (min(height, 3), 2)
+        layer = op(
+            name="layer",
+            inputs=("x",),
+            outputs=("y",),
+            filter_height=rows,
+            filter_width=columns,
+            stride_height=2,
+            stride_width=2,
+            padding=Padding.VALID,
+        )
+        (shape,) = layer.output_shapes([x])
+        return single_op_graph(layer, [x, x.with_(name="y", shape=shape)])
+
+    return random_graph
+
+
+def _closed(rng: np.random.Generator, op: Op, tensors: Sequence[Tensor]) -> Graph:
+    (shape,) = op.output_shapes(tensors)
+    assert isinstance(op, Conv2D | DepthwiseConv2D | FullyConnected)
+    return single_op_graph(op, [*tensors, random_output(rng, shape, tensors[0], tensors[1], op.activation)])
+
+
+_LARGE = {
+    Conv2D: _large_conv_2d,
+    DepthwiseConv2D: _large_depthwise,
+    FullyConnected: _large_fully_connected,
+    AveragePool2D: _large_pool(AveragePool2D),
+    MaxPool2D: _large_pool(MaxPool2D),
+}
+
+
+def layers_of(kernel: Kernel, count: int, seed: int) -> list[Graph]:
+    """`count` single-op graphs that `kernel` accepts; fewer when random draws hardly meet any."""
+    rng = np.random.default_rng(seed)
+    found: list[Graph] = []
+    for _ in range(_TRIES):
+        strategies = [STRATEGIES[kernel.op], *filter(None, [_LARGE.get(kernel.op)])]
+        graph = strategies[int(rng.integers(len(strategies)))](rng)
+        (op,) = graph.ops
+        if kernel.accepts(op, graph):
+            found.append(graph)
+        if len(found) == count:
+            break
+    return found
+
+
+def side_by_side(graphs: Sequence[Graph]) -> Graph:
+    """One graph with the op of each of `graphs`, which share nothing. Results may die at once."""
+    tensors: dict[str, Tensor] = {}
+    ops: list[Op] = []
+    inputs: list[str] = []
+    for index, graph in enumerate(graphs):
+        (op,) = graph.ops
+
+        def named(name: str, index: int = index) -> str:
+            return f"{name}_{index}"
+
+        for tensor in graph.tensors.values():
+            tensors[named(tensor.name)] = tensor.with_(name=named(tensor.name))
+        ops.append(
+            op.with_(
+                name=named("layer"),
+                inputs=tuple(map(named, op.inputs)),
+                outputs=tuple(map(named, op.outputs)),
+            )
+        )
+        inputs += map(named, graph.inputs)
+    return verify(Graph("layers", tensors, tuple(ops), tuple(inputs), ops[-1].outputs))

@@ -1,0 +1,117 @@
+"""Chosen and rejected kernels of a program, layer by layer, with their costs and the reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from tinyc.ir.graph import Graph
+from tinyc.ir.ops.base import Op
+from tinyc.kernels.catalogue import CATALOGUE
+from tinyc.kernels.kernel import Kernel, Lowered, Work
+from tinyc.program import Program, Step
+from tinyc.selection import Measured
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One kernel of a layer's operator. Costs are None where the kernel does not take the layer.
+
+    `work` is predicted, or measured where there is a measurement, and None when nothing is known.
+    `reason` says why it was not chosen, "" for the chosen one.
+    """
+
+    kernel: Kernel
+    chosen: bool
+    accepted: bool
+    reason: str
+    work: Work | None = None
+    scratch: int | None = None
+    constants: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "kernel": self.kernel.symbol,
+            "chosen": self.chosen,
+            "accepted": self.accepted,
+            "reason": self.reason,
+            "instructions": self.work.instructions if self.work else None,
+            "cycles": self.work.cycles if self.work else None,
+            "scratch": self.scratch,
+            "constants": self.constants,
+        }
+
+
+def predicted(op: Op, graph: Graph, kernel: Kernel) -> Work | None:
+    """What the kernel says it executes for this layer."""
+    return kernel.work(op, graph) if kernel.work else None
+
+
+def total(program: Program) -> Work | None:
+    """The predicted work of all layers, None when one does not predict."""
+    works = [predicted(step.op, program.graph, step.kernel) for step in program.steps]
+    known = [work for work in works if work is not None]
+    if len(known) < len(works):
+        return None
+    return Work(sum(work.instructions for work in known), sum(work.cycles for work in known))
+
+
+def candidates(program: Program, measured: Measured | None = None) -> tuple[tuple[Candidate, ...], ...]:
+    """For every layer all kernels of its operator: the chosen one, then the others in catalogue order."""
+    return tuple(_of_layer(program, step, measured or {}) for step in program.steps)
+
+
+def _of_layer(program: Program, step: Step, measured: Measured) -> tuple[Candidate, ...]:
+    graph, op = program.graph, step.op
+
+    def work(kernel: Kernel) -> Work | None:
+        return measured.get((step.index, kernel.symbol)) or predicted(op, graph, kernel)
+
+    chosen = Candidate(
+        step.kernel, True, True, "", work(step.kernel), step.scratch, step.lowered.constant_bytes()
+    )
+    found = [chosen]
+    for kernel in CATALOGUE:
+        if kernel.op is not type(op) or kernel.symbol == step.kernel.symbol:
+            continue
+        lacking = sorted(kernel.requires - program.board.features)
+        if lacking:
+            reason = f"the board lacks {', '.join(lacking)}"
+            found.append(Candidate(kernel, False, False, reason))
+            continue
+        lowered = _lowered(op, graph, kernel)
+        if isinstance(lowered, str):
+            found.append(Candidate(kernel, False, False, lowered))
+            continue
+        scratch, constants = kernel.scratch(op, graph), lowered.constant_bytes()
+        costs = Candidate(kernel, False, True, "", work(kernel), scratch, constants)
+        found.append(Candidate(kernel, False, True, _reason(costs, chosen), costs.work, scratch, constants))
+    return tuple(found)
+
+
+def _lowered(op: Op, graph: Graph, kernel: Kernel) -> Lowered | str:
+    """The parameters of the layer, or why there are none."""
+    if not kernel.accepts(op, graph):
+        return "does not take this layer"
+    try:
+        return kernel.lower(op, graph)
+    except ValueError as error:
+        return str(error)
+
+
+def _reason(other: Candidate, chosen: Candidate) -> str:
+    """What `other` costs more than the chosen one, and what it would save."""
+    if other.work is None:
+        return "does not state its work"
+    differences = (
+        (other.work.cycles - (chosen.work.cycles if chosen.work else 0), "cycles"),
+        ((other.scratch or 0) - (chosen.scratch or 0), "B of scratch"),
+        ((other.constants or 0) - (chosen.constants or 0), "B of constants"),
+    )
+    more = [f"{difference:,} {unit}" for difference, unit in differences if difference > 0]
+    less = [f"{-difference:,} {unit}" for difference, unit in differences if difference < 0]
+    parts = [f"{', '.join(more)} more"] if more else []
+    parts += [f"{', '.join(less)} less"] if less else []
+    if not more:
+        parts.append("more code or arena" if less else "costs the same")
+    return "; ".join(parts)

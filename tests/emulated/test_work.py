@@ -1,0 +1,116 @@
+"""Predicted work against counts on the emulated nRF52840, layer by layer."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from support.classifiers import small_classifier
+from support.networks import random_network
+from tinyc import frontends, passes, pipeline, profiling
+from tinyc.boards import load_board
+from tinyc.ir.graph import Graph
+from tinyc.kernels.catalogue import candidates
+from tinyc.kernels.work import FittedWork
+from tinyc.objective import Objective
+from tinyc.program import Program
+
+sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
+
+from fit_work import fitted_kernels, measured
+from work_layers import layers_of
+
+pytestmark = pytest.mark.emulated
+
+MODELS = {
+    "kws": "mlperf_tiny/kws_ref_model.tflite",
+    "ic": "mlperf_tiny/pretrainedResnet_quant.tflite",
+    "vww": "mlperf_tiny/vww_96_int8.tflite",
+    "ad": "mlperf_tiny/ad01_int8.tflite",
+    "sww": "mlperf_tiny/str_ww_ref_model.tflite",
+    "micro_speech": "tflm/micro_speech_quantized.tflite",
+}
+TOLERANCE = 0.05
+# Layers of fewer instructions than SMALL may be off by a part of SMALL.
+SMALL = 2000
+# What these execute depends on the values: the prediction is a typical figure.
+BY_VALUE = ("softmax_s8", "logistic_s16", "tanh_s16", "quantize_f32")
+TYPICAL = 0.35
+
+
+def assert_near(predicted: int, counted: int, symbol: str) -> None:
+    allowed = TYPICAL if any(name in symbol for name in BY_VALUE) else TOLERANCE
+    assert abs(predicted - counted) <= allowed * max(counted, SMALL), (symbol, predicted, counted)
+
+
+def check(program: Program, least: int) -> None:
+    """Build, count, compare; at least so many layers state their work."""
+    with tempfile.TemporaryDirectory() as folder:
+        firmware = pipeline.build(program, Path(folder))
+        *counts, total = profiling.counts(program, firmware.elf)
+    stated = 0
+    whole = 0
+    for step, (instructions, cycles) in zip(program.steps, counts, strict=True):
+        if step.kernel.work is None:
+            continue
+        work = step.kernel.work(step.op, program.graph)
+        assert_near(work.instructions, instructions, step.kernel.symbol)
+        assert_near(work.cycles, cycles, step.kernel.symbol)
+        stated += 1
+        whole += work.instructions
+    assert stated >= least
+    if stated == len(program.steps):
+        assert abs(whole - total[0]) <= 0.03 * total[0] + 20 * stated
+
+
+def load(path: Path) -> Graph:
+    return passes.legalize(passes.run(frontends.load(path)))
+
+
+@pytest.mark.parametrize("objective", [Objective.BALANCED, Objective.RAM])
+@pytest.mark.parametrize("model", sorted(MODELS))
+def test_real_models(model: str, objective: Objective, shared: Path) -> None:
+    graph = load(shared / "models" / MODELS[model])
+    program = pipeline.compile_graph(graph, load_board("nrf52840"), name=model, optimize=objective)
+    check(program, 1)
+
+
+@pytest.mark.parametrize("model", ["kws", "ic", "ad"])
+def test_portable_kernels_on_real_models(model: str, shared: Path) -> None:
+    graph = load(shared / "models" / MODELS[model])
+    check(_portable(graph), len(graph.ops))
+
+
+def _portable(graph: Graph) -> Program:
+    symbols = [
+        next(kernel.symbol for kernel in candidates(op, graph) if kernel.isa == "portable")
+        for op in graph.ops
+    ]
+    return pipeline.compile_graph(graph, load_board("nrf52840"), name="net", kernels=symbols)
+
+
+def test_small_networks() -> None:
+    board = load_board("nrf52840")
+    graphs = [small_classifier(np.random.default_rng(1))]
+    graphs += [random_network(np.random.default_rng(seed), 7, mixed=True) for seed in range(2)]
+    for graph in graphs:
+        check(pipeline.compile_graph(graph, board, name="net", optimize=Objective.TIME), 1)
+        check(_portable(graph), len(graph.ops))
+
+
+def test_layers_that_the_fit_has_not_seen() -> None:
+    kernels = [kernel for users in fitted_kernels(()).values() for kernel in users[:1]]
+    layers = [(kernel, graph) for kernel in kernels for graph in layers_of(kernel, 4, seed=12345)]
+    assert len(layers) == 4 * len(kernels) > 100
+    for kernel, graph, instructions, cycles in measured(layers):
+        assert isinstance(kernel.op, type)
+        (op,) = graph.ops
+        fitted = next(k.work for k in candidates(op, graph) if k.symbol == kernel.symbol)
+        assert isinstance(fitted, FittedWork)
+        work = fitted(op, graph)
+        assert_near(work.instructions, instructions, kernel.symbol)
+        assert_near(work.cycles, cycles, kernel.symbol)
