@@ -89,7 +89,9 @@ def main() -> int:
     for path in paths.values():
         if not path.is_file():
             output.talk(f"{path} is not here: skipped")
-    chosen = options.toolchain or [name for name in TOOLCHAINS if name != "gcc" or gcc_version()]
+    chosen = options.toolchain or [
+        name for name in TOOLCHAINS if name != "gcc" or gcc_version(load_board(BOARD).instruction_set.family)
+    ]
     toolchains = [name for name in TOOLCHAINS if name in chosen]
     present = [name for name, path in paths.items() if path.is_file()]
     if not present:
@@ -229,7 +231,9 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def label(toolchain: str) -> str:
     """`zig 0.17.1`. Raises TinycError when it is not installed."""
-    return toolchain_version(toolchain).split()[0].replace("-", " ", 1)
+    return (
+        toolchain_version(toolchain, load_board(BOARD).instruction_set.family).split()[0].replace("-", " ", 1)
+    )
 
 
 def tables(results: Sequence[Result], baselines: Baselines) -> tuple[Table, ...]:

@@ -101,7 +101,8 @@ def _large_pool(op: type[Pool2D]) -> Callable[[np.random.Generator], Graph]:
             padding=Padding.VALID,
         )
         (shape,) = layer.output_shapes([x])
-        return single_op_graph(layer, [x, x.with_(name="y", shape=shape)])
+        graph: Graph = single_op_graph(layer, [x, x.with_(name="y", shape=shape)])
+        return graph
 
     return random_graph
 
@@ -109,7 +110,9 @@ def _large_pool(op: type[Pool2D]) -> Callable[[np.random.Generator], Graph]:
 def _closed(rng: np.random.Generator, op: Op, tensors: Sequence[Tensor]) -> Graph:
     (shape,) = op.output_shapes(tensors)
     assert isinstance(op, Conv2D | DepthwiseConv2D | FullyConnected)
-    return single_op_graph(op, [*tensors, random_output(rng, shape, tensors[0], tensors[1], op.activation)])
+    result = random_output(rng, shape, tensors[0], tensors[1], op.activation)
+    graph: Graph = single_op_graph(op, [*tensors, result])
+    return graph
 
 
 _LARGE = {

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tinyc.cores import CORES, FEATURES, HOST, InstructionSet, combinations, instruction_set, is_possible
 from tinyc.errors import Problem, TinycError
 from tinyc.resources import data_folder
 
-FEATURES = frozenset({"dsp", "fpu", "dwt"})
-CORES = frozenset({"cortex-m4", "host"})
 FLASH_METHODS = frozenset({"none", "jlink", "pyocd", "adafruit_dfu", "bossac", "uf2", "qemu"})
 
 # "P1.03" on a Nordic chip, "PB6" on an STM32.
@@ -89,10 +88,17 @@ class Board:
     uart_rx: Pin | None = None
     registry: tuple[str, str] | None = None
     """Platform and board in PlatformIO's public registry, where it has them."""
+    hal: str = ""
+    """Folder of the driver under `firmware_templates/hal`; chips with the same parts share one."""
 
     @property
     def is_host(self) -> bool:
-        return self.core == "host"
+        return self.core == HOST
+
+    @property
+    def instruction_set(self) -> InstructionSet:
+        """What the compilers are told. Raises KeyError for the host."""
+        return instruction_set(self.core, self.features)
 
 
 def board_names() -> tuple[str, ...]:
@@ -130,6 +136,7 @@ def parse_board(name: str, path: Path) -> Board:
         return value
 
     title, soc = take(table, "name", str), take(table, "soc", str)
+    hal = take(table, "hal", str, soc)
     core = take(table, "core", str)
     features = take(table, "features", list, [])
     clock_hz = take(table, "clock_hz", int)
@@ -159,6 +166,10 @@ def parse_board(name: str, path: Path) -> Board:
         problems.append(
             Problem("features", f"has {', '.join(unknown)}", f"allowed: {', '.join(sorted(FEATURES))}")
         )
+    elif core in CORES and not is_possible(core, frozenset(features)):
+        having = f"{core} with {', '.join(sorted(features)) or 'none'}"
+        allowed = [" ".join(sorted(each)) for each in combinations(core)] or ["none"]
+        problems.append(Problem("features", f"no {having}", f"needs one of: {'; '.join(allowed)}"))
     if method not in FLASH_METHODS:
         problems.append(
             Problem("flash.method", f"is {method!r}", f"allowed: {', '.join(sorted(FLASH_METHODS))}")
@@ -208,4 +219,5 @@ def parse_board(name: str, path: Path) -> Board:
         uart_tx=pins.get("tx"),
         uart_rx=pins.get("rx"),
         registry=registry,
+        hal=hal,
     )

@@ -108,7 +108,12 @@ def key(graph: Graph, board: Board, toolchain: str) -> str:
     """The name of a tuning result (hex): every byte that its counts depend on."""
     state = hashlib.sha256(_sources_digest())
     chip = f"{board.name} {board.soc} {board.core} {sorted(board.features)} {board.memory}"
-    for part in (graph.digest(), chip, toolchain_version(toolchain), tinyc.__version__):
+    for part in (
+        graph.digest(),
+        chip,
+        toolchain_version(toolchain, board.instruction_set.family),
+        tinyc.__version__,
+    ):
         state.update(part.encode() + b"\0")
     return state.hexdigest()
 

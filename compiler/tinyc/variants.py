@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops.base import Op
 from tinyc.kernels.catalogue import CATALOGUE
 from tinyc.kernels.kernel import Kernel, Lowered, Work
+from tinyc.objective import Objective
 from tinyc.program import Program, Step
-from tinyc.selection import Measured
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """One kernel of a layer's operator. Costs are None where the kernel does not take the layer.
 
-    `work` is predicted, or measured where there is a measurement, and None when nothing is known.
+    `work` is predicted, None where the kernel does not predict it.
     `reason` says why it was not chosen, "" for the chosen one.
     """
 
@@ -56,20 +56,15 @@ def total(program: Program) -> Work | None:
     return Work(sum(work.instructions for work in known), sum(work.cycles for work in known))
 
 
-def candidates(program: Program, measured: Measured | None = None) -> tuple[tuple[Candidate, ...], ...]:
+def candidates(program: Program) -> tuple[tuple[Candidate, ...], ...]:
     """For every layer all kernels of its operator: the chosen one, then the others in catalogue order."""
-    return tuple(_of_layer(program, step, measured or {}) for step in program.steps)
+    return tuple(_of_layer(program, step) for step in program.steps)
 
 
-def _of_layer(program: Program, step: Step, measured: Measured) -> tuple[Candidate, ...]:
+def _of_layer(program: Program, step: Step) -> tuple[Candidate, ...]:
     graph, op = program.graph, step.op
-
-    def work(kernel: Kernel) -> Work | None:
-        return measured.get((step.index, kernel.symbol)) or predicted(op, graph, kernel)
-
-    chosen = Candidate(
-        step.kernel, True, True, "", work(step.kernel), step.scratch, step.lowered.constant_bytes()
-    )
+    work, constants = predicted(op, graph, step.kernel), step.lowered.constant_bytes()
+    chosen = Candidate(step.kernel, True, True, "", work, step.scratch, constants)
     found = [chosen]
     for kernel in CATALOGUE:
         if kernel.op is not type(op) or kernel.symbol == step.kernel.symbol:
@@ -83,9 +78,9 @@ def _of_layer(program: Program, step: Step, measured: Measured) -> tuple[Candida
         if isinstance(lowered, str):
             found.append(Candidate(kernel, False, False, lowered))
             continue
-        scratch, constants = kernel.scratch(op, graph), lowered.constant_bytes()
-        costs = Candidate(kernel, False, True, "", work(kernel), scratch, constants)
-        found.append(Candidate(kernel, False, True, _reason(costs, chosen), costs.work, scratch, constants))
+        work, scratch = predicted(op, graph, kernel), kernel.scratch(op, graph)
+        other = Candidate(kernel, False, True, "", work, scratch, lowered.constant_bytes())
+        found.append(replace(other, reason=_reason(other, chosen, program.optimize)))
     return tuple(found)
 
 
@@ -99,12 +94,12 @@ def _lowered(op: Op, graph: Graph, kernel: Kernel) -> Lowered | str:
         return str(error)
 
 
-def _reason(other: Candidate, chosen: Candidate) -> str:
+def _reason(other: Candidate, chosen: Candidate, objective: Objective) -> str:
     """What `other` costs more than the chosen one, and what it would save."""
     if other.work is None:
         return "does not state its work"
     differences = (
-        (other.work.cycles - (chosen.work.cycles if chosen.work else 0), "cycles"),
+        (other.work.cycles - chosen.work.cycles if chosen.work else 0, "cycles"),
         ((other.scratch or 0) - (chosen.scratch or 0), "B of scratch"),
         ((other.constants or 0) - (chosen.constants or 0), "B of constants"),
     )
@@ -112,6 +107,8 @@ def _reason(other: Candidate, chosen: Candidate) -> str:
     less = [f"{-difference:,} {unit}" for difference, unit in differences if difference < 0]
     parts = [f"{', '.join(more)} more"] if more else []
     parts += [f"{', '.join(less)} less"] if less else []
-    if not more:
+    if not more and objective is Objective.TUNED:
+        parts.append("counted more")
+    elif not more:
         parts.append("more code or arena" if less else "costs the same")
     return "; ".join(parts)

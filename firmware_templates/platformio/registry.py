@@ -2,11 +2,11 @@
 
 Import("env")  # noqa: F821  provided by SCons
 
-FLOAT = ["-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"]
+MACHINE = env.GetProjectOption("custom_machine_flags").split()  # noqa: F821
 
 env.Append(  # noqa: F821
     CCFLAGS=[
-        *FLOAT,
+        *MACHINE,
         "-g0",
         "-ffunction-sections",
         "-fdata-sections",
@@ -16,7 +16,7 @@ env.Append(  # noqa: F821
         "-Werror",
     ],
     CFLAGS=["-std=c99"],
-    LINKFLAGS=[*FLOAT, "-nostdlib", "-nostartfiles", "-Wl,--gc-sections"],
+    LINKFLAGS=[*MACHINE, "-nostdlib", "-nostartfiles", "-Wl,--gc-sections"],
     LIBS=["gcc"],
 )
 env.Replace(PROGNAME="firmware")  # noqa: F821

@@ -241,6 +241,7 @@ ECHOES = [
     ("nrf52840", "NRF_UART"),
     ("nrf52840", "NRF_INTERRUPT"),
     ("nrf52840", "NRF_DMA"),
+    ("microbit", "NRF_UART"),
     ("mps2_an386", "CMSDK"),
     ("netduinoplus2", "STM32"),
     ("netduinoplus2", "STM32_INTERRUPT"),
@@ -249,7 +250,7 @@ SENT = b"HAL8, world!"
 ANSWERED = bytes(byte + 1 for byte in SENT)
 
 
-@pytest.mark.parametrize(("name", "define"), ECHOES, ids=[define.lower() for _, define in ECHOES])
+@pytest.mark.parametrize(("name", "define"), ECHOES)
 def test_serial_echo(firmware: Firmware, name: str, define: str) -> None:
     board = load_board(name)
     machine = Machine(firmware("echo", board, define), board)

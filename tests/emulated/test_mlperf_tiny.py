@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from support.devices import need_qemu
 from support.recordings import real_clips
 from tinyc import frontends, passes, pipeline
 from tinyc.audio.front_end import AudioFrontEnd
@@ -19,7 +20,7 @@ from tinyc.audio.settings import AudioSettings
 from tinyc.boards import load_board
 from tinyc.device.client import DeviceClient
 from tinyc.emulator import Machine
-from tinyc.emulator.qemu import MACHINES, QemuMachine, find_qemu
+from tinyc.emulator.qemu import MACHINES, QemuMachine
 from tinyc.execution import DeviceEngine
 from tinyc.ir.graph import Graph
 from tinyc.ir.tensor import Array
@@ -88,9 +89,10 @@ def test_device_equals_golden(built: tuple[str, Program, Firmware], shared: Path
             np.testing.assert_array_equal(got.reshape(-1), expected)
 
 
-@pytest.mark.skipif(find_qemu() is None, reason="qemu-system-arm is not installed")
-@pytest.mark.parametrize("board", sorted(MACHINES))
+# The others have 16 kB of RAM, less than the model.
+@pytest.mark.parametrize("board", sorted(set(MACHINES) - {"hifive1_revb", "microbit"}))
 def test_qemu_equals_tensorflow_lite_micro(board: str, shared: Path, tmp_path: Path) -> None:
+    need_qemu(load_board(board))
     path = shared / "models" / "mlperf_tiny" / "kws_ref_model.tflite"
     graph = passes.legalize(passes.run(frontends.load(path)))
     program = pipeline.compile_graph(graph, load_board(board), name="kws")

@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from tinyc.boards import board_names, load_board
+from tinyc.boards import Board, board_names, load_board
 from tinyc.cli.app import app
+from tinyc.cores import CORES, FEATURES, HOST, combinations
+from tinyc.emulator.chips import NAMES
+from tinyc.emulator.qemu import MACHINES
 from tinyc.ir.ops import OPS
 from tinyc.kernels.catalogue import CATALOGUE
 
@@ -31,7 +34,8 @@ def operators_page() -> str:
     lines += [
         "",
         "A kernel's name is `tinyc_<op>_<dtype>[_<variant>]__<isa>`: `s8` int8, `u8` uint8, `f32` float32.",
-        "`portable` is C99 for any chip, `cortex_m4` needs the DSP extension of ARMv7E-M.",
+        "`portable` is C99 for any chip, `cortex_m4` needs the DSP extension of ARMv7E-M or ARMv8-M,",
+        "`scalar` is for cores without it.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -66,19 +70,34 @@ def command_line_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def emulators(board: Board) -> str:
+    names = ["the emulated chip"] if board.soc in NAMES else []
+    names += [f"QEMU `{MACHINES[board.name]}`"] if board.name in MACHINES else []
+    return ", ".join(names)
+
+
 def boards_page() -> str:
     lines = ["# Boards", "", NOTE]
-    lines += ["| board | name | chip | core | MHz | flash | RAM | stack | flashed by |"]
-    lines += ["|---|---|---|---|--:|--:|--:|--:|---|"]
+    lines += [
+        "| board | name | chip | core | features | MHz | flash | RAM | stack | flashed by | runs here in |"
+    ]
+    lines += ["|---|---|---|---|---|--:|--:|--:|--:|---|---|"]
     for board in map(load_board, board_names()):
         memory = board.memory
         sizes = (memory.application_flash, memory.application_ram, memory.stack)
         numbers = " | ".join(f"{size:,}" for size in sizes)
         lines.append(
-            f"| `{board.name}` | {board.title} | {board.soc} | {board.core} | {board.clock_hz / 1e6:g} "
-            f"| {numbers} | {board.flash_method} |"
+            f"| `{board.name}` | {board.title} | {board.soc} | {board.core} "
+            f"| {', '.join(sorted(board.features))} | {board.clock_hz / 1e6:g} "
+            f"| {numbers} | {board.flash_method} | {emulators(board)} |"
         )
-    lines += ["", "Bytes that a bootloader keeps are not counted. A board is one file under `boards/`."]
+    lines += ["", "Bytes that a bootloader keeps are not counted. A board is one file under `boards/`.", ""]
+    lines += ["| feature | meaning |", "|---|---|"]
+    lines += [f"| `{name}` | {meaning} |" for name, meaning in FEATURES.items()]
+    lines += ["", "| core | features of which it has one set |", "|---|---|"]
+    for core in sorted(CORES - {HOST}):
+        sets = " or ".join(f"`{' '.join(sorted(each))}`" for each in combinations(core))
+        lines.append(f"| `{core}` | {sets} |")
     return "\n".join(lines) + "\n"
 
 

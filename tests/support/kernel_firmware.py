@@ -5,8 +5,10 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +38,13 @@ _COMMANDS = {
 _FLAGS = ("-O2", "-g0", "-fomit-frame-pointer", "-fno-unroll-loops", "-ffunction-sections", "-fdata-sections")
 _STRICT = ("-std=gnu99", "-Wall", "-Wextra", "-Werror", "-Wno-unused-const-variable", "-Wno-unused-function")
 _HOSTED = {"zig": ("-fhosted", "-fbuiltin"), "gcc": ()}
-_LINK = {"zig": ("-Wl,--entry,Reset_Handler", "-Wl,-z,stack-size=0"), "gcc": ("-nostdlib", "-lgcc")}
+_LINK = {
+    "zig": ("-Wl,--entry,Reset_Handler", "-Wl,-z,stack-size=0", "-Wno-unused-command-line-argument"),
+    "gcc": ("-nostdlib", "-lgcc"),
+}
+
+
+_FOLDER = tempfile.TemporaryDirectory()
 
 
 def is_installed(toolchain: str) -> bool:
@@ -71,21 +79,13 @@ class KernelFirmware:
         script = folder / "kernels.ld"
         script.write_text(linker_script(self.programs[0].board), encoding="utf-8")
         models = " ".join(f"X({symbols.prefix(program)})" for program in self.programs)
-        base = (*_COMMANDS[toolchain], *_FLAGS)
-        runtime = data_folder("firmware_templates") / "runtime"
-        include = (f"-I{folder}", f"-I{SOURCES}", f"-I{runtime / 'include'}")
-        plain = ("-std=gnu99", "-ffreestanding", "-fno-builtin")
-        kernels = (*_STRICT, *_HOSTED[toolchain], f"-DMODELS={models}")
-        objects = []
-        for source, flags in (
-            (SOURCES / "kernels.c", kernels),
-            (SOURCES / "start.c", plain),
-            (runtime / "memory.c", plain),
-        ):
-            objects.append(str(folder / f"{source.stem}.o"))
-            _call(*base, *flags, *include, "-c", str(source), "-o", objects[-1])
-        link = ("-nostartfiles", "-Wl,--gc-sections", f"-T{script}")
-        _call(*base, *link, *objects, *_LINK[toolchain], "-o", str(folder / "kernels.elf"))
+        _call(
+            *_command(toolchain),
+            *(*_STRICT, *_HOSTED[toolchain], f"-DMODELS={models}", f"-I{folder}"),
+            *(str(SOURCES / "kernels.c"), *_shared_objects(toolchain)),
+            *("-nostartfiles", "-Wl,--gc-sections", f"-T{script}", *_LINK[toolchain]),
+            *("-o", str(folder / "kernels.elf")),
+        )
 
     def run(self, index: int, inputs: Sequence[Array], rng: np.random.Generator) -> Answer:
         """One inference of program `index`; the rest of its arena holds random bytes before."""
@@ -138,6 +138,23 @@ class KernelFirmware:
             return ""
         first = int(np.flatnonzero(stray)[0]) + start - arena
         return f"wrote {np.count_nonzero(stray)} bytes outside its outputs, the first at arena + {first}"
+
+
+def _command(toolchain: str) -> tuple[str, ...]:
+    include = data_folder("firmware_templates") / "runtime" / "include"
+    return (*_COMMANDS[toolchain], *_FLAGS, f"-I{SOURCES}", f"-I{include}")
+
+
+@cache
+def _shared_objects(toolchain: str) -> tuple[str, ...]:
+    """Start-up and memory functions, compiled once."""
+    memory = data_folder("firmware_templates") / "runtime" / "memory.c"
+    objects = []
+    for source in (SOURCES / "start.c", memory):
+        objects.append(str(Path(_FOLDER.name) / f"{source.stem}-{toolchain}.o"))
+        plain = ("-std=gnu99", "-ffreestanding", "-fno-builtin")
+        _call(*_command(toolchain), *plain, "-c", str(source), "-o", objects[-1])
+    return tuple(objects)
 
 
 def _call(*command: str) -> None:

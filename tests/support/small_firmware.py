@@ -9,8 +9,7 @@ from pathlib import Path
 from tinyc.boards import Board
 
 SOURCES = Path(__file__).resolve().parent.parent / "emulated" / "firmware"
-_TARGET = ("-target", "thumb-freestanding-eabihf", "-mcpu=cortex_m4+vfp4d16sp", "-nostdlib")
-_FLAGS = ("-O2", "-std=gnu99", "-Wall", "-Werror", "-fno-builtin", "-fomit-frame-pointer")
+_FLAGS = ("-nostdlib", "-O2", "-std=gnu99", "-Wall", "-Werror", "-fno-builtin", "-fomit-frame-pointer")
 _LINKER_SCRIPT = """
 MEMORY {{
   FLASH (rx) : ORIGIN = {flash}, LENGTH = {flash_size}
@@ -46,7 +45,7 @@ def build(name: str, board: Board, folder: Path, *defines: str) -> Path:
     elf, script = folder / f"{stem}.elf", folder / f"{stem}.ld"
     script.write_text(linker_script(board), encoding="utf-8")
     sources = [str(SOURCES / "start.c"), str(SOURCES / f"{name}.c")]
-    command = [sys.executable, "-m", "ziglang", "cc", *_TARGET, *_FLAGS]
+    command = [sys.executable, "-m", "ziglang", "cc", *board.instruction_set.zig, *_FLAGS]
     command += [f"-D{define}" for define in defines]
     command += [f"-T{script}", *sources, "-o", str(elf)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

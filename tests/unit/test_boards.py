@@ -28,7 +28,8 @@ stack = 2_048
 
 
 def test_the_boards_of_the_product_are_there() -> None:
-    expected = {"host", "mps2_an386", "nano33ble", "netduinoplus2", "nrf52840", "xiao_nrf52840"}
+    expected = {"hifive1_revb", "host", "microbit", "mps2_an386", "mps2_an500", "mps2_an505", "nano33ble"}
+    expected |= {"netduinoplus2", "nrf52840", "qemu_riscv32", "xiao_nrf52840"}
     assert expected <= set(board_names())
 
 
@@ -140,6 +141,42 @@ def test_impossible_values(tmp_path: Path, old: str, new: str, where: str) -> No
     with pytest.raises(TinycError) as caught:
         parse(tmp_path, GOOD.replace(old, new))
     assert where in {problem.where for problem in caught.value.problems}
+
+
+@pytest.mark.parametrize(
+    ("core", "features", "good"),
+    [
+        ("cortex-m0", '"scalar"', True),
+        ("cortex-m0", '"scalar", "fast_multiplier"', True),
+        ("cortex-m0", '"dsp"', False),
+        ("cortex-m0", '"scalar", "dwt"', False),
+        ("cortex-m0plus", '"scalar"', True),
+        ("cortex-m0plus", "", False),
+        ("cortex-m4", '"dsp", "fpu", "dwt"', True),
+        ("cortex-m4", '"dsp", "scalar"', False),
+        ("cortex-m7", '"dsp", "fpu"', True),
+        ("cortex-m33", '"scalar"', True),
+        ("cortex-m33", '"dsp", "fpu", "dwt"', True),
+        ("rv32imc", '"scalar", "fast_multiplier"', True),
+        ("rv32imc", '"scalar", "fast_multiplier", "dwt"', False),
+        ("host", "", True),
+        ("host", '"dsp"', False),
+    ],
+)
+def test_cores_and_their_features(tmp_path: Path, core: str, features: str, good: bool) -> None:
+    text = GOOD.replace("cortex-m4", core).replace('["dsp"]', f"[{features}]")
+    if good:
+        parse(tmp_path, text)
+        return
+    with pytest.raises(TinycError) as caught:
+        parse(tmp_path, text)
+    assert {problem.where for problem in caught.value.problems} == {"features"}
+
+
+def test_every_board_but_the_host_has_compiler_flags() -> None:
+    for board in map(load_board, board_names()):
+        if not board.is_host:
+            assert board.instruction_set.zig and board.instruction_set.gcc
 
 
 def test_a_file_that_is_no_toml(tmp_path: Path) -> None:

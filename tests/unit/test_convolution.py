@@ -243,7 +243,7 @@ def isas(graph: Graph) -> list[str]:
 
 def test_the_fast_requantization_is_taken_only_where_it_is_exact() -> None:
     reach = 4 * 127 * 255
-    assert isas(layer()) == ["cortex_m4", "cortex_m4", "portable"]
+    assert isas(layer()) == ["cortex_m4", "cortex_m4", "scalar", "portable"]
     assert isas(layer(2**30 - reach - 1)) == ["cortex_m4", "cortex_m4", "portable"]
     assert isas(layer(2**30 - reach)) == ["portable"]
     assert isas(layer(-(2**30) + 1))[0] == "cortex_m4"

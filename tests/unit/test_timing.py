@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tinyc.emulator.timing import block_cost, instruction_lengths
+from tinyc.emulator.timing_v6m import instruction_cycles
 
 pytestmark = pytest.mark.unit
 
@@ -48,11 +49,45 @@ def code(*words: int) -> bytes:
         pytest.param([0xEE000A00], 3, 0, id="vmla.f32 s0, s0, s0"),
         pytest.param([0xED820A00], 2, 0, id="vstr s0, [r2]"),
         pytest.param([0xED2D8B04], 5, 0, id="vpush {d8, d9}"),
+        pytest.param([0xEE104A10], 1, 0, id="vmov r4, s0"),
+        pytest.param([0xEC554A10], 2, 0, id="vmov r4, r5, s0, s1"),
+        pytest.param([0xEC445A10], 2, 0, id="vmov s0, s1, r5, r4"),
     ],
 )
 def test_cycles(words: list[int], cycles: int, taken: int) -> None:
     cost = block_cost(0x1000, code(*words))
     assert (cost.instructions, cost.cycles, cost.taken_cycles) == (len(words), cycles, taken)
+
+
+# Instruction, Cortex-M0, Cortex-M0+: ARM DDI 0432 and DDI 0484, instruction set summaries.
+@pytest.mark.parametrize(
+    ("words", "m0", "m0plus"),
+    [
+        pytest.param([0x1840], (1, 0), (1, 0), id="adds r0, r0, r1"),
+        pytest.param([0x6808], (2, 0), (2, 0), id="ldr r0, [r1]"),
+        pytest.param([0x5688, 0x5688], (4, 0), (4, 0), id="ldrsb r0, [r1, r2] twice"),
+        pytest.param([0x6008], (2, 0), (2, 0), id="str r0, [r1]"),
+        pytest.param([0xC81E], (5, 0), (5, 0), id="ldm r0!, {r1-r4}"),
+        pytest.param([0xB5D0], (5, 0), (5, 0), id="push {r4, r6, r7, lr}"),
+        pytest.param([0xBDF0], (6, 3), (6, 2), id="pop {r4-r7, pc}"),
+        pytest.param([0xD1FE], (1, 2), (1, 1), id="bne"),
+        pytest.param([0xE7FE], (1, 2), (1, 1), id="b"),
+        pytest.param([0xF000F800], (1, 3), (1, 2), id="bl"),
+        pytest.param([0x4770], (1, 2), (1, 1), id="bx lr"),
+        pytest.param([0x4388], (1, 0), (1, 0), id="bics r0, r1"),
+        pytest.param([0xF3EF8010], (4, 0), (3, 0), id="mrs r0, primask"),
+        pytest.param([0xB662], (1, 0), (1, 0), id="cpsie i"),
+    ],
+)
+def test_cycles_of_armv6m(words: list[int], m0: tuple[int, int], m0plus: tuple[int, int]) -> None:
+    for core, (cycles, taken) in (("cortex-m0", m0), ("cortex-m0plus", m0plus)):
+        cost = block_cost(0x1000, code(*words), instruction_cycles(core, True))
+        assert (cost.instructions, cost.cycles, cost.taken_cycles) == (len(words), cycles, taken)
+
+
+@pytest.mark.parametrize(("fast", "cycles"), [(True, 1), (False, 32)])
+def test_multipliers_of_armv6m(fast: bool, cycles: int) -> None:
+    assert block_cost(0, code(0x4348), instruction_cycles("cortex-m0", fast)).cycles == cycles
 
 
 def test_lengths_do_not_depend_on_the_disassembler() -> None:

@@ -106,7 +106,7 @@ def built(
 
 @contextmanager
 def device_engine(found: Artifact, port: str | None) -> Iterator[DeviceSession]:
-    """The device of a build: a board on `port`, or the emulated chip."""
+    """The device of a build: a board on `port`, the emulated chip, or QEMU where there is none."""
     from tinyc.device.client import DeviceClient
     from tinyc.execution import DeviceEngine
 
@@ -122,11 +122,19 @@ def device_engine(found: Artifact, port: str | None) -> Iterator[DeviceSession]:
             transport.close()
         return
     from tinyc.emulator import Machine
+    from tinyc.emulator.chips import NAMES
+    from tinyc.emulator.qemu import MACHINES, QemuMachine
 
-    machine = Machine(found.elf, found.program.board)
+    board = found.program.board
+    if board.soc not in NAMES and board.name in MACHINES:
+        with QemuMachine(found.elf, board) as qemu:
+            engine = DeviceEngine(DeviceClient(qemu.transport), found.program)
+            yield DeviceSession(engine, f"QEMU's {MACHINES[board.name]}", None)
+        return
+    machine = Machine(found.elf, board)
     try:
         engine = DeviceEngine(DeviceClient(machine.transport), found.program)
-        yield DeviceSession(engine, f"emulated {found.program.board.soc}", machine)
+        yield DeviceSession(engine, f"emulated {board.soc}", machine)
     finally:
         machine.transport.close()
 

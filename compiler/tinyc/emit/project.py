@@ -30,14 +30,15 @@ TOOLCHAINS = ("zig", "gcc", "registry")
 MAX_PORTS = 96
 _MANIFEST = f"{STATE_FOLDER}/files.json"
 
-# Path in the project → file under firmware_templates, copied as it is.
+# Path in the project → file under firmware_templates, copied as it is. `family` is that of the core.
 _PLAIN = {
     "include/hal.h": "hal/include/hal.h",
-    "include/cortex_m4.h": "hal/include/cortex_m4.h",
+    "include/{family}.h": "hal/include/{family}.h",
+    "include/registers.h": "hal/include/registers.h",
     "include/soc.h": "hal/{soc}/soc.h",
     "include/string.h": "runtime/include/string.h",
-    "src/hal.c": "hal/{soc}/hal.c",
-    "src/startup.c": "hal/cortex_m4/startup.c",
+    "src/hal.c": "hal/{hal}/hal.c",
+    "src/startup.c": "hal/{family}/startup.c",
     "src/memory.c": "runtime/memory.c",
     "platforms/tinyc/platform.json": "platformio/platform.json",
     "platforms/tinyc/platform.py": "platformio/platform.py",
@@ -53,6 +54,7 @@ class BoardView:
     title: str
     clock_hz: int
     has_dwt: int
+    has_fpu: int
     crystal_hz: int
     uart_tx: Pin | None
     uart_rx: Pin | None
@@ -92,6 +94,8 @@ class IniView:
     platform: str
     platform_board: str
     toolchain: str
+    gcc: str
+    machine_flags: str
 
 
 def render(program: Program, toolchain: str = "zig") -> Project:
@@ -108,8 +112,9 @@ def render(program: Program, toolchain: str = "zig") -> Project:
     if ports > MAX_PORTS:
         raise TinycError(f"the model has {ports} inputs and outputs", allowed=f"at most {MAX_PORTS}")
     templates = data_folder("firmware_templates")
+    places = {"soc": board.soc, "hal": board.hal, "family": board.instruction_set.family.folder}
     files = {
-        path: (templates / source.format(soc=board.soc)).read_text(encoding="utf-8")
+        path.format(**places): (templates / source.format(**places)).read_text(encoding="utf-8")
         for path, source in _PLAIN.items()
     }
     view = _board_view(board)
@@ -145,6 +150,8 @@ def with_toolchain(project: Project, toolchain: str) -> Project:
         platform=platform,
         platform_board=platform_board,
         toolchain=toolchain,
+        gcc=f"{board.instruction_set.family.gcc_prefix}gcc",
+        machine_flags=" ".join(board.instruction_set.gcc),
     )
     files = dict(project.files)
     files.pop(_REGISTRY_SCRIPT, None)
@@ -162,6 +169,7 @@ def _board_view(board: Board) -> BoardView:
         title=board.title,
         clock_hz=board.clock_hz,
         has_dwt=int("dwt" in board.features),
+        has_fpu=int("fpu" in board.features),
         crystal_hz=board.crystal_hz or 0,
         uart_tx=board.uart_tx,
         uart_rx=board.uart_rx,
@@ -197,8 +205,16 @@ def _shortened(name: str, longest: int = 64) -> str:
 
 def _board_json(board: Board) -> str:
     """PlatformIO's manifest of our board; it asks for vendor and url, whatever they are."""
+    told = board.instruction_set
     manifest = {
-        "build": {"cpu": board.core, "f_cpu": f"{board.clock_hz}L", "mcu": board.soc},
+        "build": {
+            "cpu": board.core,
+            "f_cpu": f"{board.clock_hz}L",
+            "gcc_flags": told.gcc,
+            "gcc_prefix": told.family.gcc_prefix,
+            "mcu": board.soc,
+            "zig_flags": told.zig,
+        },
         "name": board.title,
         "upload": {
             "maximum_ram_size": board.memory.application_ram,

@@ -1,4 +1,4 @@
-"""The emulated Cortex-M4F: registers, memory, exceptions. Unicorn executes the instructions."""
+"""The emulated Cortex-M4F or Cortex-M0: registers, memory, exceptions. Unicorn executes the instructions."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from tinyc.emulator.timing import (
     block_cost,
     instruction_lengths,
 )
+from tinyc.emulator.timing_v6m import instruction_cycles
 
 _NOWHERE = 0xFFFFFF01  # no instruction has an odd address, so a run ends only when it is stopped
 _NAMES = tuple(f"r{i}" for i in range(13))
@@ -31,6 +32,11 @@ _THUMB = 0x01000000
 _FLAGS = 0xF80F0000  # N Z C V Q and GE
 _SUPERVISOR_CALL, _BREAKPOINT, _EXCEPTION_EXIT = 2, 7, 8  # the engine's numbers
 _WAITS = {"wfi": (b"\x30\xbf", b"\xaf\xf3\x03\x80"), "wfe": (b"\x20\xbf", b"\xaf\xf3\x02\x80")}
+_MODELS = {
+    "cortex-m0": arm.UC_CPU_ARM_CORTEX_M0,
+    "cortex-m0plus": arm.UC_CPU_ARM_CORTEX_M0,
+    "cortex-m4": arm.UC_CPU_ARM_CORTEX_M4,
+}
 _YIELD = (b"\x10\xbf", b"\xaf\xf3\x01\x80")
 _ACCESS = {
     const.UC_MEM_READ_UNMAPPED: "read of memory that is not there",
@@ -55,12 +61,19 @@ class Core:
     """Executes from reset on. `write_flash(address, size, value)` answers writes to flash."""
 
     def __init__(
-        self, describe: Callable[[int], str], in_ram: Callable[[int, int], bool], *, native: bool
+        self,
+        describe: Callable[[int], str],
+        in_ram: Callable[[int, int], bool],
+        *,
+        native: bool,
+        core: str = "cortex-m4",
+        fast_multiplier: bool = True,
     ) -> None:
         self._describe, self.in_ram = describe, in_ram
         self.write_flash: Callable[[int, int, int], None] = self._refuse_write
         self.engine = Uc(const.UC_ARCH_ARM, const.UC_MODE_THUMB | const.UC_MODE_MCLASS)
-        self.engine.ctl_set_cpu_model(arm.UC_CPU_ARM_CORTEX_M4)
+        self.engine.ctl_set_cpu_model(_MODELS[core])
+        self._cycles_of = None if core == "cortex-m4" else instruction_cycles(core, fast_multiplier)
         self.control: SystemControl | None = None
         self.pc = 0
         self._intno: int | None = None
@@ -147,9 +160,9 @@ class Core:
 
     def _cost(self, address: int, size: int) -> BlockCost:
         if not self.read(arm.UC_ARM_REG_XPSR) & _THUMB:
-            what = "jump to an even address, and the Cortex-M4 has no Arm state"
+            what = "jump to an even address, and the core has no Arm state"
             raise self.fault(what, address, pc=self._jumped_from())
-        cost = block_cost(address, bytes(self.engine.mem_read(address, size)))
+        cost = block_cost(address, bytes(self.engine.mem_read(address, size)), self._cycles_of)
         if cost.uses_fpu and self.control is not None and not self.control.fpu_enabled:
             hint = "set bits 20 to 23 of CPACR, then DSB and ISB, before the first FPU instruction"
             raise self.fault("FPU instruction while the FPU is off", hint=hint, pc=address)

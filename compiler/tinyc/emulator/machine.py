@@ -61,7 +61,13 @@ class Machine:
         self._gave_up_polling = self._reset_requested = False
         self._watched: tuple[str, ...] = ()
         self._terminal: PseudoTerminal | None = None
-        self._core = Core(self.image.describe, self._in_ram, native=native)
+        self._core = Core(
+            self.image.describe,
+            self._in_ram,
+            native=native,
+            core=board.core,
+            fast_multiplier="fast_multiplier" in board.features,
+        )
         self._core.counter.check_alignment(tuple(multi_word_accesses(self.image)))
         self._map_memory()
         self.line.on_output = self._on_output

@@ -1,7 +1,7 @@
-"""A second opinion: the same ELF in QEMU, where `qemu-system-arm` is installed.
+"""A second opinion: the same ELF in QEMU, where it is installed.
 
-QEMU has two of our boards. It gives outputs; its Cortex-M4 has no cycle counter, so that cycles and
-instruction counts come from `Machine` alone.
+QEMU gives outputs, for boards of every core; instruction counts by layer and cycles come from
+`Machine` alone.
 """
 
 from __future__ import annotations
@@ -17,15 +17,24 @@ from types import TracebackType
 from typing import Self
 
 from tinyc.boards import Board
+from tinyc.cores import ARM, Family
 from tinyc.errors import TinycError
 
-PROGRAM = "qemu-system-arm"
-MACHINES = {"mps2_an386": "mps2-an386", "netduinoplus2": "netduinoplus2"}
+# Board → QEMU's name of the machine, with its properties.
+MACHINES = {
+    "hifive1_revb": "sifive_e,revb=on",
+    "microbit": "microbit",
+    "mps2_an386": "mps2-an386",
+    "mps2_an500": "mps2-an500",
+    "mps2_an505": "mps2-an505",
+    "netduinoplus2": "netduinoplus2",
+    "qemu_riscv32": "virt",
+}
 
 
-def find_qemu() -> str | None:
-    """Path of QEMU for Arm, or None when it is not installed."""
-    return shutil.which(PROGRAM)
+def find_qemu(family: Family = ARM) -> str | None:
+    """Path of QEMU for these cores, or None when it is not installed."""
+    return shutil.which(family.qemu)
 
 
 class QemuMachine:
@@ -37,12 +46,14 @@ class QemuMachine:
     def __init__(self, elf: Path, board: Board) -> None:
         if board.name not in MACHINES:
             raise TinycError(f"QEMU has no machine for `{board.name}`", allowed=", ".join(sorted(MACHINES)))
-        program = find_qemu()
+        family = board.instruction_set.family
+        program = find_qemu(family)
         if program is None:
-            raise TinycError(f"{PROGRAM} is not installed", hint="on Debian: apt install qemu-system-arm")
+            hint = f"on Debian: apt install {family.qemu_package}"
+            raise TinycError(f"{family.qemu} is not installed", hint=hint)
         if not Path(elf).is_file():
             raise TinycError("there is no such image", where=str(elf))
-        command = [program, "-machine", MACHINES[board.name], "-kernel", str(elf)]
+        command = [program, "-machine", MACHINES[board.name], "-bios", "none", "-kernel", str(elf)]
         command += ["-display", "none", "-monitor", "none", "-serial", "stdio"]
         # One virtual nanosecond an instruction: runs repeat.
         command += ["-icount", "shift=0,sleep=off"]

@@ -17,7 +17,7 @@ Flash wait states, bus contention and unaligned accesses are not modelled.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -56,6 +56,10 @@ _NOT_CONDITIONAL = frozenset(  # they only look as if they ended in a condition
 )
 
 
+# Mnemonic, operands and the instruction before → (cycles, cycles more when it leaves by a jump).
+InstructionCycles = Callable[[str, str, tuple[str, str] | None], tuple[int, int]]
+
+
 @dataclass(frozen=True, slots=True)
 class BlockCost:
     """One translated block. `taken_cycles` come on top when it ends in a jump that is taken."""
@@ -90,8 +94,12 @@ def disassemble(address: int, code: bytes) -> dict[int, tuple[str, str]]:
     return found
 
 
-def block_cost(address: int, code: bytes) -> BlockCost:
-    """Cost of the block `code` at `address`; a block never continues after its only branch."""
+def block_cost(address: int, code: bytes, cycles_of: InstructionCycles | None = None) -> BlockCost:
+    """Cost of the block `code` at `address`; a block never continues after its only branch.
+
+    `cycles_of` gives the cycles of another core than the Cortex-M4.
+    """
+    cost_of = cycles_of or _instruction_cycles
     decoded = disassemble(address, code)
     instructions = cycles = taken = 0
     uses_fpu = sends_event = False
@@ -104,7 +112,7 @@ def block_cost(address: int, code: bytes) -> BlockCost:
             uses_fpu |= coprocessor in (10, 11)
         sends_event |= halfword == 0xBF40 or code[offset : offset + 4] == b"\xaf\xf3\x04\x80"
         mnemonic, operands = decoded.get(address + offset, ("", ""))
-        base, extra = _instruction_cycles(mnemonic, operands, previous)
+        base, extra = cost_of(mnemonic, operands, previous)
         cycles += base
         taken = extra
         previous = (mnemonic, operands)
@@ -119,7 +127,7 @@ def _plain(mnemonic: str) -> str:
     return match[1] if match else mnemonic
 
 
-def _list_size(operands: str) -> int:
+def list_size(operands: str) -> int:
     """How many registers a register list names; capstone expands every range."""
     inside = operands[operands.find("{") + 1 : operands.find("}")]
     count = 0
@@ -140,7 +148,7 @@ def _instruction_cycles(mnemonic: str, operands: str, previous: tuple[str, str] 
     if name in ("tbb", "tbh"):
         return 2, _INDIRECT_TAKEN
     if name in ("push", "pop") or name.startswith(("ldm", "stm")):
-        return 1 + _list_size(operands), _INDIRECT_TAKEN if "pc" in operands and name[0] != "s" else 0
+        return 1 + list_size(operands), _INDIRECT_TAKEN if "pc" in operands and name[0] != "s" else 0
     if name in ("ldrd", "strd", "ldrexd", "strexd"):
         return 3, 0
     if _ONE_REGISTER.match(name):
@@ -177,7 +185,9 @@ def _vfp_cycles(name: str, kind: str, operands: str) -> int:
         return _VFP_CYCLES[plain]
     if plain.startswith(("vldm", "vstm", "vpush", "vpop")):
         words = 2 if "d" in operands[operands.find("{") :] else 1
-        return 1 + words * _list_size(operands)
+        return 1 + words * list_size(operands)
     if plain in ("vldr", "vstr"):
         return 3 if operands.startswith("d") else 2
+    if plain == "vmov" and operands.count(",") > 1:
+        return 2  # two core registers at once
     return 1

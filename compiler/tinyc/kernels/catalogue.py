@@ -23,6 +23,7 @@ from tinyc.kernels import (
     portable_pooling,
     portable_sigmoid,
     portable_softmax,
+    scalar,
 )
 from tinyc.kernels.kernel import Kernel
 
@@ -38,6 +39,7 @@ CATALOGUE: tuple[Kernel, ...] = (
     *cortex_m4_elementwise.KERNELS,
     *cortex_m4_pooling.KERNELS,
     *cortex_m4_softmax.KERNELS,
+    *scalar.KERNELS,
     *portable_convolution.KERNELS,
     *portable_fully_connected.KERNELS,
     *portable_lookup.KERNELS,

@@ -6,6 +6,7 @@ all of them and compared with the reference: a layer is accepted when they agree
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -21,12 +22,15 @@ from tinyc.ir.ops.elementwise import Binary, sum_scaling
 from tinyc.ir.ops.mul import Mul, product_multiplier
 from tinyc.ir.ops.sub import Sub
 from tinyc.ir.tensor import DType, Quantization, Tensor
-from tinyc.kernels.broadcast import Walk, walk
+from tinyc.kernels import features
+from tinyc.kernels.broadcast import walk
 from tinyc.kernels.kernel import FieldValue, Kernel, Lowered
+from tinyc.kernels.work import FittedWork
 from tinyc.quantize.fixed_point import INT32_MAX, INT32_MIN, IntArray, multiply_by_quantized_multiplier
 
 _REQUIRES = frozenset({"dsp"})
 _SHORTEST_RUN = 4
+_LONGEST_TILE = 64
 # Fraction bits of the linear sum; its factors have eight more.
 _FRACTION = 20
 _ATTEMPTS = 64
@@ -214,13 +218,37 @@ def _product(values: _Values) -> _Numbers | None:
 # Descriptors
 
 
-def _runs(op: Op, graph: Graph) -> Walk | None:
-    """The loops, when both operands are contiguous along the innermost one and it is long enough."""
+@dataclass(frozen=True, slots=True)
+class _Runs:
+    """Three loops over runs along which both operands are contiguous.
+
+    Each row of a constant operand stands `repeat` times in a row, which makes its short runs longer.
+    """
+
+    extents: tuple[int, ...]
+    left_strides: tuple[int, ...]
+    right_strides: tuple[int, ...]
+    run: int
+    repeat: int
+
+
+def _runs(op: Op, graph: Graph) -> _Runs | None:
+    """None when the operands are not contiguous along the innermost axis, or only for a few elements."""
     left, right = graph.operands(op)
     loops = walk(left.shape, right.shape)
-    if loops is None or loops.extents[3] < _SHORTEST_RUN:
+    if loops is None or not loops.left_strides[3] == loops.right_strides[3] == 1:
         return None
-    return loops if loops.left_strides[3] == loops.right_strides[3] == 1 else None
+    (*outer, count, run), repeat = loops.extents, 1
+    strides = [loops.left_strides[:3], loops.right_strides[:3]]
+    if left.is_constant or right.is_constant:
+        constant = 0 if left.is_constant else 1
+        if strides[constant][2] == 0:
+            repeat = max((n for n in range(1, _LONGEST_TILE // run + 1) if count % n == 0), default=1)
+        strides[constant] = tuple(stride * repeat for stride in strides[constant])
+        strides[1 - constant] = (*strides[1 - constant][:2], strides[1 - constant][2] * repeat)
+    run *= repeat
+    extents = (*outer, count // repeat)
+    return None if run < _SHORTEST_RUN else _Runs(extents, strides[0], strides[1], run, repeat)
 
 
 _Find: TypeAlias = Callable[[_Values], "_Numbers | None"]
@@ -243,20 +271,21 @@ def _lower(find: _Find) -> Callable[[Op, Graph], Lowered]:
         numbers = find(values)
         assert numbers is not None
         left, right = graph.operands(op)
-        strides = [loops.left_strides[:3], loops.right_strides[:3]]
+        strides = [loops.left_strides, loops.right_strides]
         # The kernels for constants get the constant as their right operand.
         swapped = left.is_constant
         if find is _table and _coarse_is_right(values):
             strides.reverse()
             swapped = not swapped
-        constants = [tensor.constant.reshape(-1) for tensor in (left, right) if tensor.is_constant]
+        rows = [t.constant.reshape(-1, loops.run // loops.repeat) for t in (left, right) if t.is_constant]
+        constants = [np.tile(row, (1, loops.repeat)).reshape(-1) for row in rows]
         return Lowered(
             "tinyc_binary",
             {
-                "extents": loops.extents[:3],
+                "extents": loops.extents,
                 "first_strides": strides[0],
                 "second_strides": strides[1],
-                "run": loops.extents[3],
+                "run": loops.run,
                 "swapped": int(swapped),
                 **numbers,
                 "low": values[4],
@@ -266,6 +295,12 @@ def _lower(find: _Find) -> Callable[[Op, Graph], Lowered]:
         )
 
     return lower
+
+
+def _features(op: Op, graph: Graph) -> features.Features:
+    values, loops = _values(op, graph), _runs(op, graph)
+    assert values is not None and loops is not None
+    return features.word_runs(math.prod(loops.extents), loops.run, values[4:] != (-128, 127))
 
 
 def _kernels(op: type[Binary], function: str, variant: str, header: str, find: _Find) -> tuple[Kernel, ...]:
@@ -280,6 +315,7 @@ def _kernels(op: type[Binary], function: str, variant: str, header: str, find: _
             accepts=_accepts(find, len(in_place) % 2),
             lower=_lower(find),
             in_place=in_place,
+            work=FittedWork(f"tinyc_{function}{constant}_s8{variant}__cortex_m4", _features),
         )
         for constant, in_place in (("", (0, 1)), ("_constant", (0,)))
     )

@@ -19,7 +19,7 @@ from tinyc.ir.ops.conv_2d import Conv2D
 from tinyc.ir.ops.fully_connected import FullyConnected
 from tinyc.ir.tensor import Array
 from tinyc.kernels import portable_convolution, portable_fully_connected
-from tinyc.kernels.kernel import Kernel, Lowered, Overlap
+from tinyc.kernels.kernel import Kernel, Lowered, Overlap, Work
 from tinyc.kernels.requantization import Accumulators, OneStep, TwoSteps, one_step, two_steps, weight_rows
 
 _REQUIRES = frozenset({"dsp", "fpu"})
@@ -242,6 +242,50 @@ def _overlaps(op: Op, graph: Graph) -> tuple[Overlap, ...]:
     )
 
 
+# Instructions and cycles of the assembly, in its order; a jump that is taken costs a cycle more, or two
+# through a register.
+_Cost = tuple[int, int]
+
+
+def _sum(*costs: _Cost) -> _Cost:
+    return sum(cost[0] for cost in costs), sum(cost[1] for cost in costs)
+
+
+def _loop(body: _Cost, times: int) -> _Cost:
+    """A loop with its jump back counted as not taken in `body`."""
+    return body[0] * times, body[1] * times + max(0, times - 1)
+
+
+def _widen(count: int) -> _Cost:
+    sixteens, fours, ones = count // 16, count % 16 // 4, count % 4
+    heads = (2, 2 + (count < 16)), (2, 2 + (count % 16 < 4)), (2, 2 + (ones == 0))
+    loops = _loop((12, 24), sixteens), _loop((6, 9), fours), _loop((4, 5), ones)
+    return _sum(*heads, *loops, (1, 3))
+
+
+def _work(op: Op, graph: Graph) -> Work:
+    row, steps = _required(op, graph)
+    units, is_one = len(row.rows), row.shift >= 0
+    start = _sum((25, 76), _widen(steps.held_inputs), _widen(steps.depth - steps.held_inputs))
+    panel = _sum((27 * steps.panel, 39 * steps.panel), _loop((3, 3), steps.panel // _STEPS))
+    sums = _sum((5, 13), (28 * steps.held, 38 * steps.held), (1, 1 + (steps.panel == 0)), panel, (4, 6))
+    outputs = {
+        (True, True): (10, 12),
+        (True, False): (9, 17),
+        (False, True): (17, 18),
+        (False, False): (22, 34),
+    }[is_one, row.is_shared]
+    group = _sum((1, 2), sums, outputs, (3, 3))
+    groups, rest = divmod(units, 4)
+    whole = _loop((6, 8), groups) if rest == 0 else (6 * groups, 9 * groups)
+    # The jump over the last outputs, or the outputs behind the last four.
+    end = (1, 2) if rest == 0 else _sum((4, 6), _loop((4, 4), rest))
+    done = (2, 23)
+    calls = (units + 3) // 4
+    total = _sum(start, (group[0] * calls, group[1] * calls), whole, end, done)
+    return Work(*total)
+
+
 KERNELS = tuple(
     Kernel(
         symbol=symbol,
@@ -253,6 +297,7 @@ KERNELS = tuple(
         lower=_lower,
         scratch=_scratch,
         overlaps=_overlaps,
+        work=_work,
         specialize=_specialize,
     )
     for symbol, op, accepts in (

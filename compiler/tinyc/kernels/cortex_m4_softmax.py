@@ -5,6 +5,7 @@ from __future__ import annotations
 from tinyc.ir.ops.softmax import Softmax
 from tinyc.kernels import portable_softmax
 from tinyc.kernels.kernel import Kernel
+from tinyc.kernels.work import FittedWork
 
 KERNELS = (
     Kernel(
@@ -16,5 +17,6 @@ KERNELS = (
         accepts=portable_softmax.int8,
         lower=portable_softmax.lower,
         in_place=(0,),
+        work=FittedWork("tinyc_softmax_s8__cortex_m4", portable_softmax.int8_features),
     ),
 )

@@ -49,7 +49,7 @@ def lower(op: Op, graph: Graph) -> Lowered:
     )
 
 
-def _features(op: Op, graph: Graph) -> features.Features:
+def int8_features(op: Op, graph: Graph) -> features.Features:
     assert isinstance(op, Softmax)
     (x,) = graph.operands(op)
     return features.softmax(op, graph, min(1.0, len(exponential_table(x.scale, op.beta)) / 256))
@@ -83,7 +83,7 @@ KERNELS = (
         accepts=int8,
         lower=lower,
         in_place=(0,),
-        work=FittedWork("tinyc_softmax_s8__portable", _features),
+        work=FittedWork("tinyc_softmax_s8__portable", int8_features),
     ),
     Kernel(
         symbol="tinyc_softmax_s16__portable",

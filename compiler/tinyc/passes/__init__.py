@@ -27,11 +27,11 @@ PIPELINE: tuple[Pass, ...] = (
     fold_batch_norm,
     fuse_activations,
     fuse_pads,
-    # After the activations: a layer that clamps by itself tells its kernel more.
-    merge_requantizations,
     remove_dead,
-    # Last: padding and clamps of the layers are settled.
+    # After the pads: which pixels are padding is settled.
     eliminate_channels,
+    # Last: the fewer channels, the fewer values can reach an op. A layer has its clamp by now.
+    merge_requantizations,
 )
 
 __all__ = ["PIPELINE", "Pass", "legalize", "run"]

@@ -20,6 +20,7 @@ from tinyc.ir.ops.elementwise import Binary
 from tinyc.ir.tensor import Array, DType, Quantization, Tensor, TensorName
 from tinyc.passes.channels import Link, channels, links
 from tinyc.passes.drop_identities import drop_identities
+from tinyc.passes.fuse_pads import fuse_pads
 from tinyc.passes.intervals import Known, find_bounds
 from tinyc.passes.products import Layer, Products, is_layer
 from tinyc.passes.rewrite import fresh_name
@@ -47,7 +48,8 @@ def eliminate_once(graph: Graph) -> Graph:
     kept = _kept_channels(smaller, mixers)
     if not all(mask.all() for mask in kept.values()):
         smaller = _shrunk(smaller, kept, mixers)
-    return graph if smaller is graph else drop_identities(smaller)
+    # What is left of a concatenation, a slice or a pad may be less than that.
+    return graph if smaller is graph else fuse_pads(drop_identities(smaller))
 
 
 def kept_channels(graph: Graph) -> dict[TensorName, Array]:

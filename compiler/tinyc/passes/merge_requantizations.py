@@ -25,6 +25,13 @@ def merge_requantizations(graph: Graph) -> Graph:
     A merged op is one that is there already, between other tensors: QUANTIZE after QUANTIZE, RELU
     after QUANTIZE, DEQUANTIZE before QUANTIZE.
     """
+    while (smaller := _merged_once(graph)) is not graph:
+        graph = smaller
+    return graph
+
+
+def _merged_once(graph: Graph) -> Graph:
+    """The graph itself when there is nothing to merge."""
     known, reads = find_bounds(graph), uses(graph)
     makers: dict[TensorName, Op] = {}
     ops = []

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
+from tinyc.cores import FAMILIES, Family
 from tinyc.errors import TinycError
 from tinyc.resources import cache_folder, data_folder
 from tinyc.toolchain import core_folder
@@ -43,7 +44,7 @@ _PACKAGES = (
 )
 # Program, what it is for, the Debian package.
 _PROGRAMS = (
-    ("qemu-system-arm", "tests on a second emulator", "qemu-system-arm"),
+    *((each.qemu, f"tests on a second emulator, {each.title}", each.qemu_package) for each in FAMILIES),
     ("bossac", "flashing a Nano 33 BLE", "bossa-cli"),
     ("espeak-ng", "making sounds for examples", "espeak-ng"),
 )
@@ -57,7 +58,7 @@ def report() -> tuple[Finding, ...]:
         _cache(),
         _platformio(),
         *(_package(*row) for row in _PACKAGES[:1]),
-        _gcc(),
+        *map(_gcc, FAMILIES),
         _host_compiler(),
         *(_package(*row) for row in _PACKAGES[1:]),
         *(_program(*row) for row in _PROGRAMS),
@@ -106,12 +107,12 @@ def _package(name: str, purpose: str, needed: bool) -> Finding:
     return Finding(name, MISSING if needed else OPTIONAL, "", purpose, f"pip install {name}")
 
 
-def _gcc() -> Finding:
-    version = gcc_version()
-    purpose = "build --toolchain gcc"
+def _gcc(family: Family) -> Finding:
+    version, name = gcc_version(family), f"{family.gcc_prefix}gcc"
+    purpose = f"build --toolchain gcc, {family.title}"
     if version is None:
-        return Finding("arm-none-eabi-gcc", OPTIONAL, "", purpose, "apt install gcc-arm-none-eabi")
-    return Finding("arm-none-eabi-gcc", OK, version, purpose)
+        return Finding(name, OPTIONAL, "", purpose, f"apt install {family.gcc_package}")
+    return Finding(name, OK, version, purpose)
 
 
 def _host_compiler() -> Finding:

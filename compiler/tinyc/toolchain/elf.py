@@ -51,9 +51,10 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A linked firmware."""
+    """A linked firmware; `architecture` is `ARM` or `RISC-V`."""
 
     path: Path
+    architecture: str
     entry: int
     sections: tuple[Section, ...]
     symbols: tuple[Symbol, ...]
@@ -68,7 +69,7 @@ class Image:
 
 
 def read_elf(path: Path) -> Image:
-    """Parse a 32-bit Arm ELF file. Raises TinycError when it is none or cannot be read."""
+    """Parse a 32-bit ELF file for Arm or RISC-V. Raises TinycError when it is none or cannot be read."""
     try:
         with path.open("rb") as stream:
             return _read(path, ELFFile(stream))
@@ -79,8 +80,9 @@ def read_elf(path: Path) -> Image:
 
 
 def _read(path: Path, elf: ELFFile) -> Image:
-    if elf.get_machine_arch() != "ARM" or elf.elfclass != 32:
-        raise ValueError(f"built for {elf.get_machine_arch()}, not for ARM")
+    architecture = elf.get_machine_arch()
+    if architecture not in ("ARM", "RISC-V") or elf.elfclass != 32:
+        raise ValueError(f"built for {architecture}, not for ARM or RISC-V of 32 bits")
     segments = [
         Segment(segment["p_paddr"], segment.data())
         for segment in elf.iter_segments()
@@ -88,6 +90,7 @@ def _read(path: Path, elf: ELFFile) -> Image:
     ]
     return Image(
         path=path,
+        architecture=architecture,
         entry=elf.header["e_entry"] & ~1,
         sections=sections_in_memory(elf),
         symbols=symbols_of(elf),

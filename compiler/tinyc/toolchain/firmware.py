@@ -38,7 +38,7 @@ def build(project: Project, folder: Path, toolchain: str = "zig") -> Firmware:
     """
     folder = folder.resolve()
     project = with_toolchain(project, toolchain)
-    version = platformio.toolchain_version(toolchain)
+    version = platformio.toolchain_version(toolchain, project.program.board.instruction_set.family)
     key = project_key(project, tinyc.__version__, version)
     try:
         with exclusive(folder / STATE_FOLDER / "lock"):

@@ -11,17 +11,20 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tinyc.cores import Family
 from tinyc.errors import TinycError
 from tinyc.resources import cache_folder
 from tinyc.toolchain.core_folder import core_folder, core_versions, installed
 
 _LIMIT_SECONDS = 900
 _TAIL_LINES = 30
-_MISSING = re.compile(r"(No module named ziglang|arm-none-eabi-gcc: (command )?not found)")
+_MISSING = re.compile(
+    r"(No module named ziglang|(arm-none-eabi|riscv64-unknown-elf)-gcc: (command )?not found)"
+)
 
 
-def toolchain_version(toolchain: str) -> str:
-    """Name and version of the compiler that `toolchain` means, and of what runs it.
+def toolchain_version(toolchain: str, family: Family) -> str:
+    """Name and version of the compiler that `toolchain` means for these cores, and of what runs it.
 
     Raises TinycError, naming what to install, when it is missing.
     """
@@ -33,18 +36,18 @@ def toolchain_version(toolchain: str) -> str:
         if version is None:
             raise TinycError("toolchain `zig` is not installed", hint="pip install ziglang")
     else:
-        version = gcc_version()
+        version = gcc_version(family)
         if version is None:
             raise TinycError(
-                "toolchain `gcc` is not installed: no `arm-none-eabi-gcc` on the PATH",
-                hint="apt install gcc-arm-none-eabi, or use --toolchain zig",
+                f"toolchain `gcc` is not installed: no `{family.gcc_prefix}gcc` on the PATH",
+                hint=f"apt install {family.gcc_package}, or use --toolchain zig",
             )
     return f"{toolchain}-{version} platformio-{versions.platformio} scons-{versions.scons}"
 
 
-def gcc_version() -> str | None:
-    """Version of `arm-none-eabi-gcc` on the PATH, or None."""
-    compiler = shutil.which("arm-none-eabi-gcc")
+def gcc_version(family: Family) -> str | None:
+    """Version of the GNU compiler for these cores on the PATH, or None."""
+    compiler = shutil.which(f"{family.gcc_prefix}gcc")
     if compiler is None:
         return None
     found = subprocess.run([compiler, "-dumpfullversion"], capture_output=True, text=True, check=False)

@@ -9,7 +9,7 @@ holds for every input.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import capstone
@@ -39,7 +39,7 @@ class StackBound:
 
 
 @dataclass(frozen=True, slots=True)
-class _Function:
+class Function:
     """What one function does to the stack: its own depth, and the depth at each call."""
 
     depth: int
@@ -54,19 +54,29 @@ def stack_bound(image: Image, layers: Iterable[str], entry: str = ENTRY) -> Stac
 
     Raises TinycError for code that has no bound: recursion, frames of variable size, unknown jumps.
     """
-    return _Walk(image, tuple(layers)).bound(entry)
+    if image.architecture == "RISC-V":
+        from tinyc.toolchain.stack_riscv import RiscvWalk
+
+        return RiscvWalk(image, tuple(layers)).bound(entry)
+    return Walk(image, tuple(layers)).bound(entry)
 
 
-class _Walk:
+class Walk:
+    """The walk through Thumb code."""
+
     def __init__(self, image: Image, layers: tuple[str, ...]) -> None:
         self._image = image
         self._by_address = {symbol.address: symbol for symbol in image.symbols if symbol.is_function}
         self._pointed = [image.symbol(name).address for name in layers]
         self._known: dict[int, StackBound] = {}
-        self._functions: dict[int, _Function] = {}
+        self._functions: dict[int, Function] = {}
         self._open: list[int] = []
-        self._engine = capstone.Cs(capstone.CS_ARCH_ARM, capstone.CS_MODE_THUMB | capstone.CS_MODE_MCLASS)
-        self._engine.detail = True
+        self._engine = self._open_engine()
+
+    def _open_engine(self) -> capstone.Cs:
+        engine = capstone.Cs(capstone.CS_ARCH_ARM, capstone.CS_MODE_THUMB | capstone.CS_MODE_MCLASS)
+        engine.detail = True
+        return engine
 
     def bound(self, entry: str) -> StackBound:
         return self._bound(self._image.symbol(entry).address)
@@ -74,9 +84,9 @@ class _Walk:
     def _bound(self, address: int) -> StackBound:
         if address in self._known:
             return self._known[address]
-        symbol = self._by_address.get(address)
+        symbol = self._symbol_at(address)
         if symbol is None:
-            raise self._unbounded(f"a call to 0x{address:08x}, where no function begins")
+            raise self._unbounded(f"a call to 0x{address:08x}, where no function is")
         if address in self._open:
             raise self._unbounded(f"`{symbol.name}` calls itself")
         self._open.append(address)
@@ -94,10 +104,20 @@ class _Walk:
         self._known[address] = best
         return best
 
-    def _function(self, symbol: Symbol) -> _Function:
+    def _symbol_at(self, address: int) -> Symbol | None:
+        """The function there, or the rest of one: the runtime libraries jump into one another."""
+        if address in self._by_address:
+            return self._by_address[address]
+        for symbol in self._by_address.values():
+            end = symbol.address + symbol.size
+            if symbol.address < address < end:
+                return replace(symbol, name=f"{symbol.name}+", address=address, size=end - address)
+        return None
+
+    def _function(self, symbol: Symbol) -> Function:
         if symbol.address not in self._functions:
             # While it is being scanned, callers that come round again assume that it returns.
-            self._functions[symbol.address] = _Function(0, {}, -1, True)
+            self._functions[symbol.address] = Function(0, {}, -1, True)
             self._functions[symbol.address] = self._scan(symbol)
         return self._functions[symbol.address]
 
@@ -106,7 +126,7 @@ class _Walk:
         symbol = self._by_address.get(target)
         return symbol is not None and not self._function(symbol).returns
 
-    def _scan(self, symbol: Symbol) -> _Function:
+    def _scan(self, symbol: Symbol) -> Function:
         """Follow every branch of one function with the deepest stack that reaches each instruction."""
         end = symbol.address + symbol.size
         deepest, indirect, returns = 0, -1, False
@@ -166,7 +186,7 @@ class _Walk:
             elif _PC in instruction.regs_access()[1]:
                 raise self._unbounded(f"`{symbol.name}` jumps by `{_text(instruction)}`")
             work.append((following, after, predicated))
-        return _Function(deepest, calls, indirect, returns)
+        return Function(deepest, calls, indirect, returns)
 
     def _decode(self, address: int) -> Any:
         for segment in self._image.segments:

@@ -15,7 +15,7 @@ uint8_t hal_uart_read_byte(void);
 /* Sends `size` bytes and returns when the port has taken them all. */
 void hal_uart_write(const uint8_t *data, uint32_t size);
 
-/* CPU cycles since hal_init, modulo 2^32; always 0 on a core without DWT. */
+/* CPU cycles since hal_init, modulo 2^32; always 0 on a chip that cannot count them. */
 uint32_t hal_cycles(void);
 
 /* The chip's unique number, or zeros when it has none. */

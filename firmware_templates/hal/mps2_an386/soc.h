@@ -4,4 +4,6 @@
 /* External interrupts of the AN386 image (Application Note AN386, interrupt map). */
 #define SOC_INTERRUPTS 32u
 
+#define SOC_UART 0x40004000u
+
 #endif

@@ -5,7 +5,7 @@
 #include "hal.h"
 
 #include "board.h"
-#include "cortex_m4.h"
+#include "cortex_m.h"
 
 #define FICR_PART_VARIANT REG32(0x10000130u) /* 8 on this chip, next word is the silicon revision */
 #define FICR_PART_REVISION REG32(0x10000134u)

@@ -6,7 +6,7 @@
 #include "hal.h"
 
 #include "board.h"
-#include "cortex_m4.h"
+#include "cortex_m.h"
 
 #define RCC_CR 0x40023800u
 #define RCC_PLLCFGR REG32(0x40023804u)

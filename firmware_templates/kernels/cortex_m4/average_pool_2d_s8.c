@@ -13,7 +13,7 @@ TINYC_INLINE uint32_t tinyc_mean_bytes(struct tinyc_sums sums, int32_t reciproca
 TINYC_KERNEL void tinyc_average_pool_2d_s8__cortex_m4(const struct tinyc_pool_2d *layer, const int8_t *input,
                                                       int8_t *output) {
     const int32_t channels = layer->channels;
-    int8_t *target = output;
+    const uint32_t lows = tinyc_four_bytes(layer->low), highs = tinyc_four_bytes(layer->high);
     for (int32_t batch = 0; batch < layer->batches; batch++) {
         for (int32_t y = 0; y < layer->output_height; y++) {
             for (int32_t x = 0; x < layer->output_width; x++) {
@@ -27,12 +27,12 @@ TINYC_KERNEL void tinyc_average_pool_2d_s8__cortex_m4(const struct tinyc_pool_2d
                         sums = tinyc_sum_pixels(sums, &from, channels, window.columns);
                         from += window.row_step;
                     }
-                    tinyc_store_word(target + first, tinyc_mean_bytes(sums, reciprocal));
+                    const uint32_t means = tinyc_mean_bytes(sums, reciprocal);
+                    tinyc_store_word(output + first, tinyc_clamp_word(means, lows, highs));
                 }
-                target += channels;
+                output += channels;
             }
         }
         input += layer->input_height * layer->input_width * channels;
     }
-    tinyc_clamp_bytes(output, (int32_t)(target - output), layer->low, layer->high);
 }

@@ -2,7 +2,7 @@
 TINYC_KERNEL void tinyc_max_pool_2d_s8__cortex_m4(const struct tinyc_pool_2d *layer, const int8_t *input,
                                                   int8_t *output) {
     const int32_t channels = layer->channels;
-    int8_t *target = output;
+    const uint32_t lows = tinyc_four_bytes(layer->low), highs = tinyc_four_bytes(layer->high);
     for (int32_t batch = 0; batch < layer->batches; batch++) {
         for (int32_t y = 0; y < layer->output_height; y++) {
             for (int32_t x = 0; x < layer->output_width; x++) {
@@ -10,17 +10,16 @@ TINYC_KERNEL void tinyc_max_pool_2d_s8__cortex_m4(const struct tinyc_pool_2d *la
                 for (int32_t channel = 0; channel < channels; channel += 4) {
                     const int32_t first = channel <= channels - 4 ? channel : channels - 4;
                     const int8_t *from = input + window.first + first;
-                    uint32_t most = 0x80808080u;
+                    uint32_t most = lows;
                     for (int32_t row = window.rows; row > 0; row--) {
                         most = tinyc_max_pixels(most, &from, channels, window.columns);
                         from += window.row_step;
                     }
-                    tinyc_store_word(target + first, most);
+                    tinyc_store_word(output + first, tinyc_min_bytes(most, highs));
                 }
-                target += channels;
+                output += channels;
             }
         }
         input += layer->input_height * layer->input_width * channels;
     }
-    tinyc_clamp_bytes(output, (int32_t)(target - output), layer->low, layer->high);
 }

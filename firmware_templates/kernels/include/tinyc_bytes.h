@@ -223,21 +223,23 @@ TINYC_INLINE uint32_t tinyc_min_bytes(uint32_t x, uint32_t y) {
 
 #endif
 
-/* The fused activation, where it is narrower than int8, four elements at a time. */
+/* The same int8 four times. */
+TINYC_INLINE uint32_t tinyc_four_bytes(int32_t x) { return ((uint32_t)x & 0xffu) * 0x01010101u; }
+
+TINYC_INLINE uint32_t tinyc_clamp_word(uint32_t word, uint32_t lows, uint32_t highs) {
+    return tinyc_min_bytes(tinyc_max_bytes(word, lows), highs);
+}
+
+/* The fused activation, where it is narrower than int8. At least four elements; the last four may
+   overlap those before. */
 TINYC_INLINE void tinyc_clamp_bytes(int8_t *values, int32_t count, int32_t low, int32_t high) {
     if (low > -128 || high < 127) {
-        const uint32_t lows = ((uint32_t)low & 0xffu) * 0x01010101u;
-        const uint32_t highs = ((uint32_t)high & 0xffu) * 0x01010101u;
-        int8_t *const words_end = values + (count & ~3);
-        int8_t *const end = values + count;
-        while (values < words_end) {
-            const uint32_t word = tinyc_max_bytes(tinyc_load_word(values), lows);
-            tinyc_put_word(&values, tinyc_min_bytes(word, highs));
+        const uint32_t lows = tinyc_four_bytes(low), highs = tinyc_four_bytes(high);
+        int8_t *const last = values + count - 4;
+        while (values < last) {
+            tinyc_put_word(&values, tinyc_clamp_word(tinyc_load_word(values), lows, highs));
         }
-        while (values < end) {
-            *values = (int8_t)tinyc_clamp(*values, low, high);
-            values++;
-        }
+        tinyc_store_word(last, tinyc_clamp_word(tinyc_load_word(last), lows, highs));
     }
 }
 

@@ -38,6 +38,20 @@ TINYC_INLINE struct tinyc_sums tinyc_sum_pixels(struct tinyc_sums sums, const in
     return sums;
 }
 
+/* Adds any number of pixels to four sums. */
+TINYC_INLINE void tinyc_sum_many_pixels(int32_t *total, const int8_t **from, int32_t step, int32_t count) {
+    while (count > 0) {
+        const int32_t part = count < TINYC_MOST_SUMMANDS ? count : TINYC_MOST_SUMMANDS;
+        const struct tinyc_sums none = {0, 0};
+        const struct tinyc_sums sums = tinyc_sum_pixels(none, from, step, part);
+        total[0] += tinyc_bottom(sums.even);
+        total[1] += tinyc_bottom(sums.odd);
+        total[2] += tinyc_top(sums.even);
+        total[3] += tinyc_top(sums.odd);
+        count -= part;
+    }
+}
+
 /* The largest of `most` and `count` pixels, per channel. */
 TINYC_INLINE uint32_t tinyc_max_pixels(uint32_t most, const int8_t **from, int32_t step, int32_t count) {
     const int8_t *at = *from;

@@ -11,6 +11,7 @@ from SCons.Script import COMMAND_LINE_TARGETS, Default, DefaultEnvironment
 TOOLCHAINS = ("zig", "gcc")
 
 env = DefaultEnvironment()
+board = env.BoardConfig()
 toolchain = env.GetProjectOption("custom_toolchain", "zig")
 
 if toolchain not in TOOLCHAINS:
@@ -21,19 +22,21 @@ if toolchain == "zig":
     compiler = f'"{env.subst("$PYTHONEXE")}" -m ziglang cc'
     # `zig cc` turns UBSan on and, for freestanding targets, the compiler's own memcpy off; both are
     # undone here. Its runtime library has debug information, which board.ld drops.
-    machine = ["-target", "thumb-freestanding-eabihf", "-mcpu=cortex_m4+vfp4d16sp"]
+    archiver = f'"{env.subst("$PYTHONEXE")}" -m ziglang ar'
+    machine = board.get("build.zig_flags")
     only_compile = ["-fno-sanitize=undefined", "-fhosted", "-fbuiltin"]
     only_link = ["-Wl,--entry,Reset_Handler", "-Wl,-z,stack-size=0"]
     libraries = []
 else:
-    compiler = "arm-none-eabi-gcc"
-    machine = ["-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"]
+    compiler = board.get("build.gcc_prefix") + "gcc"
+    archiver = board.get("build.gcc_prefix") + "ar"
+    machine = board.get("build.gcc_flags")
     only_compile = []
     only_link = ["-nostdlib", "-Wl,-Map," + str(Path(env.subst("$BUILD_DIR")) / "firmware.map")]
     libraries = ["gcc"]
 
 env.Replace(
-    AR=f'"{env.subst("$PYTHONEXE")}" -m ziglang ar' if toolchain == "zig" else "arm-none-eabi-ar",
+    AR=archiver,
     CC=compiler,
     CXX=compiler,
     LINK=compiler,

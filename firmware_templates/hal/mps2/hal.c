@@ -1,16 +1,17 @@
 /*
- * MPS2 board with the AN386 image: 25 MHz, CMSDK APB UART 0, no unique number, no cycle counter.
- * Registers from Application Note AN386 and the Cortex-M System Design Kit manual.
+ * MPS2 boards with Arm's FPGA images: CMSDK APB UART 0, no unique number, no cycle counter.
+ * Registers from the Cortex-M System Design Kit manual.
  */
 #include "hal.h"
 
 #include "board.h"
-#include "cortex_m4.h"
+#include "cortex_m.h"
+#include "soc.h"
 
-#define UART_DATA REG32(0x40004000u)
-#define UART_STATE REG32(0x40004004u)
-#define UART_CTRL REG32(0x40004008u)
-#define UART_BAUDDIV REG32(0x40004010u)
+#define UART_DATA REG32(SOC_UART + 0x00u)
+#define UART_STATE REG32(SOC_UART + 0x04u)
+#define UART_CTRL REG32(SOC_UART + 0x08u)
+#define UART_BAUDDIV REG32(SOC_UART + 0x10u)
 
 #define STATE_TX_FULL 1u
 #define STATE_RX_FULL 2u

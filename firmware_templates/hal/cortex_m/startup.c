@@ -1,11 +1,11 @@
 /*
- * Vector table, reset and faults of a Cortex-M4F. It takes over from a bootloader as well as from
+ * Vector table, reset and faults of a Cortex-M. It takes over from a bootloader as well as from
  * reset: interrupts off, main stack, own vector table.
  */
 #include <stdint.h>
 
 #include "board.h"
-#include "cortex_m4.h"
+#include "cortex_m.h"
 #include "soc.h"
 
 /* Laid out by the linker script. */
@@ -71,7 +71,7 @@ __attribute__((naked, noreturn)) void Reset_Handler(void) {
         "isb\n"
         "ldr r0, =linker_stack_top\n"
         "msr msp, r0\n"
-        "b tinyc_start\n");
+        "bl tinyc_start\n");
 }
 
 __attribute__((used, noinline)) void tinyc_start(void) {
@@ -81,8 +81,12 @@ __attribute__((used, noinline)) void tinyc_start(void) {
         NVIC_ICER(group) = 0xFFFFFFFFu;
         NVIC_ICPR(group) = 0xFFFFFFFFu;
     }
+#if !defined(__ARM_ARCH_6M__) /* where the table may lie elsewhere than at 0 */
     SCB_VTOR = (uint32_t)(uintptr_t)&tinyc_vectors;
+#endif
+#if BOARD_HAS_FPU
     SCB_CPACR |= 0xFu << 20; /* full access to the floating-point unit */
+#endif
     __asm volatile("dsb\n isb" ::: "memory");
 
     const uint32_t *source = linker_data_load;

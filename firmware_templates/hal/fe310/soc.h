@@ -1,0 +1,8 @@
+#ifndef TINYC_SOC_H
+#define TINYC_SOC_H
+
+#define SOC_PRCI 0x10008000u
+#define SOC_GPIO 0x10012000u
+#define SOC_UART 0x10013000u
+
+#endif

@@ -1,0 +1,39 @@
+/*
+ * The registers of a Cortex-M core that the firmware touches (Architecture Reference Manuals of
+ * ARMv6-M, ARMv7-M and ARMv8-M).
+ */
+#ifndef TINYC_CORTEX_M_H
+#define TINYC_CORTEX_M_H
+
+#include <stdint.h>
+
+#include "board.h"
+#include "registers.h"
+
+#define SYST_CSR REG32(0xE000E010u)
+#define NVIC_ICER(n) REG32(0xE000E180u + 4u * (n))
+#define NVIC_ICPR(n) REG32(0xE000E280u + 4u * (n))
+#define SCB_ICSR REG32(0xE000ED04u)
+#define SCB_VTOR REG32(0xE000ED08u)
+#define SCB_CPACR REG32(0xE000ED88u)
+#define DCB_DEMCR REG32(0xE000EDFCu)
+#define DWT_CTRL REG32(0xE0001000u)
+#define DWT_CYCCNT REG32(0xE0001004u)
+
+static inline void cycle_counter_start(void) {
+#if BOARD_HAS_DWT
+    DCB_DEMCR |= 1u << 24; /* TRCENA */
+    DWT_CYCCNT = 0u;
+    DWT_CTRL |= 1u; /* CYCCNTENA */
+#endif
+}
+
+static inline uint32_t cycle_counter_read(void) {
+#if BOARD_HAS_DWT
+    return DWT_CYCCNT;
+#else
+    return 0u;
+#endif
+}
+
+#endif
