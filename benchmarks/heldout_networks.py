@@ -51,11 +51,13 @@ def _conv(x: Any, channels: int, kernel: Any, stride: int = 1, act: str | None =
 
 
 def _depthwise(x: Any, kernel: Any, stride: int = 1, act: str | None = "relu6", **more: Any) -> Any:
-    from keras import layers
+    from keras import initializers, layers
 
     options: dict[str, Any] = {"padding": "same", "activation": act, **_random(), **more}
-    one = layers.DepthwiseConv1D if len(x.shape) == 3 else layers.DepthwiseConv2D
-    return one(kernel, stride, depthwise_initializer="he_normal", **options)(x)
+    # Keras would count the inputs of all channels.
+    taps = int(np.prod(kernel)) if isinstance(kernel, tuple) else kernel**2
+    scale = initializers.RandomNormal(stddev=float(np.sqrt(2 / taps)))
+    return layers.DepthwiseConv2D(kernel, stride, depthwise_initializer=scale, **options)(x)
 
 
 def _dense(x: Any, units: int, act: str | None = "relu") -> Any:
