@@ -11,7 +11,7 @@ whether the chip gave the output bytes of the NumPy reference for that input.
 FILE of `--peer` has the instructions of the operators of each .tflite, in the order of the file:
 `{"tcn": {"layers": [{"op": "PAD", "instructions": 1234}, …]}, …}`. A layer here may stand for several
 operators there (a PAD goes into its convolution); it is compared with the sum of those that compute its
-output from its inputs. `--markdown` prints the tables for the documents.
+output from what the layers before it give. `--markdown` prints the tables for the documents.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from tinyc.errors import TinycError
 from tinyc.execution import DeviceEngine
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops.base import Op
+from tinyc.objective import OBJECTIVES, Objective
 from tinyc.program import Program
 from tinyc.verification import random_vectors
 
@@ -87,7 +88,7 @@ def main() -> None:
             if not path.is_file():
                 path.write_bytes(int8_model(NETWORKS[name]))
             counts = [layer["instructions"] for layer in peers[name]["layers"]] if name in peers else None
-            results.append(measure(path, options.toolchain, counts))
+            results.append(measure(path, options.toolchain, Objective(options.optimize), counts))
     for table in tables(results):
         if options.markdown:
             output.data(f"### {table.title}\n\n{table.markdown()}\n\n")
@@ -102,18 +103,21 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--models", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     parser.add_argument("--toolchain", choices=("zig", "gcc"), default="zig")
     parser.add_argument("--folder", type=Path, metavar="DIR", help="keep the models here, use those there")
+    objectives = [name for name in OBJECTIVES if name != Objective.TUNED.value]
+    parser.add_argument("--optimize", choices=objectives, default=Objective.BALANCED.value)
     parser.add_argument("--peer", type=Path, metavar="FILE", help="instructions of another stack")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to FILE")
     parser.add_argument("--markdown", action="store_true", help="print the tables as Markdown")
     return parser.parse_args()
 
 
-def measure(path: Path, toolchain: str, peer: Counts | None) -> Result:
+def measure(path: Path, toolchain: str, optimize: Objective, peer: Counts | None) -> Result:
     """Compile, build and count one inference. Raises TinycError when `peer` is of another file."""
     model = frontends.load(path)
     if peer is not None and len(peer) != len(model.ops):
         raise TinycError(f"{len(peer)} operators counted, the model has {len(model.ops)}", where=str(path))
-    program = pipeline.compile_graph(passes.legalize(passes.run(model)), load_board(BOARD), name=path.stem)
+    graph = passes.legalize(passes.run(model))
+    program = pipeline.compile_graph(graph, load_board(BOARD), name=path.stem, optimize=optimize)
     with tempfile.TemporaryDirectory() as folder:
         firmware = pipeline.build(program, Path(folder), toolchain)
         profile = profiling.profile(program, firmware.elf)
@@ -128,7 +132,7 @@ def measure(path: Path, toolchain: str, peer: Counts | None) -> Result:
             macs=entry["macs"],
             instructions=entry["instructions"],
             cycles=entry["cycles_estimated"],
-            peer=None if peer is None else peer_work(model, peer, step.op),
+            peer=None if peer is None else peer_work(model, peer, program.graph, step.op),
         )
         for step, entry in zip(program.steps, profile["layers"], strict=True)
     )
@@ -152,18 +156,19 @@ def equals_reference(program: Program, elf: Path) -> bool:
     return all(one.tobytes() == other.tobytes() for one, other in zip(found, expected, strict=True))
 
 
-def peer_work(model: Graph, peer: Counts, op: Op) -> int | None:
-    """Instructions of the operators of the file between the inputs of a layer and its outputs.
+def peer_work(model: Graph, peer: Counts, graph: Graph, op: Op) -> int | None:
+    """Instructions of the operators of the file that lie between the layers before `op` and its outputs.
 
     None for a layer whose outputs are no tensors of the file.
     """
     makers = {name: index for index, one in enumerate(model.ops) for name in one.outputs}
     if any(name not in makers for name in op.outputs):
         return None
+    known = {name for one in graph.ops if one is not op for name in one.outputs}
     wanted, found = list(op.outputs), set()
     while wanted:
         name = wanted.pop()
-        if name in makers and name not in op.inputs and makers[name] not in found:
+        if name in makers and name not in known:
             found.add(makers[name])
             wanted += model.ops[makers[name]].inputs
     return sum(peer[index] for index in found)
