@@ -45,9 +45,28 @@ class Program:
         return self.graph.digest()
 
     @property
+    def repeated_constants(self) -> Mapping[tuple[int, str], tuple[int, str]]:
+        """(step, field) of every constant array that repeats an earlier one → that of the earlier one."""
+        first: dict[tuple[str, bytes], tuple[int, str]] = {}
+        repeated = {}
+        for step in self.steps:
+            for field, value in step.lowered.arrays():
+                place = (step.index, field)
+                owner = first.setdefault((value.dtype.str, value.tobytes()), place)
+                if owner != place:
+                    repeated[place] = owner
+        return repeated
+
+    @property
     def weight_bytes(self) -> int:
-        """Flash bytes of all constant arrays."""
-        return sum(step.lowered.constant_bytes() for step in self.steps)
+        """Flash bytes of all constant arrays; what repeats an earlier one is not there twice."""
+        repeated = self.repeated_constants
+        return sum(
+            value.nbytes
+            for step in self.steps
+            for field, value in step.lowered.arrays()
+            if (step.index, field) not in repeated
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,22 +6,31 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Words that may alias anything; the core reads them at any address. */
+/* Words that may alias anything. Some cores read them at any address, the others copy bytes where one
+ * of the addresses is no multiple of 4. */
+#if defined(__ARM_FEATURE_UNALIGNED)
 typedef uint32_t __attribute__((may_alias, aligned(1))) word_t;
+#define IN_WORDS(addresses) 1
+#else
+typedef uint32_t __attribute__((may_alias)) word_t;
+#define IN_WORDS(addresses) (((addresses) & 3u) == 0u)
+#endif
 
 #define WORDS 4u
 
 void *memcpy(void *restrict target, const void *restrict source, size_t size) {
     uint8_t *to = target;
     const uint8_t *from = source;
-    for (; size >= 4u * WORDS; size -= 4u * WORDS, to += 4u * WORDS, from += 4u * WORDS) {
-        ((word_t *)to)[0] = ((const word_t *)from)[0];
-        ((word_t *)to)[1] = ((const word_t *)from)[1];
-        ((word_t *)to)[2] = ((const word_t *)from)[2];
-        ((word_t *)to)[3] = ((const word_t *)from)[3];
-    }
-    for (; size >= 4u; size -= 4u, to += 4u, from += 4u) {
-        *(word_t *)to = *(const word_t *)from;
+    if (IN_WORDS((uintptr_t)to | (uintptr_t)from)) {
+        for (; size >= 4u * WORDS; size -= 4u * WORDS, to += 4u * WORDS, from += 4u * WORDS) {
+            ((word_t *)to)[0] = ((const word_t *)from)[0];
+            ((word_t *)to)[1] = ((const word_t *)from)[1];
+            ((word_t *)to)[2] = ((const word_t *)from)[2];
+            ((word_t *)to)[3] = ((const word_t *)from)[3];
+        }
+        for (; size >= 4u; size -= 4u, to += 4u, from += 4u) {
+            *(word_t *)to = *(const word_t *)from;
+        }
     }
     for (; size > 0u; size--) {
         *to++ = *from++;
@@ -33,16 +42,20 @@ void *memmove(void *target, const void *source, size_t size) {
     uint8_t *to = target;
     const uint8_t *from = source;
     if ((uintptr_t)to - (uintptr_t)from >= size) { /* forwards is safe: below, or not overlapping */
-        for (; size >= 4u; size -= 4u, to += 4u, from += 4u) {
-            *(word_t *)to = *(const word_t *)from;
+        if (IN_WORDS((uintptr_t)to | (uintptr_t)from)) {
+            for (; size >= 4u; size -= 4u, to += 4u, from += 4u) {
+                *(word_t *)to = *(const word_t *)from;
+            }
         }
         for (; size > 0u; size--) {
             *to++ = *from++;
         }
         return target;
     }
-    for (; size >= 4u; size -= 4u) {
-        *(word_t *)(to + size - 4u) = *(const word_t *)(from + size - 4u);
+    if (IN_WORDS((uintptr_t)(to + size) | (uintptr_t)(from + size))) {
+        for (; size >= 4u; size -= 4u) {
+            *(word_t *)(to + size - 4u) = *(const word_t *)(from + size - 4u);
+        }
     }
     for (; size > 0u; size--) {
         to[size - 1u] = from[size - 1u];
@@ -53,6 +66,9 @@ void *memmove(void *target, const void *source, size_t size) {
 void *memset(void *target, int value, size_t size) {
     uint8_t *to = target;
     const uint32_t word = (uint8_t)value * 0x01010101u;
+    for (; !IN_WORDS((uintptr_t)to) && size > 0u; size--) {
+        *to++ = (uint8_t)value;
+    }
     for (; size >= 4u * WORDS; size -= 4u * WORDS, to += 4u * WORDS) {
         ((word_t *)to)[0] = word;
         ((word_t *)to)[1] = word;

@@ -5,6 +5,7 @@
 
 #include "tinyc_dsp.h"
 #include "tinyc_fixed_point.h"
+#include "tinyc_scalar.h"
 
 int main(void) {
     int32_t record[5];
@@ -19,6 +20,12 @@ int main(void) {
             break;
         case 2:
             answer = tinyc_high_mul(record[1], record[2]);
+            break;
+        case 3:
+            answer = tinyc_scale_by_halves(record[1], record[2]);
+            break;
+        case 4:
+            answer = tinyc_scalar_scale(record[1], record[2]);
             break;
         default:
             return 1;

@@ -22,8 +22,8 @@ from tinyc.toolchain.host_compiler import WARNINGS, compile_cached, find_compile
 
 pytestmark = pytest.mark.host
 
-HEADERS = ("tinyc_fixed_point.h", "tinyc_dsp.h")
-REQUANTIZE, OUTPUT_S8, HIGH_MUL = range(3)
+HEADERS = ("tinyc_fixed_point.h", "tinyc_dsp.h", "tinyc_scalar.h")
+REQUANTIZE, OUTPUT_S8, HIGH_MUL, BY_HALVES, SCALAR = range(5)
 MULTIPLIERS = (2**30, 2**30 + 1, 3 * 2**29 - 1, 3 * 2**29, INT32_MAX - 1, INT32_MAX)
 
 
@@ -85,3 +85,27 @@ def test_the_narrow_requantization_equals_the_python_rule_over_its_whole_range()
         expected = np.clip(scaled + zero_point, -128, 127)
         actual = call(OUTPUT_S8, acc, multiplier, right, 2 * zero_point + 1)
         assert np.array_equal(actual, expected), (multiplier, right, zero_point)
+
+
+def scaled(x: npt.NDArray[np.int64], multiplier: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    return (x * multiplier + 2**30) >> 31
+
+
+def test_scale_by_halves() -> None:
+    rng = np.random.default_rng(4)
+    x, multiplier = np.meshgrid(edges(INT32_MAX, rng), edges(INT32_MAX, rng)[::17])
+    np.testing.assert_array_equal(
+        call(BY_HALVES, x.ravel(), multiplier.ravel()), scaled(x, multiplier).ravel()
+    )
+    lowest = np.full(1000, INT32_MIN)
+    others = rng.integers(-INT32_MAX, INT32_MAX + 1, 1000)
+    np.testing.assert_array_equal(call(BY_HALVES, lowest, others), scaled(lowest, others))
+
+
+def test_scale_of_the_scalar_kernels() -> None:
+    rng = np.random.default_rng(5)
+    values = edges(INT32_MAX, rng)
+    x, multiplier = np.meshgrid(
+        edges(2**29 - 1, rng), np.concatenate([MULTIPLIERS, values[values >= 0][::23]])
+    )
+    np.testing.assert_array_equal(call(SCALAR, x.ravel(), multiplier.ravel()), scaled(x, multiplier).ravel())

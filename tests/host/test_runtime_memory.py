@@ -18,8 +18,8 @@ pytestmark = pytest.mark.host
 NAMES = ("memcpy", "memmove", "memset", "memcmp")
 
 
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
+@pytest.fixture(scope="module", params=["", "-D__ARM_FEATURE_UNALIGNED"], ids=["aligned", "unaligned"])
+def library(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
     """The functions under other names, so that the process keeps its own."""
     runtime = data_folder("firmware_templates") / "runtime"
     target: Path = tmp_path_factory.mktemp("memory") / "memory.so"
@@ -30,7 +30,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
         "-fsanitize=undefined",
         "-fsanitize-undefined-trap-on-error",
     ]
-    command += [f"-D{name}=own_{name}" for name in NAMES]
+    command += [f"-D{name}=own_{name}" for name in NAMES] + ([request.param] if request.param else [])
     command += ["-I", str(runtime / "include"), "-o", str(target), str(runtime / "memory.c")]
     subprocess.run(command, check=True)
     loaded = ctypes.CDLL(str(target))

@@ -23,7 +23,9 @@ def random_graph(rng: np.random.Generator) -> Graph:
     multiplier = int(rng.choice([1, 1, 1, 2, 3, 8]))
     channels = int(rng.choice([1, *rng.integers(1, 14, 3)]))
     if rng.random() < 0.15:  # large enough for kernels that work on a part of the image at a time
-        height, width = (int(extent + more) for extent, more in zip(window.extent, rng.integers(8, 40, 2)))
+        height, width = (
+            int(extent + more) for extent, more in zip(window.extent, rng.integers(8, 40, 2), strict=True)
+        )
         window, channels = replace(window, extent=(height, width)), min(channels, 6)
     units = channels * multiplier
     x = activation(rng, "x", (int(rng.choice([1, 1, 2])), *window.extent, channels))

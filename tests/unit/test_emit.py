@@ -19,8 +19,11 @@ from tinyc.emit.environment import environment
 from tinyc.emit.kernel_files import kernel_files
 from tinyc.emit.model import render_bundle, render_model
 from tinyc.emit.names import RESERVED, c_identifier, comment_text, string_literal, unique_identifiers
+from tinyc.emit.symbols import emitted
 from tinyc.errors import TinycError
-from tinyc.ir.graph import Graph
+from tinyc.ir.graph import Graph, verify
+from tinyc.ir.ops import Logistic
+from tinyc.ir.tensor import DType, Quantization, Tensor
 from tinyc.pipeline import compile_graph
 from tinyc.quantize.fixed_point import Rounding
 
@@ -136,6 +139,19 @@ def test_only_the_kernels_in_use_are_pasted_and_each_once() -> None:
     used = {step.kernel.source for step in program.steps}
     assert {path for path in paths if path.endswith(".c")} == used
     assert not any('#include "' in file.text for file in files)
+
+
+def test_a_table_that_two_layers_need_is_there_once() -> None:
+    inputs = [Tensor(name, (1, 9), DType.INT8, Quantization((0.1,), (3,))) for name in "ab"]
+    outputs = [Tensor(name, (1, 9), DType.INT8, Quantization((1 / 256,), (-128,))) for name in "cd"]
+    ops = tuple(Logistic(name=f"to_{y}", inputs=(x,), outputs=(y,)) for x, y in ("ac", "bd"))
+    tensors = {tensor.name: tensor for tensor in (*inputs, *outputs)}
+    graph = verify(Graph("twice", tensors, ops, ("a", "b"), ("c", "d")))
+    program = compile_graph(graph, load_board("host"), name="twice")
+    text = render_model(program)["model.c"]
+    assert text.count("static const uint8_t twice_layer_0_table[256]") == 1
+    assert "twice_layer_1_table" not in text and text.count(".table = twice_layer_0_table") == 2
+    assert program.weight_bytes == emitted(program).weight_bytes == 256
 
 
 def test_programs_that_cannot_be_rendered_are_refused() -> None:

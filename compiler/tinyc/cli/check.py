@@ -57,7 +57,7 @@ def command(
                 ("layer parameters in flash", f"{found.params:,}", "estimate"),
                 ("code in flash", f"{found.code:,}", "estimate"),
                 ("flash", f"{found.flash:,}", f"of {found.flash_available:,}"),
-                ("arena", f"{found.arena:,}", f"exact; liveness lower bound {found.lower_bound:,}"),
+                ("arena", f"{found.arena:,}", f"exact; lower bound {found.lower_bound:,}"),
                 ("stack", f"{found.stack:,}", "reserved by the board"),
                 ("other RAM", f"{found.runtime_ram:,}", "estimate"),
                 ("RAM", f"{found.ram:,}", f"of {found.ram_available:,}"),

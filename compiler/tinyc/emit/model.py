@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -133,7 +134,7 @@ def model_view(program: Program) -> ModelView:
         if graph[name].is_constant:
             raise TinycError(f"output `{name}` is a constant", where=program.name)
     prefix = symbols.prefix(program)
-    digest = program.digest
+    digest, repeated = program.digest, program.repeated_constants
     return ModelView(
         title=program.name,
         prefix=prefix,
@@ -146,7 +147,7 @@ def model_view(program: Program) -> ModelView:
         arena_symbol=symbols.arena(program),
         inputs=_ports(program, graph.inputs, f"{prefix}_quantize_input"),
         outputs=_ports(program, graph.outputs, f"{prefix}_dequantize_output"),
-        layers=tuple(_layer(program, step) for step in program.steps),
+        layers=tuple(_layer(program, step, repeated) for step in program.steps),
     )
 
 
@@ -193,15 +194,20 @@ def _ports(program: Program, names: Sequence[str], helper: str) -> tuple[PortVie
     return tuple(ports)
 
 
-def _field(program: Program, step: Step, name: str, value: FieldValue) -> FieldView:
+_Places: TypeAlias = "Mapping[tuple[int, str], tuple[int, str]]"
+
+
+def _field(program: Program, step: Step, name: str, value: FieldValue, repeated: _Places) -> FieldView:
     if isinstance(value, np.ndarray):
-        return FieldView(name, symbols.constant(program, step, name) if value.size else "0")
+        index, field = repeated.get((step.index, name), (step.index, name))
+        owner = symbols.constant(program, program.steps[index], field)
+        return FieldView(name, owner if value.size else "0")
     if isinstance(value, tuple):
         return FieldView(name, "{" + ", ".join(literal(item) for item in value or (0,)) + "}")
     return FieldView(name, literal(value))
 
 
-def _layer(program: Program, step: Step) -> LayerView:
+def _layer(program: Program, step: Step, repeated: _Places) -> LayerView:
     graph = program.graph
     activations, results = graph.activations(step.op), graph.results(step.op)
     places, arguments = [], []
@@ -215,7 +221,7 @@ def _layer(program: Program, step: Step) -> LayerView:
         offset = program.plan.buffer_offset(f"scratch:{step.index}")
         places.append(PlaceView("scratch", "scratch", offset, step.scratch))
         arguments.append(f"(void *)(arena + {offset})")
-    arrays = tuple(symbols.constant_arrays(step))
+    arrays = tuple(step.lowered.arrays())
     return LayerView(
         index=step.index,
         kind=step.op.kind,
@@ -231,10 +237,13 @@ def _layer(program: Program, step: Step) -> LayerView:
                 symbols.constant(program, step, field), c_type(array), array.size, initializer(array)
             )
             for field, array in arrays
+            if (step.index, field) not in repeated
         ),
         struct=step.lowered.struct,
         params_symbol=symbols.params(program, step),
-        fields=tuple(_field(program, step, name, value) for name, value in step.lowered.fields.items()),
+        fields=tuple(
+            _field(program, step, name, value, repeated) for name, value in step.lowered.fields.items()
+        ),
         symbol=symbols.layer(program, step),
         call=kernel_symbol(program, step),
         arguments=tuple(arguments),

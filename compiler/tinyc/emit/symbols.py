@@ -6,8 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-import numpy as np
-
 from tinyc.emit.names import c_identifier
 from tinyc.ir.tensor import Array
 from tinyc.program import Program, Step
@@ -37,11 +35,13 @@ def constant(program: Program, step: Step, field: str) -> str:
     return f"{prefix(program)}_layer_{step.index}_{field}"
 
 
-def constant_arrays(step: Step) -> Iterator[tuple[str, Array]]:
-    """(field, array) of every array that is emitted; empty arrays become null pointers."""
-    for field, value in step.lowered.fields.items():
-        if isinstance(value, np.ndarray) and value.size > 0:
-            yield field, value
+def constants(program: Program) -> Iterator[tuple[str, str, Array]]:
+    """(symbol, field, array) of every array that is emitted: one that repeats another is not."""
+    repeated = program.repeated_constants
+    for step in program.steps:
+        for field, array in step.lowered.arrays():
+            if (step.index, field) not in repeated:
+                yield constant(program, step, field), field, array
 
 
 def is_weights(field: str) -> bool:
@@ -55,12 +55,7 @@ def is_weights(field: str) -> bool:
 
 def weight_arrays(program: Program) -> frozenset[str]:
     """Symbols of the arrays that hold weights, a part of `Emitted.weights`."""
-    return frozenset(
-        constant(program, step, field)
-        for step in program.steps
-        for field, _ in constant_arrays(step)
-        if is_weights(field)
-    )
+    return frozenset(symbol for symbol, field, _ in constants(program) if is_weights(field))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +78,7 @@ def emitted(program: Program) -> Emitted:
     return Emitted(
         arena=arena(program),
         arena_bytes=arena_bytes(program),
-        weights=MappingProxyType(
-            {
-                constant(program, step, field): array.nbytes
-                for step in program.steps
-                for field, array in constant_arrays(step)
-            }
-        ),
+        weights=MappingProxyType({symbol: array.nbytes for symbol, _, array in constants(program)}),
         params=tuple(params(program, step) for step in program.steps),
         layers=tuple(layer(program, step) for step in program.steps),
     )

@@ -20,14 +20,15 @@ from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.depthwise_conv_2d import DepthwiseConv2D
 from tinyc.ir.tensor import Array
 from tinyc.kernels import portable_convolution
-from tinyc.kernels.depthwise_schedule import Routine, Shape, best_routine
+from tinyc.kernels.depthwise_routine import Routine, Shape, add_up, repeat
+from tinyc.kernels.depthwise_schedule import best_routine
 from tinyc.kernels.kernel import Kernel, Lowered, Overlap, Work
 from tinyc.kernels.requantization import Accumulators, one_step, two_steps
 
-_GROUP = 4
+_FOUR = 4
 # Bytes of scratch: up to the first a layer is one tile, tiles are that large, and up to the second when
-# two rows need more.
-_SCRATCH, _LARGEST_SCRATCH = 4096, 8192
+# two rows need more. While there is less than the last, more than four channels are taken at a time.
+_SCRATCH, _LARGEST_SCRATCH, _SMALL_SCRATCH = 4096, 8192, 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class _Geometry:
     output: tuple[int, int]
     kernel: tuple[int, int]
     stride: tuple[int, int]
-    dilation: int
+    dilation: tuple[int, int]
     top: int
     left: int
     row_step: int
@@ -58,12 +59,13 @@ class _Geometry:
     @property
     def pitch(self) -> int:
         """Words of a row of a plane."""
-        return ((self.output[1] - 1) * self.stride[1] + self.kernel[1] + 1) // 2
+        reach = (self.kernel[1] - 1) * self.dilation[1] + 1
+        return ((self.output[1] - 1) * self.stride[1] + reach + 1) // 2
 
     @property
     def reach(self) -> int:
         """Input rows of one output row."""
-        return (self.kernel[0] - 1) * self.dilation + 1
+        return (self.kernel[0] - 1) * self.dilation[0] + 1
 
     @property
     def columns(self) -> int:
@@ -71,8 +73,15 @@ class _Geometry:
         return max(0, min(self.input[1], 2 * self.pitch - self.left))
 
     @property
-    def planes(self) -> int:
-        return min(self.channels, _GROUP)
+    def fewest(self) -> int:
+        """Planes that are filled together."""
+        return min(self.channels, _FOUR)
+
+    @property
+    def group(self) -> int:
+        """Channels at a time: four, or as many fours as stay small."""
+        fours = max(1, _SMALL_SCRATCH // self.plane(self.tile) // _FOUR)
+        return min(self.channels, fours * _FOUR)
 
     def plane(self, tile: int) -> int:
         """Bytes of a plane for `tile` output rows."""
@@ -82,9 +91,9 @@ class _Geometry:
     def tile(self) -> int:
         """Output rows at a time: all of them where the planes stay small, else an even number."""
         rows = self.output[0]
-        if self.plane(rows) * self.planes <= _SCRATCH:
+        if self.plane(rows) * self.fewest <= _SCRATCH:
             return rows
-        largest = max(n for n in range(1, rows + 1) if n <= 2 or self.plane(n) * self.planes <= _SCRATCH)
+        largest = max(n for n in range(1, rows + 1) if n <= 2 or self.plane(n) * self.fewest <= _SCRATCH)
         even = -(-rows // -(-rows // largest) // 2) * 2
         return min(rows, max(even if even <= largest else largest // 2 * 2, min(rows, 2)))
 
@@ -106,7 +115,7 @@ class _Geometry:
 
 
 def _geometries(op: DepthwiseConv2D, graph: Graph) -> Iterator[_Geometry]:
-    """The layer as it is, and with rows and columns changed; taps in a row may not be apart."""
+    """The layer as it is, and with rows and columns changed."""
     operands = graph.operands(op)
     x, (result,) = operands[0], graph.results(op)
     window = op.window(operands)
@@ -114,10 +123,6 @@ def _geometries(op: DepthwiseConv2D, graph: Graph) -> Iterator[_Geometry]:
     places = ((height * width * channels), result.elements // batches)
     steps = ((width * channels, channels), (result.shape[2] * channels, channels))
     for first, second in ((0, 1), (1, 0)):
-        if window.kernel[second] > 1 and window.dilation[second] > 1:
-            continue
-        if window.kernel[second] == 1 and window.kernel[first] == 1 and first:
-            continue
         yield _Geometry(
             first == 1,
             batches,
@@ -126,7 +131,7 @@ def _geometries(op: DepthwiseConv2D, graph: Graph) -> Iterator[_Geometry]:
             (window.output[first], window.output[second]),
             (window.kernel[first], window.kernel[second]),
             (window.stride[first], window.stride[second]),
-            window.dilation[first] if window.kernel[first] > 1 else 1,
+            (window.dilation[first], window.dilation[second]),
             window.pads[2 * first],
             window.pads[2 * second],
             steps[0][first],
@@ -151,35 +156,40 @@ class _Layer:
 
     @property
     def work(self) -> Work:
-        """Of one batch, all tiles."""
-        geometry, instructions, cycles = self.geometry, 0, 0
+        """Of all batches; assembly is counted as it is, the C around it as compilers make it."""
+        geometry, works = self.geometry, []
+        fours, others = divmod(geometry.channels, _FOUR)
+        groups = -(-geometry.channels // geometry.group)
         for tile, rows in enumerate(geometry.tiles):
             first, last = geometry.input_rows(tile)
-            part = _tile_work(geometry, max(0, last - first), self.routine.work(rows))
-            cleared = (
-                geometry.plane(geometry.tile) // 4 * geometry.planes if _has_border(geometry, tile) else 0
-            )
-            instructions += part.instructions + 3 * cleared
-            cycles += part.cycles + 4 * cleared
-        return Work(instructions, cycles)
+            count = (geometry.tiles[tile] - 1) * geometry.stride[0] + geometry.reach
+            read = max(0, last - first) if geometry.columns else 0
+            works.append(Work(40, 60))
+            if tile == 0 or read < count:
+                works.append(repeat(Work(7, 8), geometry.plane(geometry.tile) * geometry.group // 16))
+            works.append(repeat(self.routine.work(rows), geometry.channels))
+            works.append(repeat(Work(66, 122), groups))
+            works.append(repeat(_filling(geometry, read), fours))
+            works.append(_filling_some(geometry, read, others))
+        return add_up(repeat(add_up(*works), geometry.batches), Work(70, 100))
 
 
-def _has_border(geometry: _Geometry, tile: int) -> bool:
-    first, last = geometry.input_rows(tile)
-    count = (geometry.tiles[tile] - 1) * geometry.stride[0] + geometry.reach
-    return tile == 0 or last - first < count
+def _filling(geometry: _Geometry, rows: int) -> Work:
+    """Four channels of some rows to planes."""
+    alone = geometry.left % 2
+    quads, others = divmod(geometry.columns - alone, 4)
+    pair, last = divmod(others, 2)
+    row = Work(17 + 13 * (alone + pair + last) + 27 * quads, 22 + 14 * (alone + pair + last) + 29 * quads)
+    return add_up(repeat(row, rows), Work(17, 48)) if rows else Work(0, 0)
 
 
-def _tile_work(geometry: _Geometry, rows: int, channel: Work) -> Work:
-    groups, others = divmod(geometry.channels, _GROUP)
-    odd = geometry.left % 2
-    words = -(-(geometry.columns - odd) // 2) + odd
-    group = Work(50 + rows * (20 + 14 * words), 60 + rows * (24 + 16 * words))
-    single = Work(50 + rows * (10 + others * (12 + 7 * words)), 60 + rows * (12 + others * (14 + 10 * words)))
-    instructions = groups * group.instructions + (others > 0) * single.instructions
-    cycles = groups * group.cycles + (others > 0) * single.cycles
-    channels = geometry.channels
-    return Work(instructions + channels * channel.instructions, cycles + channels * channel.cycles)
+def _filling_some(geometry: _Geometry, rows: int, channels: int) -> Work:
+    """The same for fewer."""
+    if rows == 0 or channels == 0:
+        return Work(0, 0)
+    words = -(-geometry.columns // 2)
+    channel = Work(14 + 8 * words, 17 + 11 * words)
+    return add_up(repeat(add_up(repeat(channel, channels), Work(7, 9)), rows), Work(22, 44))
 
 
 class _Sums:
@@ -218,7 +228,7 @@ def _scalars(wrapped: _Sums) -> tuple[Array, int, int] | None:
 
 @lru_cache(maxsize=128)
 def _routine(geometry: _Geometry, rounding: int) -> Routine | None:
-    if geometry.plane(geometry.tile) * geometry.planes > _LARGEST_SCRATCH:
+    if geometry.plane(geometry.tile) * geometry.fewest > _LARGEST_SCRATCH:
         return None
     return best_routine(geometry.shape, geometry.output[1], rounding, geometry.tiles)
 
@@ -276,15 +286,24 @@ def _lower(op: Op, graph: Graph) -> Lowered:
     layer = _known(op, graph)
     geometry = layer.geometry
     x, filters = graph.operands(op)[:2]
+    alone = geometry.left % 2 if geometry.columns else 0
+    pairs, last = divmod(geometry.columns - alone, 2)
     return Lowered(
         "tinyc_planar",
         {
+            "column_step": geometry.column_step,
+            "plane": geometry.plane(geometry.tile),
+            "quads": pairs // 2,
+            "others": alone + 2 * (pairs % 2) + 4 * last,
+            "next_row": geometry.row_step - geometry.columns * geometry.column_step,
+            "next_plane": 4 * (geometry.pitch - alone - pairs - last),
+            "outside": x.zero_point % 256 * 0x01010101,
             "batches": geometry.batches,
             "channels": geometry.channels,
+            "group": geometry.group,
             "rows": geometry.input[0],
             "columns": geometry.columns,
             "row_step": geometry.row_step,
-            "column_step": geometry.column_step,
             "size": geometry.size,
             "top": geometry.top,
             "left": geometry.left,
@@ -295,8 +314,7 @@ def _lower(op: Op, graph: Graph) -> Lowered:
             "output_step": geometry.line,
             "output_size": geometry.output_size,
             "pitch": geometry.pitch,
-            "plane": geometry.plane(geometry.tile) // 4,
-            "padding": x.zero_point % 65536 * 65537,
+            "record": layer.routine.scalars + layer.routine.packed,
             "weights": _records(layer, filters.constant).reshape(-1),
         },
     )
@@ -304,7 +322,7 @@ def _lower(op: Op, graph: Graph) -> Lowered:
 
 def _scratch(op: Op, graph: Graph) -> int:
     geometry = _known(op, graph).geometry
-    return geometry.planes * geometry.plane(geometry.tile)
+    return -(-geometry.group * geometry.plane(geometry.tile) // 16) * 16
 
 
 def _overlaps(op: Op, graph: Graph) -> tuple[Overlap, ...]:
@@ -324,20 +342,18 @@ def _lead(geometry: _Geometry) -> int:
         for tile, rows in enumerate(geometry.tiles):
             done += rows
             first, last = geometry.input_rows(tile)
-            for channel in range(0, geometry.channels, _GROUP):
+            for channel in range(0, geometry.channels, geometry.group):
                 if first < last and geometry.columns and written >= 0:
                     read = batch * geometry.size + first * geometry.row_step + channel
                     lead = max(lead, written - read + 1)
-                end = min(channel + _GROUP, geometry.channels) - 1
+                end = min(channel + geometry.group, geometry.channels) - 1
                 write = batch * geometry.output_size + (done - 1) * geometry.line + last_pixel + end
                 written = max(written, write)
     return lead
 
 
 def _work(op: Op, graph: Graph) -> Work:
-    layer = _known(op, graph)
-    once = layer.work
-    return Work(60 + layer.geometry.batches * once.instructions, 90 + layer.geometry.batches * once.cycles)
+    return _known(op, graph).work
 
 
 def _specialize(op: Op, graph: Graph) -> Mapping[str, object]:

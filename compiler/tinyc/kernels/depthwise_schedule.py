@@ -1,203 +1,31 @@
-"""The instructions of a depthwise convolution over a plane of int16 columns, on numbered registers.
+"""Schedules the blocks of a depthwise convolution on registers and searches for the cheapest routine.
 
-A plane holds one channel, two neighbouring columns in a word, so SMLAD takes two taps of a kernel row
-at once. A block of outputs is computed together: each word is loaded once and used by all outputs of
-the block that it touches, and the accumulators live in registers. Which block, whether the weights stay
-in registers, and how far a row is unrolled is searched for the cheapest.
-
-The schedule is data: the template prints it as assembly, and as C for every other machine.
+Searched are the rows and columns of a block, whether the weights stay in registers or are widened
+where they are used, and how far a row is unrolled.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Literal
 
-from tinyc.kernels.kernel import Work
+from tinyc.kernels.depthwise_routine import (
+    LARGEST_OFFSET,
+    REGISTERS,
+    Block,
+    Routine,
+    Rows,
+    Shape,
+    Step,
+    Store,
+    Tap,
+    WeightWord,
+)
 
-REGISTERS = (*(f"r{number}" for number in range(2, 13)), "lr")
-"""What is left beside the pointers into the plane (r0) and the output (r1)."""
-
-_LARGEST_PAIR, _LARGEST_OFFSET = 1020, 4095
+_LARGEST_PAIR = 1020
 # What one more instruction of code must save, in executed ones, to be worth its flash.
 _CODE_PRICE = 0.0002
 _LONGEST_ROW = 200
-
-Tap = tuple[int, int]
-WeightWord = tuple[Tap | None, Tap | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """Kernel and stride (rows, columns), the rows from one kernel row to the next, and the places in
-    memory: bytes from one row of a plane to the next, from one output to its right and lower one."""
-
-    kernel: tuple[int, int]
-    stride: tuple[int, int]
-    dilation: int
-    pitch: int
-    pixel: int
-    line: int
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One line of a block: `kind` says which, the numbers of the others depend on it.
-
-    load2, load1: words at `offset` bytes of the plane; weights: the two words that four bytes at
-    `offset` widen to; mac: smla`form` registers[0], registers[1:]; bias: the bias into a register.
-    """
-
-    kind: Literal["load2", "load1", "weights", "mac", "bias"]
-    registers: tuple[str, ...]
-    offset: int = 0
-    form: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Store:
-    """An accumulator that becomes the output at `offset` bytes, in row `row` of the block."""
-
-    register: str
-    offset: int
-    row: int
-
-
-_STEP_WORK = {"load2": Work(1, 3), "load1": Work(1, 2), "weights": Work(3, 4)}
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Some outputs: the steps to their accumulators, then requantization and stores.
-
-    `temporaries` are free once the steps are done. `far`: rows after the first are beyond the reach
-    of a store, their addresses are computed and `offset` counts from there.
-    """
-
-    steps: tuple[Step, ...]
-    stores: tuple[Store, ...]
-    temporaries: tuple[str, str]
-    far: bool
-
-    def work(self, rounding: int) -> Work:
-        """`rounding`: in how many steps the outputs are requantized."""
-        costs = [_STEP_WORK.get(step.kind, Work(1, 1)) for step in self.steps]
-        rest = 1 + rounding + len(self.stores) * (3 if rounding == 1 else 6) + 2 * self.far
-        return Work(rest + sum(c.instructions for c in costs), rest + sum(c.cycles for c in costs))
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """One pass over a row of blocks: `loop` is done `times` times, then `rest` once."""
-
-    height: int
-    times: int
-    loop: tuple[Block, ...]
-    rest: tuple[Block, ...]
-    loop_plane: int
-    loop_output: int
-    next_plane: int
-    next_output: int
-
-    @property
-    def blocks(self) -> tuple[Block, ...]:
-        return (*self.loop, *self.rest)
-
-    def work(self, rounding: int) -> Work:
-        """Of one pass, with the pointers but without the loop around it."""
-        total = _sum([block.work(rounding) for block in self.rest])
-        if self.times:
-            once = _sum([block.work(rounding) for block in self.loop], Work(5, 5))
-            total = _sum([total, _times(once, self.times)], Work(2, 1))
-            total = _sum([total], Work(0, self.times))
-        moves = _moves(self.next_plane) + _moves(self.next_output)
-        return _sum([total], Work(moves, moves))
-
-
-def _sum(works: Sequence[Work], start: Work = Work(0, 0)) -> Work:
-    return Work(
-        start.instructions + sum(w.instructions for w in works), start.cycles + sum(w.cycles for w in works)
-    )
-
-
-def _times(work: Work, count: int) -> Work:
-    return Work(work.instructions * count, work.cycles * count)
-
-
-def _moves(amount: int) -> int:
-    """Instructions that add a constant to a pointer."""
-    return 0 if amount == 0 else 1 if abs(amount) <= _LARGEST_OFFSET else 3
-
-
-@dataclass(frozen=True)
-class Routine:
-    """The routine of one channel after the other over the planes of a group.
-
-    `words` is the layout of the weights in int16 pairs; four bytes hold two of them. `resident`
-    registers keep all of them, or the weights are widened where they are used when it is empty.
-    `single` does the last row of an odd number.
-    """
-
-    rounding: int
-    shape: Shape
-    width: int
-    words: tuple[WeightWord, ...]
-    resident: tuple[str, ...]
-    main: Rows
-    single: Rows | None
-
-    @property
-    def far(self) -> bool:
-        return any(block.far for block in self.main.blocks)
-
-    @property
-    def scalars(self) -> int:
-        """Numbers before the weights of a channel: bias, multiplier, constant, and shift."""
-        return 2 + self.rounding
-
-    @property
-    def packed(self) -> int:
-        return -(-len(self.words) // 2)
-
-    @property
-    def packed_registers(self) -> tuple[str, ...]:
-        """Where each four bytes are loaded, in ascending order."""
-        return tuple(self.resident[min(2 * i + 1, len(self.words) - 1)] for i in range(self.packed))
-
-    @cached_property
-    def registers(self) -> tuple[str, ...]:
-        """All that hold weights, words or accumulators."""
-        used = set(self.resident)
-        for rows in (self.main, *((self.single,) if self.single else ())):
-            for block in rows.blocks:
-                used |= {register for step in block.steps for register in step.registers}
-        return tuple(register for register in REGISTERS if register in used)
-
-    @cached_property
-    def code(self) -> int:
-        """About how many instructions the routine has."""
-        rows = (self.main, *((self.single,) if self.single else ()))
-        return 30 + sum(block.work(self.rounding).instructions for row in rows for block in row.blocks)
-
-    def work(self, rows: int) -> Work:
-        """One channel of one tile with `rows` output rows."""
-        start = 3 + 3 + 2 + 1 + 3 + 4
-        instructions, cycles = start, start + 1 + self.scalars
-        if self.resident:
-            instructions += 1 + len(self.words)
-            cycles += 1 + self.packed + len(self.words)
-        else:
-            instructions, cycles = instructions + 1, cycles + 1
-        total = Work(instructions, cycles + 1)
-        passes, left = divmod(rows, self.main.height)
-        total = _sum([total, _times(_sum([self.main.work(self.rounding)], Work(4, 5)), passes)])
-        if self.single is not None:
-            total = _sum([total], Work(4, 4))
-            if left:
-                total = _sum([total, self.single.work(self.rounding)])
-        return total
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,22 +43,26 @@ class _Use:
 
 def _uses(shape: Shape, rows: int, columns: int) -> Iterator[tuple[int, int, list[_Use]]]:
     """(row of the plane, word, uses) in the order in which a block reads them."""
-    kernel_rows, kernel_columns = shape.kernel
-    lines = sorted(
-        {r * shape.stride[0] + k * shape.dilation for r in range(rows) for k in range(kernel_rows)}
-    )
+    (kernel_rows, kernel_columns), (down, right) = shape.kernel, shape.dilation
+    lines = sorted({r * shape.stride[0] + k * down for r in range(rows) for k in range(kernel_rows)})
+    width = (columns - 1) * shape.stride[1] + (kernel_columns - 1) * right + 1
+
+    def tap(row: int, place: int) -> Tap | None:
+        column, between = divmod(place, right)
+        return (row, column) if not between and 0 <= column < kernel_columns else None
+
     for line in lines:
-        for word in range(((columns - 1) * shape.stride[1] + kernel_columns + 1) // 2):
+        for word in range((width + 1) // 2):
             found = []
             for row in range(rows):
-                tap_row, between = divmod(line - row * shape.stride[0], shape.dilation)
+                tap_row, between = divmod(line - row * shape.stride[0], down)
                 if between or not 0 <= tap_row < kernel_rows:
                     continue
                 for column in range(columns):
                     first = 2 * word - column * shape.stride[1]
-                    taps = [(tap_row, t) if 0 <= t < kernel_columns else None for t in (first, first + 1)]
+                    taps = (tap(tap_row, first), tap(tap_row, first + 1))
                     if any(taps):
-                        found.append(_Use(row, column, (taps[0], taps[1])))
+                        found.append(_Use(row, column, taps))
             if found:
                 yield line, word, found
 
@@ -341,11 +173,11 @@ def _block(
             accumulator = sums[place] if place in started else bias
             started.add(place)
             steps.append(Step("mac", (sums[place], loaded[line, word], taken[0], accumulator), form=form))
-    if max((step.offset for step in steps if step.kind != "weights"), default=0) > _LARGEST_OFFSET:
+    if max((step.offset for step in steps if step.kind != "weights"), default=0) > LARGEST_OFFSET:
         return None
     reach = (column + columns - 1) * shape.pixel
-    far = (rows - 1) * shape.line + reach > _LARGEST_OFFSET
-    if reach > _LARGEST_OFFSET:
+    far = (rows - 1) * shape.line + reach > LARGEST_OFFSET
+    if reach > LARGEST_OFFSET:
         return None
     stores = tuple(
         Store(register, (0 if far else r * shape.line) + (column + c) * shape.pixel, r)
@@ -388,7 +220,7 @@ def _rows(
     if any(block is None for block in (*loop, *rest)):
         return None
     step = how.unroll * how.columns
-    if times and max(step * shape.pixel, 2 * step * shape.stride[1]) > _LARGEST_OFFSET:
+    if times and max(step * shape.pixel, 2 * step * shape.stride[1]) > LARGEST_OFFSET:
         return None
     return Rows(
         how.height,
@@ -406,7 +238,8 @@ def _routine(shape: Shape, width: int, rounding: int, odd: bool, how: _Candidate
     words = _weight_words(shape, how.height, how.columns)
     resident = REGISTERS[: len(words)] if how.resident else ()
     main = _rows(shape, words, resident, width, how)
-    if main is None or (len(main.blocks) > 1 and sum(len(b.steps) for b in main.blocks) > _LONGEST_ROW):
+    too_long = main is not None and sum(len(block.steps) for block in main.blocks) > _LONGEST_ROW
+    if main is None or (too_long and len(main.blocks) > 1):
         return None
     single = None
     if how.height > 1 and odd:
@@ -421,12 +254,13 @@ def best_routine(shape: Shape, width: int, rounding: int, tiles: Sequence[int]) 
 
     `rounding` is 1 for `requantization.one_step`, 2 for `two_steps`.
     """
-    best, best_cost = None, 0.0
+    best: Routine | None = None
+    best_cost = 0.0
     for height in (1, 2):
         if height > max(tiles):
             continue
         odd = any(rows % height for rows in tiles)
-        for columns in sorted({1, 2, min(4, width), min(3, width)}):
+        for columns in (1, 2, 3, 4, 6, 8):
             if columns > width or (columns < width and columns * shape.stride[1] % 2):
                 continue
             for resident in (True, False):
@@ -436,8 +270,9 @@ def best_routine(shape: Shape, width: int, rounding: int, tiles: Sequence[int]) 
                     if found is None:
                         continue
                     works = [found.work(rows) for rows in tiles]
-                    cost = sum(work.instructions + work.cycles for work in works)
-                    cost *= 1 + _CODE_PRICE * found.code
+                    cost = sum(work.instructions + work.cycles for work in works) * (
+                        1 + _CODE_PRICE * found.code
+                    )
                     if best is None or cost < best_cost:
                         best, best_cost = found, cost
     return best

@@ -66,7 +66,12 @@ def portable_convolution(op: Op, graph: Graph) -> Features:
     window = op.window(operands)
     batch, height, width, channels = result.shape
     images = batch * channels
-    counts: dict[str, float] = {"calls": 1, "outputs": images * height * width}
+    counts: dict[str, float] = {
+        "calls": 1,
+        "lines": batch * height,
+        "pixels": batch * height * width,
+        "outputs": images * height * width,
+    }
     rows, columns = (
         {
             "before": int((_positions(window, axis) < 0).sum()),
@@ -166,6 +171,7 @@ def panel_convolution(op: Op, graph: Graph) -> Features:
     counts: dict[str, float] = {
         "calls": 1,
         "groups": groups,
+        "lines": groups * batch * height,
         **_clamped(op, graph),
     }
     counts |= {name: count * groups for name, count in panels.items()}
@@ -210,6 +216,7 @@ def four_channel_depthwise(op: Op, graph: Graph) -> Features:
     taps = window.kernel[0] * window.kernel[1]
     return {
         "calls": 1,
+        "lines": batch * height,
         "pixels": pixels,
         "window_rows": pixels * window.kernel[0],
         "taps": pixels * taps,
@@ -221,6 +228,15 @@ def four_channel_depthwise(op: Op, graph: Graph) -> Features:
 
 def pooling(op: Op, graph: Graph) -> Features:
     """Four channels share the loops over a window, the rest have their own."""
+    return _pooling(op, graph, graph.results(op)[0].shape[3] // 4)
+
+
+def plain_pooling(op: Op, graph: Graph) -> Features:
+    """Every channel has its own loops over a window."""
+    return _pooling(op, graph, 0)
+
+
+def _pooling(op: Op, graph: Graph, fours: int) -> Features:
     assert isinstance(op, Pool2D)
     (x,), (result,) = graph.operands(op), graph.results(op)
     batch, height, width, channels = result.shape
@@ -235,14 +251,14 @@ def pooling(op: Op, graph: Graph) -> Features:
     vertical, horizontal = (int(_inside(window, x.shape, axis).sum()) for axis in (0, 1))
     window_rows, taps = batch * vertical * width, batch * vertical * horizontal
     pixels, counts = batch * height * width, {"calls": 1.0}
-    for name, blocks in (("four", channels // 4), ("one", channels % 4)):
+    for name, blocks in (("four", fours), ("one", channels - 4 * fours)):
         counts |= {
             f"{name}_pixels": pixels * (blocks > 0),
             f"{name}s": pixels * blocks,
             f"{name}_rows": window_rows * blocks,
             f"{name}_taps": taps * blocks,
         }
-    return {**counts, "pixels": pixels}
+    return {**counts, "pixels": pixels, "lines": batch * height}
 
 
 def sums(outer: int, reduced: int, middle: int, inner_reduced: int, inner: int) -> Features:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -28,9 +28,15 @@ class Lowered:
     struct: str
     fields: Mapping[str, FieldValue]
 
+    def arrays(self) -> Iterator[tuple[str, Array]]:
+        """(field, array) of every constant array; empty ones become null pointers and are left out."""
+        for name, value in self.fields.items():
+            if isinstance(value, np.ndarray) and value.size > 0:
+                yield name, value
+
     def constant_bytes(self) -> int:
         """Flash bytes of the constant arrays."""
-        return sum(value.nbytes for value in self.fields.values() if isinstance(value, np.ndarray))
+        return sum(value.nbytes for _, value in self.arrays())
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,8 +63,11 @@ KERNELS = tuple(
         headers=("include/pool_2d.h",),
         accepts=accepts,
         lower=lower,
-        work=FittedWork(f"tinyc_{name}_{suffix}__portable", features.pooling),
+        work=FittedWork(f"tinyc_{name}_{suffix}__portable", counts),
     )
     for name, op in (("average_pool_2d", AveragePool2D), ("max_pool_2d", MaxPool2D))
-    for suffix, accepts in (("s8", _int8), ("s16", _int16))
+    for suffix, accepts, counts in (
+        ("s8", _int8, features.pooling),
+        ("s16", _int16, features.plain_pooling),
+    )
 )

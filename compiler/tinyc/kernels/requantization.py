@@ -294,13 +294,17 @@ class _Steps:
         error = np.abs(exact - np.rint(exact)) / (slope * unit) + np.abs(moves) * 1e-9
         best = np.argpartition(error, _TRIES, axis=1)[:, :_TRIES]
         results = np.full((3, len(factors)), -1, np.int64)
+        left = np.arange(len(factors))
         for attempt in range(_TRIES):
-            move = moves[best[:, attempt]]
-            constant = np.rint(np.take_along_axis(exact, best[:, attempt, None], 1)[:, 0]).astype(np.int64)
-            multiplier = self._multiplier(factors, shift, move, constant)
-            good = (results[1] < 0) & (multiplier >= 0)
-            total = constant + (self.zero_point * factors << shift)
-            results[:, good] = np.stack([move, multiplier, total])[:, good]
+            at = best[left, attempt]
+            move, constant = moves[at], np.rint(exact[left, at]).astype(np.int64)
+            multiplier = self._of(left)._multiplier(factors[left], shift, move, constant)
+            good = multiplier >= 0
+            total = constant + (self.zero_point * factors[left] << shift)
+            results[:, left[good]] = np.stack([move, multiplier, total])[:, good]
+            left = left[~good]
+            if len(left) == 0:
+                break
         return results
 
     def _multiplier(self, factors: Array, shift: int, move: Array, constant: Array) -> Array:

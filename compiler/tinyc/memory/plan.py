@@ -57,7 +57,8 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class MemoryPlan:
-    """Offsets in bytes. `lower_bound` is what the fullest step needs: no plan can be smaller."""
+    """Offsets in bytes. No plan can be smaller than `lower_bound`: what the fullest step needs, or more
+    where buffers overlap and more could be proved."""
 
     arena_size: int
     lower_bound: int

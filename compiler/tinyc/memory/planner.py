@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from tinyc.ir.graph import Graph
+from tinyc.memory.exact import OutOfWorkError, Work, arena_fits
 from tinyc.memory.lifetimes import StepLike, buffers, live_bytes, lower_bound, overlays
 from tinyc.memory.plan import Buffer, MemoryPlan, Overlay, Placement
 
@@ -23,6 +24,9 @@ ALIGNMENT = 16
 # candidate costs some even where it has few buffers.
 _SEARCH_WORK = 1_000_000
 _CANDIDATE_WORK = 16
+# The same for the proof that goes before.
+_PROOF_WORK = 1_000_000
+_MOST_CHOICES = 600
 
 # By buffer: (other, below, above). A buffer may not start between `below` bytes before and `above` bytes
 # after the start of the other, both ends excluded.
@@ -55,10 +59,16 @@ def place(requests: Sequence[Buffer], pairs: Sequence[Overlay] = ()) -> MemoryPl
             best_size, best, best_order = size, offsets, order
         if best_size <= target:
             break
-    else:
-        best_size, best = _climb(requests, conflicts, best_order, best_size, best, target)
+    bound = lower_bound(requests, pairs)
+    if pairs and best_size > target and sum(map(len, conflicts)) // 2 <= _MOST_CHOICES:
+        best_size, best, target = _refine(requests, conflicts, best_size, best, target)
+        bound = max(bound, target)
+    if best_size > target:
+        found, placed = _climb(requests, conflicts, best_order, best_size, best, target)
+        if found < best_size:
+            best_size, best = found, placed
     placements = tuple(Placement(buffer, offset) for buffer, offset in zip(requests, best, strict=True))
-    return MemoryPlan(max(0, best_size), lower_bound(requests, pairs), placements)
+    return MemoryPlan(max(0, best_size), bound, placements)
 
 
 def _align(size: int) -> int:
@@ -160,3 +170,28 @@ def _climb(
             if found <= target:
                 break
     return current_size, current_offsets
+
+
+def _refine(
+    requests: Sequence[Buffer], conflicts: _Conflicts, size: int, offsets: list[int], bound: int
+) -> tuple[int, list[int], int]:
+    """(arena size, offsets, bytes that any aligned plan needs), between `bound` and `size`, by bisection.
+
+    Where layers overlap their inputs, buffers push one another along from layer to layer: what one layer
+    needs says too little then.
+    """
+    sizes = [buffer.size for buffer in requests]
+    choices = [(i, j, up, down) for i, row in enumerate(conflicts) for j, up, down in row if i < j]
+    work = Work(_PROOF_WORK)
+    while bound < size:
+        arena = (bound + size - 1) // 2
+        try:
+            found = arena_fits(sizes, choices, arena, ALIGNMENT, work)
+        except OutOfWorkError:
+            break
+        if found is None:
+            bound = arena + 1
+        else:
+            offsets = found
+            size = max(at + length for at, length in zip(found, sizes, strict=True))
+    return size, offsets, bound

@@ -13,9 +13,8 @@ import capstone
 from tinyc.toolchain.elf import Symbol
 from tinyc.toolchain.stack import Function, Walk
 
-_CALLS = ("jal", "j")
-_LOWERS = re.compile(r"sp, (?:sp, )?(-?(?:0x)?[0-9a-f]+)")
-_KEEPS_SP = ("sw", "swsp", "sb", "sh")  # stores name the register first that they read
+_STORES = ("sw", "swsp", "sb", "sh")  # they name the register first that they read
+_TO_THE_FRAME = re.compile(r"sp, s0, -?(0x)?[0-9a-f]+")
 
 
 class RiscvWalk(Walk):
@@ -26,34 +25,57 @@ class RiscvWalk(Walk):
 
     def _scan(self, symbol: Symbol) -> Function:
         depth, targets, indirect = 0, set[int](), False
-        reached = symbol.address
-        upper: dict[str, int] = {}  # what `auipc` left in a register
         start, end = symbol.address, symbol.address + symbol.size
-        code = self._bytes(start, symbol.size)
-        for address, size, mnemonic, operands in self._engine.disasm_lite(code, start):
-            name = mnemonic.removeprefix("c.")
-            first, _, rest = operands.partition(", ")
-            target: int | None = None
-            if name == "auipc":
-                upper[first] = address + (int(rest, 0) << 12)
-            elif name in _CALLS:
-                target = address + int(operands.rpartition(", ")[2], 0)
-            elif name == "jalr" and rest and rest.partition(", ")[0] in upper:
-                base, _, offset = rest.partition(", ")
-                target = (upper[base] + int(offset, 0)) & 0xFFFFFFFF
+        reached = start
+        known: dict[str, int] = {}  # registers that hold constants
+        for address, size, mnemonic, text in self._engine.disasm_lite(self._bytes(start, symbol.size), start):
+            name, operands = mnemonic.removeprefix("c."), text.split(", ")
+            first, last = operands[0], operands[-1]
+            if name in ("jal", "j"):
+                target = address + int(last, 0)
+                if name == "jal" or not start <= target < end:
+                    targets.add(target)
+            elif name == "jalr" and len(operands) == 3 and operands[1] in known:
+                targets.add((known[operands[1]] + int(last, 0)) & 0xFFFFFFFF)
             elif name in ("jr", "jalr"):
                 # A jump by table looks like a call through a pointer, which only adds to the bound.
                 indirect |= first != "ra"
-            elif first == "sp" and name not in _KEEPS_SP:
-                amount = _LOWERS.fullmatch(operands)
-                if name not in ("addi", "addi16sp") or amount is None:
-                    if not re.fullmatch(r"sp, s0, -?(0x)?[0-9a-f]+", operands):  # back to the frame
-                        raise self._unbounded(f"`{symbol.name}` moves the stack by `{mnemonic} {operands}`")
-                else:
-                    depth += max(0, -int(amount[1], 0))
-            if target is not None and not start <= target < end:
-                targets.add(target)
+            elif first == "sp" and name not in _STORES:
+                change = self._change_of_sp(name, operands, known)
+                if change is None and not _TO_THE_FRAME.fullmatch(text):
+                    raise self._unbounded(f"`{symbol.name}` moves the stack by `{mnemonic} {text}`")
+                depth += max(0, -(change or 0))
+            elif name not in _STORES:
+                value = _constant(name, operands, known, address)
+                known.pop(first, None)
+                if value is not None:
+                    known[first] = value
             reached = address + size
         if reached != end:
             raise self._unbounded(f"no instruction at 0x{reached:08x}")
         return Function(depth, dict.fromkeys(targets, depth), depth if indirect else -1, True)
+
+    def _change_of_sp(self, name: str, operands: list[str], known: dict[str, int]) -> int | None:
+        """What an instruction adds to `sp`, None when that is no constant."""
+        if operands[1:-1] not in ([], ["sp"]):
+            return None
+        if name in ("addi", "addi16sp"):
+            return int(operands[-1], 0)
+        return known.get(operands[-1]) if name == "add" else None
+
+
+def _constant(name: str, operands: list[str], known: dict[str, int], address: int) -> int | None:
+    """The constant that an instruction leaves in its first operand, if it is one."""
+    if name in ("auipc", "lui"):
+        upper = int(operands[1], 0) << 12
+        return address + upper if name == "auipc" else _signed(upper)
+    if name == "li" or (name == "addi" and operands[1] == "zero"):
+        return int(operands[-1], 0)
+    source = operands[-2] if len(operands) > 1 else ""
+    if name == "addi" and source in known:
+        return _signed(known[source] + int(operands[-1], 0))
+    return None
+
+
+def _signed(value: int) -> int:
+    return (value + 2**31) % 2**32 - 2**31

@@ -19,9 +19,25 @@
 #endif
 #endif
 
-/* round(x * multiplier / 2^31), ties towards plus infinity; multiplier > INT32_MIN. */
+/* round(x * multiplier / 2^31), ties towards plus infinity; multiplier > INT32_MIN. By halves, for
+ * cores that have the lower word of a product only and would call a function for the upper one. */
+TINYC_INLINE int32_t tinyc_scale_by_halves(int32_t x, int32_t multiplier) {
+    const int32_t xh = x >> 16, mh = multiplier >> 16;
+    const uint32_t xl = (uint32_t)x & 0xffffu, ml = (uint32_t)multiplier & 0xffffu;
+    const int32_t s = (int32_t)xl * mh, t = xh * (int32_t)ml;
+    /* The product is (xh * mh << 32) + ((s + t) << 16) + xl * ml; these are its bits from 16 on. */
+    const uint32_t middle = ((xl * ml) >> 16) + ((uint32_t)s & 0xffffu) + ((uint32_t)t & 0xffffu) + 0x4000u;
+    const uint32_t upper = (uint32_t)(xh * mh + (s >> 16) + (t >> 16)) + (middle >> 16);
+    return (int32_t)(upper << 1 | (middle >> 15 & 1u));
+}
+
+/* The same. */
 TINYC_INLINE int32_t tinyc_scale(int32_t x, int32_t multiplier) {
+#if defined(__ARM_ARCH_6M__)
+    return tinyc_scale_by_halves(x, multiplier);
+#else
     return (int32_t)(((int64_t)x * (int64_t)multiplier + ((int64_t)1 << 30)) >> 31);
+#endif
 }
 
 /* The same for all factors: the one product that does not fit saturates. */

@@ -6,25 +6,172 @@
 /* A depthwise layer that is computed channel by channel on planes of int16.
  *
  * A plane holds one channel of some input rows with their padding, two neighbouring columns in a
- * word. Four channels at a time go from the input, where channels lie next to each other, to planes.
+ * word. Some channels at a time go from the input, where they lie next to each other, to planes.
  * Rows and columns may stand for the columns and rows of the image: a step from one to the next
  * is a number of bytes. */
 struct tinyc_planar {
+    /* Assembly reads the fields down to `outside` by their place. */
+    int32_t column_step; /* bytes of the input from column to column */
+    int32_t plane;       /* bytes of a plane */
+    int32_t quads;       /* fours of columns of a row, after a first column that stands alone */
+    int32_t others;      /* 1: a first column stands alone, 2: two columns more, 4: and one more */
+    int32_t next_row;    /* bytes of the input from behind the last column to the next row */
+    int32_t next_plane;  /* bytes of a plane from behind the last word with a column to the next row's */
+    uint32_t outside;    /* the input's zero point, four times */
     int32_t batches, channels;
-    int32_t rows;                        /* of the input */
-    int32_t columns;                     /* of the input, as far as outputs depend on them */
-    int32_t row_step, column_step, size; /* bytes of the input from row to row, column to column, batch */
-    int32_t top, left;                   /* rows and columns of padding before the input */
-    int32_t outputs;                     /* rows of the output */
-    int32_t tile;                        /* rows of the output that are computed together */
-    int32_t stride, reach;               /* rows from one output row to the next, and below one */
-    int32_t output_step, output_size;    /* bytes of the output from row to row, batch */
-    int32_t pitch, plane;                /* words of a row of a plane, of a plane */
-    uint32_t padding;                    /* the input's zero point, twice */
-    const int32_t *weights;              /* a record per channel */
+    int32_t group;                    /* channels at a time, a multiple of 4 or all */
+    int32_t rows, columns;            /* of the input, columns as far as outputs depend on them */
+    int32_t row_step, size;           /* bytes of the input from row to row, batch */
+    int32_t top, left;                /* rows and columns of padding before the input */
+    int32_t outputs;                  /* rows of the output */
+    int32_t tile;                     /* rows of the output that are computed together */
+    int32_t stride, reach;            /* rows from one output row to the next, and below one */
+    int32_t output_step, output_size; /* bytes of the output from row to row, batch */
+    int32_t pitch;                    /* words of a row of a plane */
+    int32_t record;                   /* words of a record */
+    const int32_t *weights;           /* a record per channel */
 };
 
-#if !defined(__ARM_FEATURE_DSP)
+/* Some channels of a tile. The first five fields are for assembly: the first record, plane and
+ * output, rows of the output and channels. */
+struct tinyc_planar_group {
+    const int32_t *record;
+    void *planes;
+    int8_t *output;
+    int32_t rows, channels;
+    const struct tinyc_planar *layer;
+    const int8_t *input;   /* of the batch */
+    int8_t *result;        /* of the batch */
+    int32_t batches;       /* with this one */
+    int32_t done;          /* output rows before the tile */
+    int32_t channel;       /* the first one */
+    int32_t from, to;      /* bytes before what the tile reads, in the input and in a plane */
+    int32_t filled;        /* rows that it reads */
+};
+
+/* All words of the planes and up to three more: the input's zero point. */
+TINYC_KERNEL void tinyc_planar_clear(const struct tinyc_planar *layer, tinyc_word *planes) {
+    const uint32_t padding = tinyc_sxtb16(layer->outside);
+    const int32_t bytes = layer->plane * layer->group;
+    for (const tinyc_word *end = planes + (bytes + 15) / 16 * 4; planes != end; planes += 4) {
+        planes[0] = padding;
+        planes[1] = padding;
+        planes[2] = padding;
+        planes[3] = padding;
+    }
+}
+
+/* `rows` rows, at least one, of fewer than four channels; `plane` is where the first of them begins. */
+TINYC_KERNEL void tinyc_planar_some(const struct tinyc_planar *layer, const int8_t *input, uint8_t *plane,
+                                    int32_t rows, int32_t channels) {
+    const int32_t step = layer->column_step, odd = layer->others & 1;
+    const int32_t outside = tinyc_bottom(tinyc_sxtb16(layer->outside));
+    for (; rows > 0; rows--, input += layer->row_step, plane += 4 * layer->pitch) {
+        for (int32_t channel = 0; channel < channels; channel++) {
+            const int8_t *x = input + channel;
+            tinyc_word *to = (tinyc_word *)(void *)(plane + channel * layer->plane);
+            int32_t columns = layer->columns;
+            if (odd != 0) {
+                *to++ = tinyc_pack_bottoms((uint32_t)outside, (uint32_t)*x);
+                x += step;
+                columns--;
+            }
+            for (; columns > 1; columns -= 2, x += 2 * step) {
+                *to++ = tinyc_pack_bottoms((uint32_t)x[0], (uint32_t)x[step]);
+            }
+            if (columns > 0) {
+                *to = tinyc_pack_bottoms((uint32_t)*x, (uint32_t)outside);
+            }
+        }
+    }
+}
+
+#if defined(__ARM_FEATURE_DSP)
+
+#if defined(__clang__)
+#define TINYC_ASSEMBLY static __attribute__((naked, noinline))
+#else
+/* Without `noipa` a caller may count on registers that the text does not seem to change. */
+#define TINYC_ASSEMBLY static __attribute__((naked, noinline, noclone, noipa))
+#endif
+#define TINYC_UNUSED __attribute__((unused))
+
+/* Two columns of four channels, r8 and r9, to the four planes. */
+#define TINYC_PLANAR_PAIR                 \
+    "pkhbt r10, r8, r9, lsl #16\n\t"      \
+    "pkhtb r11, r9, r8, asr #16\n\t"      \
+    "sxtb16 r8, r10\n\t"                  \
+    "sxtb16 r9, r10, ror #8\n\t"          \
+    "str r8, [r1], #4\n\t"                \
+    "str r9, [r2], #4\n\t"                \
+    "sxtb16 r8, r11\n\t"                  \
+    "sxtb16 r9, r11, ror #8\n\t"          \
+    "str r8, [r3], #4\n\t"                \
+    "str r9, [r4], #4\n\t"
+
+/* `rows` rows, at least one, of four channels. */
+TINYC_ASSEMBLY void tinyc_planar_four(const struct tinyc_planar *layer TINYC_UNUSED,
+                                      const int8_t *input TINYC_UNUSED, uint8_t *plane TINYC_UNUSED,
+                                      int32_t rows TINYC_UNUSED) {
+    __asm__ volatile(
+        "push {r4-r11, lr}\n\t"
+        "mov r12, r0\n\t"
+        "mov lr, r3\n\t"
+        "mov r0, r1\n\t"
+        "mov r1, r2\n\t"
+        "ldrd r5, r6, [r12]\n\t"
+        "add r2, r1, r6\n\t"
+        "add r3, r2, r6\n\t"
+        "add r4, r3, r6\n\t"
+        "add r6, r5, r5, lsl #1\n\t"
+        "1:\n\t"
+        "ldrd r7, r8, [r12, #8]\n\t"
+        "lsls r8, r8, #31\n\t"
+        "beq 2f\n\t"
+        "ldr r8, [r12, #24]\n\t"
+        "ldr r9, [r0]\n\t"
+        "add r0, r0, r5\n\t"
+        TINYC_PLANAR_PAIR
+        "2:\n\t"
+        "cbz r7, 4f\n\t"
+        "3:\n\t"
+        "ldr r8, [r0]\n\t"
+        "ldr r9, [r0, r5]\n\t"
+        TINYC_PLANAR_PAIR
+        "ldr r8, [r0, r5, lsl #1]\n\t"
+        "ldr r9, [r0, r6]\n\t"
+        "add r0, r0, r5, lsl #2\n\t"
+        TINYC_PLANAR_PAIR
+        "subs r7, r7, #1\n\t"
+        "bne 3b\n\t"
+        "4:\n\t"
+        "ldr r7, [r12, #12]\n\t"
+        "lsls r8, r7, #30\n\t"
+        "bpl 5f\n\t"
+        "ldr r8, [r0]\n\t"
+        "ldr r9, [r0, r5]\n\t"
+        "add r0, r0, r5, lsl #1\n\t"
+        TINYC_PLANAR_PAIR
+        "5:\n\t"
+        "lsls r8, r7, #29\n\t"
+        "bpl 6f\n\t"
+        "ldr r8, [r0]\n\t"
+        "ldr r9, [r12, #24]\n\t"
+        "add r0, r0, r5\n\t"
+        TINYC_PLANAR_PAIR
+        "6:\n\t"
+        "ldrd r8, r9, [r12, #16]\n\t"
+        "add r0, r0, r8\n\t"
+        "add r1, r1, r9\n\t"
+        "add r2, r2, r9\n\t"
+        "add r3, r3, r9\n\t"
+        "add r4, r4, r9\n\t"
+        "subs lr, lr, #1\n\t"
+        "bne 1b\n\t"
+        "pop {r4-r11, pc}\n\t");
+}
+
+#else
 
 /* The last of a sum, its multiplier and constant: requantization.py, OneStep. */
 TINYC_INLINE int8_t tinyc_one_step_s8(uint32_t sum, int32_t multiplier, int32_t constant, int32_t shift) {
@@ -39,79 +186,98 @@ TINYC_INLINE int8_t tinyc_two_steps_s8(uint32_t sum, int32_t multiplier, int32_t
     return (int8_t)tinyc_clamp((high + constant - ((int32_t)sum < 0 ? 0 : 1)) >> shift, -128, 127);
 }
 
-#elif defined(__clang__)
-#define TINYC_ASSEMBLY static __attribute__((naked, noinline))
-#elif defined(__GNUC__)
-/* Without `noipa` a caller may count on registers that the text does not seem to change. */
-#define TINYC_ASSEMBLY static __attribute__((naked, noinline, noclone, noipa))
-#endif
-#define TINYC_UNUSED __attribute__((unused))
-
-/* All words of four planes. */
-TINYC_KERNEL void tinyc_planar_clear(const struct tinyc_planar *layer, tinyc_word *planes) {
-    const uint32_t padding = layer->padding;
-    const int32_t count = layer->plane * (layer->channels < 4 ? layer->channels : 4);
-    for (const tinyc_word *end = planes + count; planes != end; planes++) {
-        *planes = padding;
-    }
-}
-
-/* Two columns of four channels. */
-TINYC_INLINE void tinyc_planar_pair(uint32_t first, uint32_t second, tinyc_word **planes) {
+TINYC_INLINE void tinyc_planar_pair(uint32_t first, uint32_t second, uint8_t *to, int32_t plane) {
     const uint32_t low = tinyc_pack_bottoms(first, second), high = tinyc_pack_tops(first, second);
-    *planes[0]++ = tinyc_sxtb16(low);
-    *planes[1]++ = tinyc_sxtb16_odd(low);
-    *planes[2]++ = tinyc_sxtb16(high);
-    *planes[3]++ = tinyc_sxtb16_odd(high);
+    tinyc_store_word(to, tinyc_sxtb16(low));
+    tinyc_store_word(to + plane, tinyc_sxtb16_odd(low));
+    tinyc_store_word(to + 2 * plane, tinyc_sxtb16(high));
+    tinyc_store_word(to + 3 * plane, tinyc_sxtb16_odd(high));
 }
 
-/* Two columns of one channel. */
-TINYC_INLINE uint32_t tinyc_planar_columns(int32_t first, int32_t second) {
-    return tinyc_pack_bottoms((uint32_t)first, (uint32_t)second);
-}
-
-/* Rows [first, last) of `count` planes, 1 to 4, from the input, whose row 0 is row `top` of the
- * planes. Words without any input keep what is in them. */
-TINYC_KERNEL void tinyc_planar_fill(const struct tinyc_planar *layer, const int8_t *input, int32_t first,
-                                    int32_t last, int32_t top, int32_t count, tinyc_word *planes) {
-    const int32_t step = layer->column_step, plane = layer->plane, odd = layer->left & 1;
-    const uint32_t padding = layer->padding;
-    const int32_t pairs = (layer->columns - odd) >> 1, rest = (layer->columns - odd) & 1;
-    planes += (first + top) * layer->pitch + (layer->left >> 1);
-    input += first * layer->row_step;
-    for (int32_t row = first; row < last; row++, input += layer->row_step, planes += layer->pitch) {
-        if (count == 4) {
-            const int8_t *x = input;
-            tinyc_word *to[4] = {planes, planes + plane, planes + 2 * plane, planes + 3 * plane};
-            const uint32_t outside = (padding & 0xffu) * 0x01010101u;
-            if (odd) {
-                tinyc_planar_pair(outside, tinyc_load_word(x), to);
-                x += step;
-            }
-            for (const tinyc_word *end = to[0] + pairs; to[0] != end; x += 2 * step) {
-                tinyc_planar_pair(tinyc_load_word(x), tinyc_load_word(x + step), to);
-            }
-            if (rest) {
-                tinyc_planar_pair(tinyc_load_word(x), outside, to);
-            }
-        } else {
-            const int32_t outside = tinyc_bottom(padding);
-            for (int32_t channel = 0; channel < count; channel++) {
-                const int8_t *x = input + channel;
-                tinyc_word *to = planes + channel * plane;
-                if (odd) {
-                    *to++ = tinyc_planar_columns(outside, *x);
-                    x += step;
-                }
-                for (const tinyc_word *end = to + pairs; to != end; x += 2 * step) {
-                    *to++ = tinyc_planar_columns(x[0], x[step]);
-                }
-                if (rest) {
-                    *to = tinyc_planar_columns(*x, outside);
-                }
-            }
+TINYC_KERNEL void tinyc_planar_four(const struct tinyc_planar *layer, const int8_t *input, uint8_t *plane,
+                                    int32_t rows) {
+    const int32_t step = layer->column_step, pairs = 2 * layer->quads + (layer->others >> 1 & 1);
+    for (; rows > 0; rows--, input += layer->next_row, plane += layer->next_plane) {
+        if ((layer->others & 1) != 0) {
+            tinyc_planar_pair(layer->outside, tinyc_load_word(input), plane, layer->plane);
+            input += step;
+            plane += 4;
+        }
+        for (int32_t pair = 0; pair < pairs; pair++, input += 2 * step, plane += 4) {
+            tinyc_planar_pair(tinyc_load_word(input), tinyc_load_word(input + step), plane, layer->plane);
+        }
+        if ((layer->others & 4) != 0) {
+            tinyc_planar_pair(tinyc_load_word(input), layer->outside, plane, layer->plane);
+            input += step;
+            plane += 4;
         }
     }
+}
+
+#endif
+
+/* A layer before its first group. */
+TINYC_INLINE struct tinyc_planar_group tinyc_planar_start(const struct tinyc_planar *layer, const int8_t *input,
+                                                          int8_t *output, void *scratch) {
+    const struct tinyc_planar_group group = {.planes = scratch,
+                                             .layer = layer,
+                                             .input = input,
+                                             .result = output,
+                                             .batches = layer->batches,
+                                             .channel = layer->channels};
+    return group;
+}
+
+/* Where the tile after `rows` done ones lies. Words of planes without any input get the zero point:
+ * those at the sides once, those above and below where a tile has them. */
+TINYC_INLINE void tinyc_planar_tile(struct tinyc_planar_group *group, const struct tinyc_planar *layer) {
+    const int32_t left = layer->outputs - group->done, rows = left < layer->tile ? left : layer->tile;
+    const int32_t top = layer->top - group->done * layer->stride;
+    const int32_t end = (rows - 1) * layer->stride + layer->reach - top;
+    const int32_t first = top > 0 ? 0 : -top, last = end < layer->rows ? end : layer->rows;
+    if (group->done == 0 || top > 0 || end > layer->rows) {
+        tinyc_planar_clear(layer, group->planes);
+    }
+    group->rows = rows;
+    group->from = first * layer->row_step;
+    group->to = 4 * ((first + top) * layer->pitch + (layer->left >> 1));
+    group->filled = layer->columns > 0 ? last - first : 0;
+}
+
+/* Fills the planes with the next group; answers whether there was one. */
+TINYC_KERNEL int32_t tinyc_planar_next(struct tinyc_planar_group *group) {
+    const struct tinyc_planar *layer = group->layer;
+    int32_t channel = group->channel + layer->group;
+    if (channel >= layer->channels) {
+        channel = 0;
+        group->done += group->rows;
+        if (group->done >= layer->outputs) {
+            if (--group->batches == 0) {
+                return 0;
+            }
+            group->done = 0;
+            group->input += layer->size;
+            group->result += layer->output_size;
+        }
+        tinyc_planar_tile(group, layer);
+    }
+    const int32_t others = layer->channels - channel, channels = others < layer->group ? others : layer->group;
+    group->channel = channel;
+    group->channels = channels;
+    group->record = layer->weights + channel * layer->record;
+    group->output = group->result + group->done * layer->output_step + channel;
+    if (group->filled > 0) {
+        const int8_t *input = group->input + group->from + channel;
+        uint8_t *plane = (uint8_t *)group->planes + group->to;
+        int32_t left = channels;
+        for (; left >= 4; left -= 4, input += 4, plane += 4 * layer->plane) {
+            tinyc_planar_four(layer, input, plane, group->filled);
+        }
+        if (left > 0) {
+            tinyc_planar_some(layer, input, plane, group->filled, left);
+        }
+    }
+    return 1;
 }
 
 #endif

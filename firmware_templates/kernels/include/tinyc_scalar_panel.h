@@ -19,12 +19,32 @@ TINYC_INLINE void tinyc_scalar_add(uint32_t both, uint32_t *all, uint32_t *y) {
     *y += (uint32_t)((int32_t)(both + 0x8000u) >> 16);
 }
 
+/* Stores the outputs of one channel, after its extras, to `x` and, unless it is the same, to `y`; answers
+ * where the next channel's words begin. `length` is that of the panel in words of weights. */
+TINYC_INLINE const uint32_t *tinyc_scalar_store(const struct tinyc_scalar_range *range, const uint32_t *head,
+                                                uint32_t length, const uint32_t *panel, uint32_t all,
+                                                uint32_t sum_y, int8_t *x, int8_t *y) {
+    const uint32_t *words = head + TINYC_SCALAR_HEAD + length;
+    for (uint32_t extras = head[2] >> 8; extras != 0u; extras--) {
+        const uint32_t extra = *words++;
+        tinyc_scalar_add(tinyc_scalar_weight(extra, 0) * panel[extra >> 8], &all, &sum_y);
+    }
+    const uint32_t bias = head[0], sum_x = all - (sum_y << 16);
+    const int32_t multiplier = (int32_t)head[1], right = (int32_t)(head[2] & 0xffu);
+    *x = tinyc_scalar_output(sum_x + bias, multiplier, right, range);
+    if (y != x) {
+        *y = tinyc_scalar_output(sum_y + bias, multiplier, right, range);
+    }
+    return words;
+}
+
+#if defined(__ARM_ARCH_6M__)
+
 /* The words of four weights at `weights` times the panel, which ends at `end`: the sum of the y in the
- * upper word of the answer, that of x + 65536 * y in the lower one. At least one word. */
+ * upper word of the answer, that of x + 65536 * y in the lower one. At least one word. Compilers keep
+ * less in the eight lower registers, and leave the others unused. */
 TINYC_KERNEL uint64_t tinyc_scalar_dot(const uint32_t *weights, const uint32_t *panel, const uint32_t *end) {
     uint32_t all = 0u, y = 0u;
-#if defined(__ARM_ARCH_6M__)
-    /* Compilers keep less in the eight lower registers, and leave the others unused. */
     __asm__ volatile(
         ".syntax unified\n"
         "1:\n\t"
@@ -53,20 +73,39 @@ TINYC_KERNEL uint64_t tinyc_scalar_dot(const uint32_t *weights, const uint32_t *
         : [weights] "+l"(weights), [panel] "+l"(panel), [all] "+h"(all), [y] "+h"(y)
         : [end] "h"(end), [half] "h"(0x8000u)
         : "r2", "r3", "r4", "r5", "r6", "cc", "memory");
-#else
-    const int8_t *weight = (const int8_t *)weights;
-    do {
-        uint32_t both = (uint32_t)(int32_t)weight[0] * panel[0];
-        both += (uint32_t)(int32_t)weight[1] * panel[1];
-        both += (uint32_t)(int32_t)weight[2] * panel[2];
-        both += (uint32_t)(int32_t)weight[3] * panel[3];
-        weight += 4;
-        panel += 4;
-        tinyc_scalar_add(both, &all, &y);
-    } while (panel != end);
-#endif
     return (uint64_t)y << 32 | all;
 }
+
+#else
+
+/* Sums of two channels with one panel: of y, and of x + 65536 * y. */
+struct tinyc_scalar_sums {
+    uint32_t all0, y0, all1, y1;
+};
+
+/* The weights of both, a byte each, times the panel, which ends at `end`. At least four taps. */
+TINYC_INLINE struct tinyc_scalar_sums tinyc_scalar_dots(const int8_t *first, const int8_t *second,
+                                                        const uint32_t *panel, const uint32_t *end) {
+    struct tinyc_scalar_sums sums = {0u, 0u, 0u, 0u};
+    do {
+        uint32_t both0 = (uint32_t)(int32_t)first[0] * panel[0];
+        uint32_t both1 = (uint32_t)(int32_t)second[0] * panel[0];
+        both0 += (uint32_t)(int32_t)first[1] * panel[1];
+        both1 += (uint32_t)(int32_t)second[1] * panel[1];
+        both0 += (uint32_t)(int32_t)first[2] * panel[2];
+        both1 += (uint32_t)(int32_t)second[2] * panel[2];
+        both0 += (uint32_t)(int32_t)first[3] * panel[3];
+        both1 += (uint32_t)(int32_t)second[3] * panel[3];
+        first += 4;
+        second += 4;
+        panel += 4;
+        tinyc_scalar_add(both0, &sums.all0, &sums.y0);
+        tinyc_scalar_add(both1, &sums.all1, &sums.y1);
+    } while (panel != end);
+    return sums;
+}
+
+#endif
 
 /* All `channels` for the two pixels of a panel, to `x` and `y`, which are one for a pixel without a
  * partner; answers where the words after theirs begin. */
@@ -74,27 +113,27 @@ TINYC_KERNEL const uint32_t *tinyc_scalar_two_pixels(const struct tinyc_scalar_r
                                                      const uint32_t *panel, const uint32_t *end,
                                                      const uint32_t *words, int32_t channels, int8_t *x,
                                                      int8_t *y) {
-    const int8_t *const last = x + channels;
     const uint32_t length = (uint32_t)(end - panel) / 4u;
-    while (x != last) {
-        const uint32_t *const head = words;
-        const uint64_t sums = tinyc_scalar_dot(head + TINYC_SCALAR_HEAD, panel, end);
-        uint32_t all = (uint32_t)sums, sum_y = (uint32_t)(sums >> 32);
-        words = head + TINYC_SCALAR_HEAD + length;
-        for (uint32_t extras = head[2] >> 8; extras != 0u; extras--) {
-            const uint32_t extra = *words++;
-            tinyc_scalar_add(tinyc_scalar_weight(extra, 0) * panel[extra >> 8], &all, &sum_y);
-        }
-        const uint32_t sum_x = all - (sum_y << 16) + head[0];
-        sum_y += head[0];
-        const int32_t multiplier = (int32_t)head[1], right = (int32_t)(head[2] & 0xffu);
-        *x = tinyc_scalar_output(sum_x, multiplier, right, range);
-        if (y != x) {
-            *y = tinyc_scalar_output(sum_y, multiplier, right, range);
-        }
-        x++;
-        y++;
+#if defined(__ARM_ARCH_6M__)
+    for (; channels > 0; channels--) {
+        const uint64_t sums = tinyc_scalar_dot(words + TINYC_SCALAR_HEAD, panel, end);
+        const uint32_t sum_y = (uint32_t)(sums >> 32);
+        words = tinyc_scalar_store(range, words, length, panel, (uint32_t)sums, sum_y, x++, y++);
     }
+#else
+    for (; channels > 0; channels -= 2) {
+        const uint32_t *const next = words + TINYC_SCALAR_HEAD + length + (words[2] >> 8);
+        /* An odd last channel is its own partner. */
+        const uint32_t *const second = channels > 1 ? next : words;
+        const struct tinyc_scalar_sums sums =
+            tinyc_scalar_dots((const int8_t *)(words + TINYC_SCALAR_HEAD),
+                              (const int8_t *)(second + TINYC_SCALAR_HEAD), panel, end);
+        words = tinyc_scalar_store(range, words, length, panel, sums.all0, sums.y0, x++, y++);
+        if (channels > 1) {
+            words = tinyc_scalar_store(range, words, length, panel, sums.all1, sums.y1, x++, y++);
+        }
+    }
+#endif
     return words;
 }
 

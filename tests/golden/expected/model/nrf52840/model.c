@@ -23,11 +23,59 @@
 
 /* ---- include/tinyc_dsp.h ---- */
 
-/* ---- include/tinyc_panel.h ---- */
+/* ---- include/tinyc_row.h ---- */
 
 /* ---- include/fully_connected.h ---- */
 
-/* ---- cortex_m4/fully_connected_s8.c ---- */
+/* ---- tinyc_fully_connected_s8_4x1__cortex_m4_s3_channel ---- */
+/* One row, four channels at a time; shift 3, constants by channel. */
+#if defined(__ARM_FEATURE_DSP)
+__attribute__((naked, noinline)) static void tinyc_fully_connected_s8_4x1__cortex_m4_s3_channel(
+    const struct tinyc_row *layer __attribute__((unused)), const int8_t *input __attribute__((unused)),
+    int8_t *output __attribute__((unused)), void *scratch __attribute__((unused))) {
+    __asm__ volatile(
+        "push {r4-r11, lr}\n\t"
+        "vpush {d8-d12}\n\t"
+        "bl tinyc_row_start\n\t"
+        "1:\n\t"
+        "bl tinyc_row_sums\n\t"
+        "ldmia r12!, {r4-r11}\n\t"
+        "smmla r0, r0, r4, r5\n\t"
+        "ssat r0, #8, r0, asr #3\n\t"
+        "smmla r1, r1, r6, r7\n\t"
+        "ssat r1, #8, r1, asr #11\n\t"
+        "smmla r2, r2, r8, r9\n\t"
+        "ssat r2, #8, r2, asr #3\n\t"
+        "smmla r3, r3, r10, r11\n\t"
+        "ssat r3, #8, r3, asr #11\n\t"
+        "bfi r0, r1, #8, #8\n\t"
+        "bfi r0, r2, #16, #8\n\t"
+        "bfi r0, r3, #24, #8\n\t"
+        "vmov r4, r5, s20, s21\n\t"
+        "subs r5, r5, #4\n\t"
+        "blt 2f\n\t"
+        "str r0, [r4], #4\n\t"
+        "vmov s20, s21, r4, r5\n\t"
+        "bne 1b\n\t"
+        "b 4f\n\t"
+        "2:\n\t"
+        "adds r5, r5, #4\n\t"
+        "3:\n\t"
+        "strb r0, [r4], #1\n\t"
+        "lsr r0, r0, #8\n\t"
+        "subs r5, r5, #1\n\t"
+        "bne 3b\n\t"
+        "4:\n\t"
+        "vpop {d8-d12}\n\t"
+        "pop {r4-r11, pc}");
+}
+#else
+TINYC_KERNEL void tinyc_fully_connected_s8_4x1__cortex_m4_s3_channel(const struct tinyc_row *layer, const int8_t *input, int8_t *output,
+                                                                     void *scratch) {
+    const struct tinyc_row_rounding rounding = {0, 3, 0};
+    tinyc_row_in_c(layer, input, output, scratch, rounding);
+}
+#endif
 
 /* ---- portable/fully_connected_s8.c ---- */
 
@@ -43,46 +91,33 @@ const uint8_t tiny_net_digest[32] = {
 
 /* Layer 0: FULLY_CONNECTED "dense * / one"
  *   int8[1, 4] int8[3, 4] int32[3] -> int8[1, 3]
- *   12 MACs, 43 bytes of constants
- *   kernel tinyc_fully_connected_s8__cortex_m4
- *   input at 16, 4 bytes: x
- *   output at 32, 3 bytes: hidden
- *   scratch at 0, 8 bytes: scratch
+ *   12 MACs, 80 bytes of constants
+ *   kernel tinyc_fully_connected_s8_4x1__cortex_m4
+ *   input at 0, 4 bytes: x
+ *   output at 64, 3 bytes: hidden
+ *   scratch at 0, 64 bytes: scratch
  */
-static const int8_t tiny_net_layer_0_weights[16] TINYC_ALIGNED(4) = {
-    -127, -53, -90, -16, 21, 95, 58, -123, -86, -12, -49, 25, 0, 0, 0, 0,
+static const int32_t tiny_net_layer_0_weights[20] TINYC_ALIGNED(4) = {
+    -21101, 19347, 19397, 19397, 1590367361, -720982, -2064631386, 1703887, 0, 0, 0, 0, 687181004,
+    -981, 1374436803, -261056, 2061583945, -906, 0, 0,
 };
-static const int32_t tiny_net_layer_0_bias[3] TINYC_ALIGNED(4) = {
-    -20858, 158, 19634,
-};
-static const int32_t tiny_net_layer_0_multiplier[3] TINYC_ALIGNED(4) = {
-    1374389504, 1374389504, 2061584256,
-};
-static const int8_t tiny_net_layer_0_shift[3] TINYC_ALIGNED(4) = {
-    4, 3, 3,
-};
-static const struct tinyc_fully_connected tiny_net_layer_0_params = {
-    .rows = 1,
-    .depth = 4,
-    .units = 3,
-    .input_offset = 3,
-    .output_offset = -128,
-    .low = -128,
-    .high = 127,
-    .per_channel = 1,
+static const struct tinyc_row tiny_net_layer_0_params = {
     .weights = tiny_net_layer_0_weights,
-    .bias = tiny_net_layer_0_bias,
-    .multiplier = tiny_net_layer_0_multiplier,
-    .shift = tiny_net_layer_0_shift,
+    .units = 3,
+    .entry = 7,
+    .panel = 0,
+    .held = 4,
+    .rest = 0,
+    .constants = {0, 0, 0, 0},
 };
 TINYC_LAYER void tiny_net_layer_0(void) {
-    const struct tinyc_fully_connected *params = &tiny_net_layer_0_params;
+    const struct tinyc_row *params = &tiny_net_layer_0_params;
     uint8_t *arena = tiny_net_arena_memory;
     TINYC_OPAQUE(params);
     TINYC_OPAQUE(arena);
-    tinyc_fully_connected_s8__cortex_m4(params,
-        (const int8_t *)(arena + 16),
-        (int8_t *)(arena + 32),
+    tinyc_fully_connected_s8_4x1__cortex_m4_s3_channel(params,
+        (const int8_t *)(arena + 0),
+        (int8_t *)(arena + 64),
         (void *)(arena + 0));
 }
 
@@ -90,7 +125,7 @@ TINYC_LAYER void tiny_net_layer_0(void) {
  *   int8[1, 3] int8[2, 3] -> int8[1, 2]
  *   6 MACs, 19 bytes of constants
  *   kernel tinyc_fully_connected_s8__portable
- *   input at 32, 3 bytes: hidden
+ *   input at 64, 3 bytes: hidden
  *   output at 0, 2 bytes: y
  */
 static const int8_t tiny_net_layer_1_weights[6] TINYC_ALIGNED(4) = {
@@ -125,7 +160,7 @@ TINYC_LAYER void tiny_net_layer_1(void) {
     TINYC_OPAQUE(params);
     TINYC_OPAQUE(arena);
     tinyc_fully_connected_s8__portable(params,
-        (const int8_t *)(arena + 32),
+        (const int8_t *)(arena + 64),
         (int8_t *)(arena + 0));
 }
 

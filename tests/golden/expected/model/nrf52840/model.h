@@ -16,13 +16,13 @@ extern "C" {
 #endif
 
 /* Bytes of the arena and number of layers. */
-#define TINY_NET_ARENA_SIZE 35u
+#define TINY_NET_ARENA_SIZE 67u
 #define TINY_NET_LAYER_COUNT 2u
 
 /* Inputs and outputs: bytes, and the offset in the arena. */
 #define TINY_NET_INPUT_COUNT 1u
 #define TINY_NET_INPUT_0_SIZE 4u
-#define TINY_NET_INPUT_0_OFFSET 16u
+#define TINY_NET_INPUT_0_OFFSET 0u
 #define TINY_NET_OUTPUT_COUNT 1u
 #define TINY_NET_OUTPUT_0_SIZE 2u
 #define TINY_NET_OUTPUT_0_OFFSET 0u
