@@ -278,4 +278,4 @@ def test_every_kernel_of_the_operator_is_told_with_a_reason() -> None:
                 row = candidate.to_json()
                 assert (row["scratch"] is None) == (not candidate.accepted)
                 if "cortex_m4" in row["kernel"] and board.is_host:
-                    assert row["reason"] == "the board lacks dsp"
+                    assert row["reason"].startswith("the board lacks dsp")
