@@ -37,6 +37,8 @@ def code(*words: int) -> bytes:
         pytest.param([0xE8B0001E], 5, 0, id="ldm r0!, {r1-r4}"),
         pytest.param([0xB5D0], 5, 0, id="push {r4, r6, r7, lr}"),
         pytest.param([0xBDF0], 6, 2, id="pop {r4-r7, pc}"),
+        pytest.param([0xEE108A90], 1, 0, id="vmov r8, s1"),
+        pytest.param([0xEC598A30], 2, 0, id="vmov r8, r9, s1, s2"),
         pytest.param([0xD1FE], 1, 1, id="bne"),
         pytest.param([0xE7FE], 1, 1, id="b"),
         pytest.param([0xF000F800], 1, 1, id="bl"),

@@ -168,7 +168,7 @@ class _Layer:
             if tile == 0 or read < count:
                 works.append(repeat(Work(7, 8), geometry.plane(geometry.tile) * geometry.group // 16))
             works.append(repeat(self.routine.work(rows), geometry.channels))
-            works.append(repeat(Work(66, 122), groups))
+            works.append(repeat(Work(60, 122), groups))
             works.append(repeat(_filling(geometry, read), fours))
             works.append(_filling_some(geometry, read, others))
         return add_up(repeat(add_up(*works), geometry.batches), Work(70, 100))
@@ -356,6 +356,11 @@ def _work(op: Op, graph: Graph) -> Work:
     return _known(op, graph).work
 
 
+def _code(op: Op, graph: Graph) -> int:
+    """Code bytes of one variant."""
+    return 4 * _known(op, graph).routine.code
+
+
 def _specialize(op: Op, graph: Graph) -> Mapping[str, object]:
     layer = _known(op, graph)
     geometry, routine = layer.geometry, layer.routine
@@ -382,6 +387,7 @@ def _kernel(name: str, **differences: object) -> Kernel:
         scratch=_scratch,
         overlaps=_overlaps,
         work=_work,
+        code=_code,
         specialize=_specialize,
         **differences,  # type: ignore[arg-type]
     )

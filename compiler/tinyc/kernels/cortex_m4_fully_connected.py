@@ -286,6 +286,12 @@ def _work(op: Op, graph: Graph) -> Work:
     return Work(*total)
 
 
+def _code(op: Op, graph: Graph) -> int:
+    """Code bytes of one variant; its loops are the header's."""
+    row, _ = _required(op, graph)
+    return 110 if row.shift >= 0 else 138
+
+
 KERNELS = tuple(
     Kernel(
         symbol=symbol,
@@ -298,6 +304,7 @@ KERNELS = tuple(
         scratch=_scratch,
         overlaps=_overlaps,
         work=_work,
+        code=_code,
         specialize=_specialize,
     )
     for symbol, op, accepts in (

@@ -86,8 +86,9 @@ class Block:
     def work(self, rounding: int) -> Work:
         """`rounding`: in how many steps the outputs are requantized."""
         costs = [_STEP_WORK.get(step.kind, Work(1, 1)) for step in self.steps]
-        rest = 1 + rounding + len(self.stores) * (3 if rounding == 1 else 6) + 2 * self.far
-        return Work(rest + sum(c.instructions for c in costs), rest + sum(c.cycles for c in costs))
+        # Multiplier and constant come in one transfer of two cycles, the shift in another.
+        rest = rounding + len(self.stores) * (3 if rounding == 1 else 6) + 2 * self.far
+        return add_up(Work(rest, rest + 1), *costs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +181,7 @@ class Routine:
         """One channel of one tile with `rows` output rows."""
         weights, packed = len(self.words), self.packed
         loads = Work(1 + weights, 1 + packed + weights) if self.resident else Work(1, 1)
-        parts = [Work(16, 17 + self.scalars), loads]
+        parts = [Work(14, 18 + self.scalars), loads]
         passes, left = divmod(rows, self.main.height)
         parts.append(repeat(add_up(self.main.work(self.rounding), Work(4, 5)), passes))
         if self.single is not None:
