@@ -12,7 +12,20 @@ from support.chains import Chain, close, keyword_chain, random_chain
 from tinyc import interpreter, passes
 from tinyc.errors import TinycError
 from tinyc.ir.graph import Graph, verify
-from tinyc.ir.ops import Activation, Add, Conv2D, Mul, Padding, Relu, Relu6, Sub, Tanh, Unsupported
+from tinyc.ir.ops import (
+    Activation,
+    Add,
+    Conv2D,
+    Mul,
+    Pad,
+    Padding,
+    Relu,
+    Relu6,
+    Reshape,
+    Sub,
+    Tanh,
+    Unsupported,
+)
 from tinyc.ir.tensor import DType, Quantization
 
 pytestmark = pytest.mark.unit
@@ -57,6 +70,37 @@ def test_a_keyword_net_shrinks_to_its_layers(real: bool) -> None:
     assert convolution.pads == (1, 1, 1, 0)
     assert convolution.activation is Activation.RELU
     passes.legalize(graph, allow_float=real)
+
+
+@pytest.mark.parametrize("real", [False, True], ids=["int8", "float32"])
+@pytest.mark.parametrize("axis", [1, 2])
+def test_a_pad_moves_into_a_convolution_past_a_reshape_that_adds_an_axis(axis: int, real: bool) -> None:
+    rng = np.random.default_rng(axis)
+    chain = Chain(rng, (1, 7, 3), real=real)
+    chain.add(Pad, same=True, paddings=((0, 0), (4, 1), (0, 0)))
+    chain.add(Reshape, same=True, shape=(1, 1, 12, 3) if axis == 1 else (1, 12, 1, 3))
+    filters = chain.constant("w", (5, 1, 3, 3) if axis == 1 else (5, 3, 1, 3))
+    chain.add(
+        Conv2D, filters, chain.constant("b", (5,), DType.INT32), dilation=(1, 2) if axis == 1 else (2, 1)
+    )
+    graph = chain.graph()
+    fused = verify(passes.fuse_pads(graph))
+    assert kinds(fused) == ["RESHAPE", "CONV_2D"]
+    convolution = fused.ops[1]
+    assert isinstance(convolution, Conv2D)
+    assert convolution.pads == ((0, 0, 4, 1) if axis == 1 else (4, 1, 0, 0))
+    inputs = random_inputs(rng, graph)
+    for left, right in zip(interpreter.run(graph, inputs), interpreter.run(fused, inputs), strict=True):
+        assert close(left, right)
+
+
+def test_a_pad_stays_before_a_reshape_that_mixes_axes_or_has_other_readers() -> None:
+    for outputs, shape in ((("pad_0",), (1, 1, 12, 3)), ((), (1, 1, 6, 6))):
+        chain = Chain(np.random.default_rng(0), (1, 7, 3), real=True)
+        chain.add(Pad, same=True, paddings=((0, 0), (4, 1), (0, 0)))
+        chain.add(Reshape, same=True, shape=shape)
+        chain.add(Conv2D, chain.constant("w", (5, 1, 3, shape[3])), chain.constant("b", (5,)))
+        assert kinds(passes.fuse_pads(chain.graph(outputs=outputs))) == ["PAD", "RESHAPE", "CONV_2D"]
 
 
 def test_an_activation_that_rescales_stays() -> None:
