@@ -142,6 +142,22 @@ def panel_fully_connected(op: Op, graph: Graph) -> Features:
     }
 
 
+def four_units(op: Op, graph: Graph) -> Features:
+    """One row, four units and four inputs at a time."""
+    assert isinstance(op, FullyConnected)
+    units, depth = graph.operands(op)[1].shape
+    fours = math.ceil(units / 4)
+    return {
+        "calls": 1,
+        "fours": fours,
+        "outputs": units,
+        "words": fours * (depth // 4),
+        "rests": fours * (depth % 4 > 0),
+        "rest_inputs": depth % 4,
+        **_clamped(op, graph),
+    }
+
+
 def panel_1x1(op: Op, graph: Graph) -> Features:
     """As `panel_fully_connected`, over the pixels."""
     assert isinstance(op, Conv2D)
