@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -382,3 +383,8 @@ def test_board_without_a_chip(firmware: Firmware) -> None:
     make = partial(Machine, firmware("loops"), load_board("host"))
     with pytest.raises(TinycError, match="no emulated chip"):
         make()
+
+
+def test_board_with_a_core_that_is_not_emulated(firmware: Firmware) -> None:
+    with pytest.raises(TinycError, match="no emulated core for `cortex-m33`"):
+        Machine(firmware("loops"), replace(NRF, core="cortex-m33"))

@@ -19,6 +19,7 @@ from strategies.common import random_inputs
 from support.kernel_cases import DRAWS, GRAPHS, KERNELS, assert_equal, cases, records
 from support.programs import program_of
 from tinyc import interpreter
+from tinyc.boards import load_board
 from tinyc.emit.model import render_bundle
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops import OPS
@@ -98,14 +99,15 @@ def test_all_kernels_live_in_one_translation_unit() -> None:
         assert_equal(list(KERNELS)[index], 0, interpreter.run(program.graph, inputs), actual)
 
 
-_CORTEX_M4 = ("-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16")
+_CORTEX_M4 = load_board("nrf52840").instruction_set.gcc
+_CORTEX_M0 = load_board("microbit").instruction_set.gcc
 
 
 @pytest.mark.parametrize("optimize", ["-Os", "-O2", "-O3"])
 @pytest.mark.parametrize(
     ("compiler", "target"),
-    [("gcc", ()), ("clang", ()), ("arm-none-eabi-gcc", _CORTEX_M4)],
-    ids=["gcc", "clang", "arm-none-eabi-gcc"],
+    [("gcc", ()), ("clang", ()), ("arm-none-eabi-gcc", _CORTEX_M4), ("arm-none-eabi-gcc", _CORTEX_M0)],
+    ids=["gcc", "clang", "cortex-m4", "cortex-m0"],
 )
 def test_optimizing_compilers_warn_about_nothing(
     compiler: str, target: tuple[str, ...], optimize: str, tmp_path: Path

@@ -21,6 +21,7 @@ from tinyc.emulator.timing import (
     instruction_lengths,
 )
 from tinyc.emulator.timing_v6m import instruction_cycles
+from tinyc.errors import TinycError
 
 _NOWHERE = 0xFFFFFF01  # no instruction has an odd address, so a run ends only when it is stopped
 _NAMES = tuple(f"r{i}" for i in range(13))
@@ -72,6 +73,8 @@ class Core:
         self._describe, self.in_ram = describe, in_ram
         self.write_flash: Callable[[int, int, int], None] = self._refuse_write
         self.engine = Uc(const.UC_ARCH_ARM, const.UC_MODE_THUMB | const.UC_MODE_MCLASS)
+        if core not in _MODELS:
+            raise TinycError(f"no emulated core for `{core}`", allowed=", ".join(sorted(_MODELS)))
         self.engine.ctl_set_cpu_model(_MODELS[core])
         self._cycles_of = None if core == "cortex-m4" else instruction_cycles(core, fast_multiplier)
         self.control: SystemControl | None = None

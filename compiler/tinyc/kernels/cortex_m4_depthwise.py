@@ -1,14 +1,14 @@
 """DEPTHWISE_CONV_2D on planes of int16 columns for ARMv7E-M with an FPU, whose registers hold loop state.
 
-Four channels at a time are moved from the input to planes in scratch, then an assembly routine made for
-the layer's shape runs over each plane (`depthwise_schedule.py`). Where the kernel is one column wide, rows
-and columns change places. Layers that agree in all that the assembly depends on share it.
+Some channels at a time are moved from the input to planes in scratch (`depthwise_geometry.py`), then an
+assembly routine made for the layer's shape runs over each plane (`depthwise_routine.py`, found by
+`depthwise_schedule.py`). Layers that agree in all that the assembly depends on share it.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import ClassVar
@@ -20,127 +20,11 @@ from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.depthwise_conv_2d import DepthwiseConv2D
 from tinyc.ir.tensor import Array
 from tinyc.kernels import portable_convolution
-from tinyc.kernels.depthwise_routine import Routine, Shape, add_up, repeat
+from tinyc.kernels.depthwise_geometry import FOUR, LARGEST_SCRATCH, Geometry, geometries, lead_of
+from tinyc.kernels.depthwise_routine import Routine, add_up, repeat
 from tinyc.kernels.depthwise_schedule import best_routine
 from tinyc.kernels.kernel import Kernel, Lowered, Overlap, Work
 from tinyc.kernels.requantization import Accumulators, one_step, two_steps
-
-_FOUR = 4
-# Bytes of scratch: up to the first a layer is one tile, tiles are that large, and up to the second when
-# two rows need more. While there is less than the last, more than four channels are taken at a time.
-_SCRATCH, _LARGEST_SCRATCH, _SMALL_SCRATCH = 4096, 8192, 512
-
-
-@dataclass(frozen=True, slots=True)
-class _Geometry:
-    """A layer as the kernel sees it, rows and columns changed where that is better.
-
-    `row_step`, `column_step` and `size` are bytes of the input, `line`, `pixel` and `output_size` of
-    the output: to the next row, column and batch.
-    """
-
-    swapped: bool
-    batches: int
-    channels: int
-    input: tuple[int, int]
-    output: tuple[int, int]
-    kernel: tuple[int, int]
-    stride: tuple[int, int]
-    dilation: tuple[int, int]
-    top: int
-    left: int
-    row_step: int
-    column_step: int
-    size: int
-    line: int
-    pixel: int
-    output_size: int
-
-    @property
-    def pitch(self) -> int:
-        """Words of a row of a plane."""
-        reach = (self.kernel[1] - 1) * self.dilation[1] + 1
-        return ((self.output[1] - 1) * self.stride[1] + reach + 1) // 2
-
-    @property
-    def reach(self) -> int:
-        """Input rows of one output row."""
-        return (self.kernel[0] - 1) * self.dilation[0] + 1
-
-    @property
-    def columns(self) -> int:
-        """Columns of the input that outputs depend on."""
-        return max(0, min(self.input[1], 2 * self.pitch - self.left))
-
-    @property
-    def fewest(self) -> int:
-        """Planes that are filled together."""
-        return min(self.channels, _FOUR)
-
-    @property
-    def group(self) -> int:
-        """Channels at a time: four, or as many fours as stay small."""
-        fours = max(1, _SMALL_SCRATCH // self.plane(self.tile) // _FOUR)
-        return min(self.channels, fours * _FOUR)
-
-    def plane(self, tile: int) -> int:
-        """Bytes of a plane for `tile` output rows."""
-        return 4 * self.pitch * ((tile - 1) * self.stride[0] + self.reach)
-
-    @property
-    def tile(self) -> int:
-        """Output rows at a time: all of them where the planes stay small, else an even number."""
-        rows = self.output[0]
-        if self.plane(rows) * self.fewest <= _SCRATCH:
-            return rows
-        largest = max(n for n in range(1, rows + 1) if n <= 2 or self.plane(n) * self.fewest <= _SCRATCH)
-        even = -(-rows // -(-rows // largest) // 2) * 2
-        return min(rows, max(even if even <= largest else largest // 2 * 2, min(rows, 2)))
-
-    @property
-    def tiles(self) -> tuple[int, ...]:
-        """Output rows of each tile of a batch."""
-        full, rest = divmod(self.output[0], self.tile)
-        return (self.tile,) * full + (rest,) * (rest > 0)
-
-    @property
-    def shape(self) -> Shape:
-        return Shape(self.kernel, self.stride, self.dilation, 4 * self.pitch, self.pixel, self.line)
-
-    def input_rows(self, tile: int) -> tuple[int, int]:
-        """[first, last) rows of the input that a tile reads."""
-        start = tile * self.tile * self.stride[0] - self.top
-        count = (self.tiles[tile] - 1) * self.stride[0] + self.reach
-        return max(0, start), min(self.input[0], start + count)
-
-
-def _geometries(op: DepthwiseConv2D, graph: Graph) -> Iterator[_Geometry]:
-    """The layer as it is, and with rows and columns changed."""
-    operands = graph.operands(op)
-    x, (result,) = operands[0], graph.results(op)
-    window = op.window(operands)
-    batches, height, width, channels = x.shape
-    places = ((height * width * channels), result.elements // batches)
-    steps = ((width * channels, channels), (result.shape[2] * channels, channels))
-    for first, second in ((0, 1), (1, 0)):
-        yield _Geometry(
-            first == 1,
-            batches,
-            channels,
-            (x.shape[1 + first], x.shape[1 + second]),
-            (window.output[first], window.output[second]),
-            (window.kernel[first], window.kernel[second]),
-            (window.stride[first], window.stride[second]),
-            (window.dilation[first], window.dilation[second]),
-            window.pads[2 * first],
-            window.pads[2 * second],
-            steps[0][first],
-            steps[0][second],
-            places[0],
-            steps[1][first],
-            steps[1][second],
-            places[1],
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +32,7 @@ class _Layer:
     """All that the kernel needs to know of a layer. `scalars` [channels, 3 or 4] int64 are bias,
     multiplier, constant and shift by channel, `sign` is that of the weights."""
 
-    geometry: _Geometry
+    geometry: Geometry
     routine: Routine
     scalars: Array
     shift: int
@@ -158,7 +42,7 @@ class _Layer:
     def work(self) -> Work:
         """Of all batches; assembly is counted as it is, the C around it as compilers make it."""
         geometry, works = self.geometry, []
-        fours, others = divmod(geometry.channels, _FOUR)
+        fours, others = divmod(geometry.channels, FOUR)
         groups = -(-geometry.channels // geometry.group)
         for tile, rows in enumerate(geometry.tiles):
             first, last = geometry.input_rows(tile)
@@ -174,16 +58,18 @@ class _Layer:
         return add_up(repeat(add_up(*works), geometry.batches), Work(70, 100))
 
 
-def _filling(geometry: _Geometry, rows: int) -> Work:
+def _filling(geometry: Geometry, rows: int) -> Work:
     """Four channels of some rows to planes."""
     alone = geometry.left % 2
     quads, others = divmod(geometry.columns - alone, 4)
     pair, last = divmod(others, 2)
-    row = Work(17 + 13 * (alone + pair + last) + 27 * quads, 22 + 14 * (alone + pair + last) + 29 * quads)
+    words = alone + pair + last
+    moved = 4 * (geometry.pitch > 2 * quads + words)
+    row = Work(13 + moved + 13 * words + 27 * quads, 18 + moved + 14 * words + 29 * quads)
     return add_up(repeat(row, rows), Work(17, 48)) if rows else Work(0, 0)
 
 
-def _filling_some(geometry: _Geometry, rows: int, channels: int) -> Work:
+def _filling_some(geometry: Geometry, rows: int, channels: int) -> Work:
     """The same for fewer."""
     if rows == 0 or channels == 0:
         return Work(0, 0)
@@ -227,8 +113,8 @@ def _scalars(wrapped: _Sums) -> tuple[Array, int, int] | None:
 
 
 @lru_cache(maxsize=128)
-def _routine(geometry: _Geometry, rounding: int) -> Routine | None:
-    if geometry.plane(geometry.tile) * geometry.fewest > _LARGEST_SCRATCH:
+def _routine(geometry: Geometry, rounding: int) -> Routine | None:
+    if geometry.plane(geometry.tile) * geometry.fewest > LARGEST_SCRATCH:
         return None
     return best_routine(geometry.shape, geometry.output[1], rounding, geometry.tiles)
 
@@ -243,11 +129,18 @@ def _layer(op: Op, graph: Graph) -> _Layer | None:
     if numbers is None:
         return None
     layers = []
-    for geometry in _geometries(op, graph):
+    for geometry in geometries(op, graph):
         routine = _routine(geometry, numbers[0].shape[1] - 2)
         if routine is not None:
             layers.append(_Layer(geometry, routine, *numbers))
-    return min(layers, key=lambda layer: layer.work.instructions + layer.work.cycles, default=None)
+    return min(layers, key=_price, default=None)
+
+
+def _price(layer: _Layer) -> float:
+    """Tiles of columns of an image keep nearly all of it alive while they are written."""
+    geometry, work = layer.geometry, layer.work
+    apart = geometry.swapped and len(geometry.tiles) > 1
+    return (work.instructions + work.cycles) * (1.1 if apart else 1)
 
 
 def _known(op: Op, graph: Graph) -> _Layer:
@@ -326,30 +219,7 @@ def _scratch(op: Op, graph: Graph) -> int:
 
 
 def _overlaps(op: Op, graph: Graph) -> tuple[Overlap, ...]:
-    return (Overlap(0, "output", _lead(_known(op, graph).geometry)),)
-
-
-def _lead(geometry: _Geometry) -> int:
-    """Bytes by which the output has to start before the input, when both share memory.
-
-    A group of channels reads its rows of a tile, then writes its outputs of the tile. No byte may be
-    written at or above one that a later group still reads.
-    """
-    last_pixel = (geometry.output[1] - 1) * geometry.pixel
-    lead, written = -geometry.batches * geometry.size, -1
-    for batch in range(geometry.batches):
-        done = 0
-        for tile, rows in enumerate(geometry.tiles):
-            done += rows
-            first, last = geometry.input_rows(tile)
-            for channel in range(0, geometry.channels, geometry.group):
-                if first < last and geometry.columns and written >= 0:
-                    read = batch * geometry.size + first * geometry.row_step + channel
-                    lead = max(lead, written - read + 1)
-                end = min(channel + geometry.group, geometry.channels) - 1
-                write = batch * geometry.output_size + (done - 1) * geometry.line + last_pixel + end
-                written = max(written, write)
-    return lead
+    return (Overlap(0, "output", lead_of(_known(op, graph).geometry)),)
 
 
 def _work(op: Op, graph: Graph) -> Work:

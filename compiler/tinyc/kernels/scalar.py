@@ -67,10 +67,11 @@ def _split(row: Array) -> tuple[Array, list[int]]:
     return left, extras
 
 
-def _stream(op: Op, graph: Graph, *, in_groups: bool) -> Array:
+def _stream(op: Op, graph: Graph) -> Array:
     """All channels one behind the other: head, words of weights, extras. See `tinyc_scalar_panel.h`."""
+    in_groups = isinstance(op, Conv2D)
     rows = np.ascontiguousarray(_rows(op, graph))
-    if not in_groups:  # in threes instead
+    if isinstance(op, DepthwiseConv2D):  # taps in threes
         rows = np.pad(rows, ((0, 0), (0, -rows.shape[1] % 3)))
     bias, multiplier, right = _requantization(op, graph)
     folded = bias - graph.operands(op)[0].zero_point * rows.astype(np.int64).sum(1)
@@ -89,10 +90,6 @@ def _range(op: Conv2D | DepthwiseConv2D | FullyConnected, graph: Graph) -> tuple
     return (result.zero_point, *activation_range(op.activation, result))
 
 
-def _panel_bytes(op: Op, graph: Graph) -> int:
-    return 4 * _round_up(_rows(op, graph).shape[1], 4)
-
-
 def _accepts_fully_connected(op: Op, graph: Graph) -> bool:
     return portable_fully_connected.accepts(op, graph) and _is_narrow(op, graph)
 
@@ -102,7 +99,7 @@ def _lower_fully_connected(op: Op, graph: Graph) -> Lowered:
     x, weights = graph.operands(op)[:2]
     units, depth = weights.shape
     fields: dict[str, FieldValue] = {"rows": x.elements // depth, "depth": depth, "units": units}
-    fields |= {"range": _range(op, graph), "words": _stream(op, graph, in_groups=True)}
+    fields |= {"range": _range(op, graph), "words": _stream(op, graph)}
     return Lowered("tinyc_scalar_fully_connected", fields)
 
 
@@ -119,12 +116,13 @@ def _lower_conv_2d(op: Op, graph: Graph) -> Lowered:
     assert isinstance(op, Conv2D | DepthwiseConv2D)
     fields = portable_convolution.geometry(op, graph)
     fields |= {"input_zero": graph.operands(op)[0].zero_point, "range": _range(op, graph)}
-    fields |= {"words": _stream(op, graph, in_groups=isinstance(op, Conv2D))}
+    fields |= {"words": _stream(op, graph)}
     return Lowered("tinyc_scalar_conv_2d", fields)
 
 
 def _conv_2d_scratch(op: Op, graph: Graph) -> int:
-    return _panel_bytes(op, graph) + graph.operands(op)[1].shape[3]
+    """The panel, a word per tap, and the padding."""
+    return 4 * _round_up(_rows(op, graph).shape[1], 4) + graph.operands(op)[1].shape[3]
 
 
 def _depthwise_scratch(op: Op, graph: Graph) -> int:
@@ -138,11 +136,10 @@ KERNELS = (
         symbol="tinyc_fully_connected_s8__scalar",
         op=FullyConnected,
         source="scalar/fully_connected_s8.c",
-        headers=(*_PANEL, "include/scalar_fully_connected.h"),
+        headers=("include/tinyc_scalar.h", "include/scalar_fully_connected.h"),
         requires=_REQUIRES,
         accepts=_accepts_fully_connected,
         lower=_lower_fully_connected,
-        scratch=_panel_bytes,
     ),
     Kernel(
         symbol="tinyc_conv_2d_s8__scalar",

@@ -5,7 +5,7 @@
 
 #include "tinyc_scalar.h"
 
-/* `words` holds each unit's head and weights, as tinyc_scalar.h says. */
+/* `words` holds each unit's head and weights. */
 struct tinyc_scalar_fully_connected {
     int32_t rows, depth, units;
     struct tinyc_scalar_range range;

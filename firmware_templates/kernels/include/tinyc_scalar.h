@@ -12,6 +12,12 @@
  * four weights each as 256 * tap + the weight's byte (tinyc_scalar_panel.h). */
 #define TINYC_SCALAR_HEAD 3u
 
+#if defined(__ARM_ARCH_6M__)
+/* Functions in assembly: GCC has no register above r7 for an asm statement when it optimizes for size. */
+#define TINYC_SCALAR_NAKED __attribute__((naked))
+#define TINYC_SCALAR_UNUSED __attribute__((unused))
+#endif
+
 /* What all outputs of a layer share. */
 struct tinyc_scalar_range {
     int32_t offset, low, high;

@@ -43,20 +43,30 @@ TINYC_INLINE const uint32_t *tinyc_scalar_store(const struct tinyc_scalar_range 
 /* The words of four weights at `weights` times the panel, which ends at `end`: the sum of the y in the
  * upper word of the answer, that of x + 65536 * y in the lower one. At least one word. Compilers keep
  * less in the eight lower registers, and leave the others unused. */
-TINYC_KERNEL uint64_t tinyc_scalar_dot(const uint32_t *weights, const uint32_t *panel, const uint32_t *end) {
-    uint32_t all = 0u, y = 0u;
+TINYC_KERNEL TINYC_SCALAR_NAKED uint64_t tinyc_scalar_dot(const uint32_t *weights TINYC_SCALAR_UNUSED,
+                                                          const uint32_t *panel TINYC_SCALAR_UNUSED,
+                                                          const uint32_t *end TINYC_SCALAR_UNUSED) {
     __asm__ volatile(
-        ".syntax unified\n"
+        ".syntax unified\n\t"
+        "push {r4, r5, r6, r7, lr}\n\t"
+        "mov r4, r8\n\t"
+        "push {r4}\n\t"
+        "movs r4, #128\n\t"
+        "lsls r4, r4, #8\n\t"
+        "mov r8, r4\n\t" /* half of the lower half */
+        "movs r7, #0\n\t" /* the sum of y */
+        "mov r12, r7\n\t" /* that of x + 65536 * y */
+        "mov lr, r2\n"
         "1:\n\t"
-        "ldm %[weights]!, {r4}\n\t"
-        "ldm %[panel]!, {r2, r3}\n\t"
+        "ldm r0!, {r4}\n\t"
+        "ldm r1!, {r2, r3}\n\t"
         "sxtb r5, r4\n\t"
         "muls r5, r2, r5\n\t"
         "lsls r6, r4, #16\n\t"
         "asrs r6, r6, #24\n\t"
         "muls r6, r3, r6\n\t"
         "adds r5, r5, r6\n\t"
-        "ldm %[panel]!, {r2, r3}\n\t"
+        "ldm r1!, {r2, r3}\n\t"
         "lsls r6, r4, #8\n\t"
         "asrs r6, r6, #24\n\t"
         "muls r6, r2, r6\n\t"
@@ -64,16 +74,17 @@ TINYC_KERNEL uint64_t tinyc_scalar_dot(const uint32_t *weights, const uint32_t *
         "asrs r4, r4, #24\n\t"
         "muls r4, r3, r4\n\t"
         "adds r5, r5, r4\n\t"
-        "add %[all], r5\n\t"
-        "add r5, %[half]\n\t"
+        "add r12, r5\n\t"
+        "add r5, r8\n\t"
         "asrs r5, r5, #16\n\t"
-        "add %[y], r5\n\t"
-        "cmp %[panel], %[end]\n\t"
-        "bne 1b"
-        : [weights] "+l"(weights), [panel] "+l"(panel), [all] "+h"(all), [y] "+h"(y)
-        : [end] "h"(end), [half] "h"(0x8000u)
-        : "r2", "r3", "r4", "r5", "r6", "cc", "memory");
-    return (uint64_t)y << 32 | all;
+        "adds r7, r7, r5\n\t"
+        "cmp r1, lr\n\t"
+        "bne 1b\n\t"
+        "mov r0, r12\n\t"
+        "movs r1, r7\n\t"
+        "pop {r4}\n\t"
+        "mov r8, r4\n\t"
+        "pop {r4, r5, r6, r7, pc}");
 }
 
 #else

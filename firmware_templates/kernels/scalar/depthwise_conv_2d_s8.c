@@ -20,37 +20,44 @@ TINYC_INLINE void tinyc_scalar_taps(const struct tinyc_scalar_conv_2d *layer, co
 }
 
 /* The weights from `weight` on times the channel of the pixels at `tap` to `end`, three or more. */
+#if defined(__ARM_ARCH_6M__)
+TINYC_KERNEL TINYC_SCALAR_NAKED uint32_t tinyc_scalar_window(const int8_t *const *tap TINYC_SCALAR_UNUSED,
+                                                             const int8_t *const *end TINYC_SCALAR_UNUSED,
+                                                             const int8_t *weight TINYC_SCALAR_UNUSED,
+                                                             int32_t channel TINYC_SCALAR_UNUSED) {
+    /* Signed bytes come by two registers only: the channel serves for the weights as well. */
+    __asm__ volatile(
+        ".syntax unified\n\t"
+        "push {r4, r5, r6, r7, lr}\n\t"
+        "mov r12, r1\n\t"
+        "movs r1, #0\n\t" /* the sum */
+        "subs r2, r2, r3\n"
+        "1:\n\t"
+        "ldm r0!, {r4, r5, r6}\n\t"
+        "ldrsb r7, [r2, r3]\n\t"
+        "adds r2, r2, #1\n\t"
+        "ldrsb r4, [r4, r3]\n\t"
+        "muls r4, r7, r4\n\t"
+        "adds r1, r1, r4\n\t"
+        "ldrsb r7, [r2, r3]\n\t"
+        "adds r2, r2, #1\n\t"
+        "ldrsb r5, [r5, r3]\n\t"
+        "muls r5, r7, r5\n\t"
+        "adds r1, r1, r5\n\t"
+        "ldrsb r7, [r2, r3]\n\t"
+        "adds r2, r2, #1\n\t"
+        "ldrsb r6, [r6, r3]\n\t"
+        "muls r6, r7, r6\n\t"
+        "adds r1, r1, r6\n\t"
+        "cmp r0, r12\n\t"
+        "bne 1b\n\t"
+        "movs r0, r1\n\t"
+        "pop {r4, r5, r6, r7, pc}");
+}
+#else
 TINYC_INLINE uint32_t tinyc_scalar_window(const int8_t *const *tap, const int8_t *const *end,
                                           const int8_t *weight, int32_t channel) {
     uint32_t sum = 0u;
-#if defined(__ARM_ARCH_6M__)
-    /* Signed bytes come by two registers only: `channel` serves for the weights as well. */
-    uint32_t from = (uint32_t)(uintptr_t)weight - (uint32_t)channel;
-    __asm__ volatile(
-        ".syntax unified\n"
-        "1:\n\t"
-        "ldm %[tap]!, {r2, r3, r4}\n\t"
-        "ldrsb r5, [%[from], %[channel]]\n\t"
-        "adds %[from], #1\n\t"
-        "ldrsb r2, [r2, %[channel]]\n\t"
-        "muls r2, r5, r2\n\t"
-        "add %[sum], r2\n\t"
-        "ldrsb r5, [%[from], %[channel]]\n\t"
-        "adds %[from], #1\n\t"
-        "ldrsb r3, [r3, %[channel]]\n\t"
-        "muls r3, r5, r3\n\t"
-        "add %[sum], r3\n\t"
-        "ldrsb r5, [%[from], %[channel]]\n\t"
-        "adds %[from], #1\n\t"
-        "ldrsb r4, [r4, %[channel]]\n\t"
-        "muls r4, r5, r4\n\t"
-        "add %[sum], r4\n\t"
-        "cmp %[tap], %[end]\n\t"
-        "bne 1b"
-        : [tap] "+l"(tap), [from] "+l"(from), [sum] "+h"(sum)
-        : [channel] "l"(channel), [end] "h"(end)
-        : "r2", "r3", "r4", "r5", "cc", "memory");
-#else
     do {
         sum += (uint32_t)(tap[0][channel] * weight[0]);
         sum += (uint32_t)(tap[1][channel] * weight[1]);
@@ -58,9 +65,9 @@ TINYC_INLINE uint32_t tinyc_scalar_window(const int8_t *const *tap, const int8_t
         tap += 3;
         weight += 3;
     } while (tap != end);
-#endif
     return sum;
 }
+#endif
 
 TINYC_KERNEL void tinyc_depthwise_conv_2d_s8__scalar(const struct tinyc_scalar_conv_2d *layer,
                                                      const int8_t *input, int8_t *output, void *scratch) {
