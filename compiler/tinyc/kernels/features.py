@@ -307,7 +307,11 @@ def moved(extents: tuple[int, ...], run: int, filled: int) -> Features:
 
 def copied(size: int) -> dict[str, int]:
     """The loops of `memcpy` (runtime/memory.c) over `size` bytes."""
-    return {"blocks": size // 16, "words": size % 16 // 4, "bytes": size % 4}
+    sizes = {"blocks": 32, "halves": 16, "words": 4, "bytes": 1}
+    counts = {}
+    for name, unit in sizes.items():
+        counts[name], size = divmod(size, unit)
+    return counts
 
 
 def joined(parts: list[int], count: int) -> Features:
