@@ -120,7 +120,7 @@ def _routine(geometry: Geometry, rounding: int) -> Routine | None:
 
 
 def _layer(op: Op, graph: Graph) -> _Layer | None:
-    """The layer in its better geometry, or None where the kernel cannot compute it."""
+    """The layer in its better geometry, or None where the kernel cannot compute it or does not pay."""
     assert isinstance(op, DepthwiseConv2D)
     x, filters = graph.operands(op)[:2]
     if not portable_convolution.accepts(op, graph) or filters.shape[3] != x.shape[3]:
@@ -133,7 +133,17 @@ def _layer(op: Op, graph: Graph) -> _Layer | None:
         routine = _routine(geometry, numbers[0].shape[1] - 2)
         if routine is not None:
             layers.append(_Layer(geometry, routine, *numbers))
-    return min(layers, key=_price, default=None)
+    return min(filter(_pays, layers), key=_price, default=None)
+
+
+def _pays(layer: _Layer) -> bool:
+    """Whether it beats the kernel that goes from pixel to pixel (`cortex_m4.py`), as that was counted."""
+    geometry = layer.geometry
+    taps = geometry.kernel[0] * geometry.kernel[1]
+    fours = -(-geometry.channels // FOUR)
+    pixel = fours * (21 * -(-taps // 2) + 60) + 14 * taps + 35
+    pixels = geometry.batches * geometry.output[0] * geometry.output[1]
+    return geometry.channels < FOUR or layer.work.instructions <= pixels * pixel
 
 
 def _price(layer: _Layer) -> float:
