@@ -40,6 +40,9 @@ from tinyc.program import Program
 from tinyc.verification import random_vectors
 
 BOARD = "nrf52840"
+LAYER_COLUMNS = ("#>", "op", "shapes", "kernel", "MACs>", "instructions>", "per MAC>", "cycles>")
+BESIDE = ("peer>", "peer/ours>")
+TWICE = 2
 Counts: TypeAlias = "Sequence[int]"
 """Instructions of the peer by operator, in the order of the model file."""
 
@@ -204,11 +207,11 @@ def window(graph: Graph, op: Op) -> str:
 def tables(results: Sequence[Result]) -> Iterator[Table]:
     """One table per network, then the networks, then the layers where the peer does better or nearly so."""
     with_peer = any(one.peer is not None for one in results)
-    beside = ("peer>", "peer/ours>") if with_peer else ()
+    beside = BESIDE if with_peer else ()
     for one in results:
         yield Table(
             one.model,
-            ("#>", "op", "shapes", "kernel", "MACs>", "instructions>", "per MAC>", "cycles>", *beside),
+            (*LAYER_COLUMNS, *beside),
             tuple(layer_row(layer, with_peer) for layer in one.layers),
         )
     yield Table(
@@ -229,6 +232,7 @@ def tables(results: Sequence[Result]) -> Iterator[Table]:
     )
     if with_peer:
         yield kinds_table(results)
+        yield slow_table(results)
 
 
 def layer_row(layer: Layer, with_peer: bool) -> tuple[str, ...]:
@@ -257,8 +261,8 @@ def kinds_table(results: Sequence[Result]) -> Table:
                 kind,
                 number(len(own)),
                 number(sum(factor < 1 for factor in factors)),
-                number(sum(1 <= factor < 2 for factor in factors)),
-                number(sum(factor >= 2 for factor in factors)),
+                number(sum(1 <= factor < TWICE for factor in factors)),
+                number(sum(factor >= TWICE for factor in factors)),
                 f"{factors[0]:.2f}",
                 f"{factors[len(factors) // 2]:.2f}",
                 ratio(sum(layer.peer or 0 for layer in own), sum(layer.instructions for layer in own)),
@@ -266,6 +270,14 @@ def kinds_table(results: Sequence[Result]) -> Table:
         )
     columns = ("operator", "layers>", "below 1>", "1 to 2>", "2 and more>", "least>", "median>", "together>")
     return Table("peer/ours by operator", columns, tuple(rows))
+
+
+def slow_table(results: Sequence[Result]) -> Table:
+    """The layers that take more than half of the peer's instructions, the slowest first."""
+    found = [(layer.factor, layer) for one in results for layer in one.layers if layer.factor is not None]
+    slow = sorted((pair for pair in found if pair[0] < TWICE), key=lambda pair: pair[0])
+    rows = tuple((layer.model, *layer_row(layer, True)) for _, layer in slow)
+    return Table(f"Layers below {TWICE}", ("network", *LAYER_COLUMNS, *BESIDE), rows)
 
 
 def to_json(results: Sequence[Result]) -> Mapping[str, Mapping[str, Any]]:

@@ -216,6 +216,31 @@ def grouped() -> Any:
     return keras.Model(start, _classifier(x, 4))
 
 
+def corners() -> Any:
+    """What does not fit elsewhere: branches joined, dilated depthwise, strided 1x1, one output channel."""
+    import keras
+    from keras import layers
+
+    start = keras.Input((17, 15, 5))
+    x = _conv(start, 9, (3, 1), act="relu")
+    branches = [
+        _conv(x, 6, 1, act="relu"),
+        _conv(_conv(x, 5, 1, act="relu"), 10, 3, act="relu"),
+        layers.MaxPooling2D(3, 1, padding="same")(x),
+        layers.AveragePooling2D(3, 1, padding="same")(x),
+    ]
+    x = layers.Concatenate()(branches)
+    x = _depthwise(x, 3, act="relu", dilation_rate=2)
+    x = layers.MaxPooling2D(2)(layers.ZeroPadding2D(((1, 0), (0, 1)))(x))
+    x = layers.LeakyReLU()(_conv(x, 33, 1, 2, act=None))
+    x = layers.Activation("sigmoid")(_conv(x, 33, (1, 5), act=None))
+    heat = _conv(x, 1, 3, act=None)
+    gated = layers.Multiply()([x, heat])
+    x = layers.Subtract()([gated, x])
+    x = layers.Flatten()(layers.AveragePooling2D((5, 4))(x))
+    return keras.Model(start, layers.Softmax()(_dense(x, 100, None)))
+
+
 def dense() -> Any:
     """Fully connected layers of odd sizes."""
     import keras
@@ -250,7 +275,7 @@ NETWORKS: Mapping[str, Network] = MappingProxyType(
         one.__name__: one
         for one in (
             mobilenet_v2, mnasnet, mobilenet_v3, tcn, separable_1d, odd_grey,
-            odd_colour, resnet, grouped, dense, recurrent,
+            odd_colour, resnet, grouped, corners, dense, recurrent,
         )
     }
 )  # fmt: skip

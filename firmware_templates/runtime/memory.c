@@ -18,15 +18,26 @@ typedef uint32_t __attribute__((may_alias)) word_t;
 
 #define WORDS 4u
 
+static inline void copy_words(word_t *to, const word_t *from) {
+    to[0] = from[0];
+    to[1] = from[1];
+    to[2] = from[2];
+    to[3] = from[3];
+}
+
 void *memcpy(void *restrict target, const void *restrict source, size_t size) {
     uint8_t *to = target;
     const uint8_t *from = source;
     if (IN_WORDS((uintptr_t)to | (uintptr_t)from)) {
-        for (; size >= 4u * WORDS; size -= 4u * WORDS, to += 4u * WORDS, from += 4u * WORDS) {
-            ((word_t *)to)[0] = ((const word_t *)from)[0];
-            ((word_t *)to)[1] = ((const word_t *)from)[1];
-            ((word_t *)to)[2] = ((const word_t *)from)[2];
-            ((word_t *)to)[3] = ((const word_t *)from)[3];
+        for (; size >= 8u * WORDS; size -= 8u * WORDS, to += 8u * WORDS, from += 8u * WORDS) {
+            copy_words((word_t *)to, (const word_t *)from);
+            copy_words((word_t *)to + WORDS, (const word_t *)from + WORDS);
+        }
+        if (size >= 4u * WORDS) {
+            copy_words((word_t *)to, (const word_t *)from);
+            size -= 4u * WORDS;
+            to += 4u * WORDS;
+            from += 4u * WORDS;
         }
         for (; size >= 4u; size -= 4u, to += 4u, from += 4u) {
             *(word_t *)to = *(const word_t *)from;

@@ -165,6 +165,30 @@ def _fully_connected_scratch(op: Op, graph: Graph) -> int:
     return _panel_bytes(x.elements // depth, depth)
 
 
+def _accepts_row(op: Op, graph: Graph) -> bool:
+    x, weights = graph.operands(op)[:2]
+    return x.elements == weights.shape[1] and _accepts_fully_connected(op, graph)
+
+
+def _pack_fours(rows: Array) -> Array:
+    """[channels, depth] as the kernel of one row wants it: fours of channels, words of four inputs."""
+    channels, depth = rows.shape
+    padded = np.zeros((_round_up(channels, 4), _round_up(depth, 4)), np.int8)
+    padded[:channels, :depth] = rows
+    words = padded.reshape(-1, 4, padded.shape[1] // 4, 4)
+    return np.ascontiguousarray(words.transpose(0, 2, 1, 3)).reshape(-1)
+
+
+def _lower_row(op: Op, graph: Graph) -> Lowered:
+    assert isinstance(op, FullyConnected)
+    units, depth = graph.operands(op)[1].shape
+    quantization = _quantization(op, graph, _pack_fours(_rows(op, graph)))
+    bias = np.zeros(_round_up(units, 4), np.int32)
+    bias[:units] = quantization["bias"]
+    shape: dict[str, FieldValue] = {"rows": 1, "depth": depth, "units": units}
+    return Lowered("tinyc_fully_connected", {**shape, **_output(op, graph), **quantization, "bias": bias})
+
+
 # Convolution, and depthwise layers as convolutions in groups of one channel
 
 
@@ -251,6 +275,16 @@ KERNELS = (
         lower=_lower_fully_connected,
         scratch=_fully_connected_scratch,
         work=FittedWork("tinyc_fully_connected_s8__cortex_m4", features.panel_fully_connected),
+    ),
+    Kernel(
+        symbol="tinyc_fully_connected_s8_row__cortex_m4",
+        op=FullyConnected,
+        source="cortex_m4/fully_connected_s8_row.c",
+        headers=("include/tinyc_dsp.h", "include/fully_connected.h"),
+        requires=_REQUIRES,
+        accepts=_accepts_row,
+        lower=_lower_row,
+        work=FittedWork("tinyc_fully_connected_s8_row__cortex_m4", features.four_units),
     ),
     Kernel(
         symbol="tinyc_conv_2d_s8_1x1__cortex_m4",

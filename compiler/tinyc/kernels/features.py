@@ -142,6 +142,22 @@ def panel_fully_connected(op: Op, graph: Graph) -> Features:
     }
 
 
+def four_units(op: Op, graph: Graph) -> Features:
+    """One row, four units and four inputs at a time."""
+    assert isinstance(op, FullyConnected)
+    units, depth = graph.operands(op)[1].shape
+    fours = math.ceil(units / 4)
+    return {
+        "calls": 1,
+        "fours": fours,
+        "outputs": units,
+        "words": fours * (depth // 4),
+        "rests": fours * (depth % 4 > 0),
+        "rest_inputs": depth % 4,
+        **_clamped(op, graph),
+    }
+
+
 def panel_1x1(op: Op, graph: Graph) -> Features:
     """As `panel_fully_connected`, over the pixels."""
     assert isinstance(op, Conv2D)
@@ -291,7 +307,11 @@ def moved(extents: tuple[int, ...], run: int, filled: int) -> Features:
 
 def copied(size: int) -> dict[str, int]:
     """The loops of `memcpy` (runtime/memory.c) over `size` bytes."""
-    return {"blocks": size // 16, "words": size % 16 // 4, "bytes": size % 4}
+    sizes = {"blocks": 32, "halves": 16, "words": 4, "bytes": 1}
+    counts = {}
+    for name, unit in sizes.items():
+        counts[name], size = divmod(size, unit)
+    return counts
 
 
 def joined(parts: list[int], count: int) -> Features:

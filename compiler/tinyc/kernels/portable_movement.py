@@ -23,6 +23,8 @@ from tinyc.kernels.kernel import Kernel, Lowered
 from tinyc.kernels.work import FittedWork
 
 MOVE_AXES = 6
+# PAD fills around runs of so many bytes one by one, around shorter ones all at once: see pad_x8.c.
+_LONG_RUN = 16
 # One axis of a move: extent, stride in the input, stride in the output.
 Axis = tuple[int, int, int]
 
@@ -83,7 +85,8 @@ def _lower_move(op: Op, graph: Graph) -> Lowered:
     (x,), (result,) = graph.operands(op), graph.results(op)
     axes, input_first, output_first = _axes(op, graph)
     walk, run = merged(axes, x.dtype.size)
-    walk.sort()  # any order moves the same bytes: the longest loop is the innermost
+    if not isinstance(op, Pad):
+        walk.sort()  # any order moves the same bytes: the longest loop is the innermost
     walk = [(1, 0, 0)] * (MOVE_AXES - len(walk)) + walk
     extents, source, target = (tuple(column) for column in zip(*walk, strict=True))
     return Lowered(
@@ -123,10 +126,24 @@ def _lower_reshape(op: Op, graph: Graph) -> Lowered:
     return Lowered("tinyc_rows", {"rows": 1, "stride": graph.results(op)[0].bytes})
 
 
+def _padded(extents: tuple[int, ...], run: int, border: int) -> features.Features:
+    """Long runs over `extents`, each after the part of `border` bytes that lies before it."""
+    runs = math.prod(extents)
+    return {
+        "calls": 1,
+        "padded_runs": runs,
+        "padded_carries": sum(math.prod(extents[:axis]) for axis in range(len(extents))),
+        **{name: runs * count for name, count in features.copied(run).items()},
+        "border": border,
+    }
+
+
 def _move_features(op: Op, graph: Graph) -> features.Features:
     (x,), (result,) = graph.operands(op), graph.results(op)
     axes, run = merged(_axes(op, graph)[0], x.dtype.size)
     extents = tuple(extent for extent, _, _ in axes) or (1,)
+    if isinstance(op, Pad) and run >= _LONG_RUN:
+        return _padded(extents, run, result.bytes - x.bytes)
     return features.moved(extents, run, result.bytes if isinstance(op, Pad) else 0)
 
 

@@ -25,7 +25,7 @@ extern "C" {
 #define TINY_NET_INPUT_0_OFFSET 0u
 #define TINY_NET_OUTPUT_COUNT 1u
 #define TINY_NET_OUTPUT_0_SIZE 2u
-#define TINY_NET_OUTPUT_0_OFFSET 0u
+#define TINY_NET_OUTPUT_0_OFFSET 64u
 
 /* SHA-256 of the model: graph and constants. */
 extern const uint8_t tiny_net_digest[32];
