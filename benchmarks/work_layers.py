@@ -50,6 +50,8 @@ def _large_conv_2d(rng: np.random.Generator) -> Graph:
     extent = int(rng.integers(5, 16))
     depth, units = _one_of(rng, 1, 2, 3, 8, 15, 16, 32, 64, 96), _one_of(rng, 5, 8, 16, 32, 61, 64)
     kernel = (1, 1) if rng.random() < 0.5 else (_one_of(rng, 2, 3, 3, 5, 10), _one_of(rng, 2, 3, 3, 4))
+    if depth <= 3 and kernel != (1, 1):  # first layers look far
+        kernel = (_one_of(rng, 3, 3, 5, 7, 10), _one_of(rng, 3, 4, 5, 7, 8))
     extent = max(extent, *kernel) if depth * kernel[0] * kernel[1] < 200 else max(6, *kernel)
     x = activation(rng, "x", (1, extent, max(kernel[1], extent - 2), depth))
     filters = random_filters(rng, (units, *kernel, depth), 0)

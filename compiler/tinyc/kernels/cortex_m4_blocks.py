@@ -20,7 +20,7 @@ from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.conv_2d import Conv2D
 from tinyc.ir.tensor import Array
 from tinyc.kernels import portable_convolution
-from tinyc.kernels.features import Features
+from tinyc.kernels.features import Features, copied
 from tinyc.kernels.kernel import FieldValue, Kernel, Lowered, Overlap
 from tinyc.kernels.requantization import Accumulators, OneStep, TwoSteps, one_step, two_steps, weight_rows
 from tinyc.kernels.work import FittedWork
@@ -298,37 +298,69 @@ def _features(op: Op, graph: Graph, *, driver: str, shared: bool = False) -> Fea
         "words": blocks * pairs * gather.words,
         "odd_blocks": blocks * (graph.results(op)[0].shape[3] % 2),
     }
+    run = gather.pixels * gather.channels
     if driver == "pointwise":
-        return {**found, **_gathered(gather.pixels * gather.channels, 4 * blocks)}
+        return {**found, **_gathered(run, 4 * blocks)}
     pixels = np.concatenate([np.arange(start, start + 4) for start in starts])
     runs = gather.rows * gather.runs
-    found["runs"] = 4 * blocks * runs
     if gather.driver == "rows":
-        lines = 1 + int(np.count_nonzero(np.diff(pixels // graph.results(op)[0].shape[2])))
-        found |= {"padded_lines": lines, "padded_rows": lines * gather.rows}
-        found |= {"padded_bytes": lines * gather.rows * gather.pitch}
-        return {**found, **_gathered(gather.pixels * gather.channels, 4 * blocks * runs)}
-    inside, border = _inside(op, graph, pixels)
+        gathered = {"blocks": blocks, "runs": 4 * blocks * runs, **_gathered(run, 4 * blocks * runs)}
+        del found["blocks"]
+        return {**found, **_padded(op, graph, pixels), **{f"row_{name}": n for name, n in gathered.items()}}
+    inside = _inside(op, graph, pixels)
+    border = inside.prod(1) < gather.rows * gather.runs * gather.pixels
+    whole = (4 * blocks - int(border.sum())) * runs
+    found |= {"runs": whole, "border_pixels": int(border.sum()), **_gathered(run, whole)}
+    return {**found, **_of_border(gather, inside[border])}
+
+
+def _of_border(gather: _Gather, inside: Array) -> Features:
+    """Windows that reach beyond the image, of which [pixels, 2] rows and columns lie inside."""
+    found: dict[str, float] = {"border_runs": len(inside) * gather.rows * gather.runs}
+    # Rows inside are joined runs, or single pixels where the window is dilated.
+    joined = gather.runs == 1
+    lengths = inside[:, 1] * gather.channels if joined else np.full(len(inside), gather.channels)
+    times = inside[:, 0] * (1 if joined else inside[:, 1])
+    for name, count in (("sixteens", 16), ("eights", 8), ("fours", 4)):
+        pieces = lengths // 16 if count == 16 else lengths // count % 2
+        found[f"border_{name}"] = int((pieces * times).sum())
+    found["border_parts"] = int(((lengths > 0) * times).sum())
     run = gather.pixels * gather.channels
-    found |= {"border_pixels": int(border.sum()), "border_runs": int(border.sum()) * runs}
-    found["padding"] = 4 * blocks * runs * run - int(inside.sum()) * gather.channels
-    fast = _gathered(run, (4 * blocks - int(border.sum())) * runs)
-    return {**found, **fast, "border_inputs": int(inside[border].sum()) * gather.channels}
+    found["padding"] = len(inside) * gather.rows * gather.runs * run - int((lengths * times).sum())
+    found["paddings"] = int((times[lengths < run]).sum()) if joined else 0
+    return found
+
+
+def _padded(op: Conv2D, graph: Graph, pixels: Array) -> Features:
+    """Lines of outputs whose input rows are copied: the fills and copies of `tinyc_pad_rows`."""
+    gather, operands = _Gather.of(op, graph), graph.operands(op)
+    _, extent, width, channels = operands[0].shape
+    _, height, columns, _ = graph.results(op)[0].shape
+    window, line = op.window(operands), pixels // columns
+    lines = line[np.concatenate([[True], line[1:] != line[:-1]])] % height
+    first = lines * window.stride[0] - window.pads[0]
+    places = first[:, None] + np.arange(window.kernel[0]) * window.dilation[0]
+    copies = int(((places >= 0) & (places < extent)).sum())
+    found = {"lines": len(lines), "rows": places.size, "copies": copies}
+    found |= {f"set_{name}": len(lines) * n for name, n in copied(gather.rows * gather.pitch).items()}
+    return {**found, **{f"copied_{name}": copies * n for name, n in copied(width * channels).items()}}
 
 
 def _gathered(run: int, times: int) -> Features:
-    """`tinyc_gather_run` of `run` bytes, so many times."""
-    return {
-        "sixteens": run // 16 * times,
-        "eights": run // 8 % 2 * times,
-        "fours": run // 4 % 2 * times,
-        "twos": run // 2 % 2 * times,
-        "ones": run % 2 * times,
+    """`tinyc_gather_run` of `run` bytes, so many times, piece by piece."""
+    pieces = {
+        "sixteens": run // 16,
+        "eights": run // 8 % 2,
+        "fours": run // 4 % 2,
+        "twos": run // 2 % 2,
+        "ones": run % 2,
     }
+    kinds = sum(count > 0 for count in pieces.values())
+    return {**{name: count * times for name, count in pieces.items()}, "kinds": (kinds - 1) * times}
 
 
-def _inside(op: Conv2D, graph: Graph, pixels: Array) -> tuple[Array, Array]:
-    """For output pixels: how many inputs of the window lie inside the image, and whether some do not."""
+def _inside(op: Conv2D, graph: Graph, pixels: Array) -> Array:
+    """[output pixels, 2]: how many rows and columns of the window lie inside the image."""
     operands, (_, height, width, _) = graph.operands(op), graph.results(op)[0].shape
     window, area = op.window(operands), height * width
     counts = []
@@ -336,9 +368,7 @@ def _inside(op: Conv2D, graph: Graph, pixels: Array) -> tuple[Array, Array]:
         first = at * window.stride[axis] - window.pads[2 * axis]
         places = first[:, None] + np.arange(window.kernel[axis]) * window.dilation[axis]
         counts.append(((places >= 0) & (places < operands[0].shape[1 + axis])).sum(1))
-    inside: Array = counts[0] * counts[1]
-    border: Array = inside < window.kernel[0] * window.kernel[1]
-    return inside, border
+    return np.stack(counts, axis=1)
 
 
 def _code(op: Op, graph: Graph, *, driver: str, shared: bool = False) -> int:

@@ -18,7 +18,6 @@ from tinyc.ir.ops.conv_2d import Conv2D
 from tinyc.ir.ops.depthwise_conv_2d import DepthwiseConv2D
 from tinyc.kernels import cortex_m4_blocks, portable_convolution
 from tinyc.kernels.kernel import Kernel
-from tinyc.kernels.work import FittedWork
 
 T = TypeVar("T")
 
@@ -83,7 +82,6 @@ def _of_dense(function: Callable[[Op, Graph], T] | None) -> Callable[[Op, Graph]
 
 def _kernel(op: type[Op]) -> Kernel:
     symbol = f"tinyc_{op.kind.lower()}_s8_2x4_dense__cortex_m4"
-    assert isinstance(_BLOCKS.work, FittedWork)
     return replace(
         _BLOCKS,
         symbol=symbol,
@@ -93,7 +91,7 @@ def _kernel(op: type[Op]) -> Kernel:
         scratch=_of_dense(_BLOCKS.scratch),
         specialize=_of_dense(_BLOCKS.specialize),
         overlaps=_of_dense(_BLOCKS.overlaps),
-        work=FittedWork(symbol, _of_dense(_BLOCKS.work.features)),
+        work=_of_dense(_BLOCKS.work),
         code=_of_dense(_BLOCKS.code),
     )
 

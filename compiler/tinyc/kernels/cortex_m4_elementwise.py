@@ -22,8 +22,9 @@ from tinyc.ir.ops.elementwise import Binary, sum_scaling
 from tinyc.ir.ops.mul import Mul, product_multiplier
 from tinyc.ir.ops.sub import Sub
 from tinyc.ir.tensor import DType, Quantization, Tensor
-from tinyc.kernels import features
+from tinyc.kernels import dsp_features
 from tinyc.kernels.broadcast import walk
+from tinyc.kernels.features import Features
 from tinyc.kernels.kernel import FieldValue, Kernel, Lowered
 from tinyc.kernels.work import FittedWork
 from tinyc.quantize.fixed_point import INT32_MAX, INT32_MIN, IntArray, multiply_by_quantized_multiplier
@@ -297,10 +298,10 @@ def _lower(find: _Find) -> Callable[[Op, Graph], Lowered]:
     return lower
 
 
-def _features(op: Op, graph: Graph) -> features.Features:
+def _features(op: Op, graph: Graph) -> Features:
     values, loops = _values(op, graph), _runs(op, graph)
     assert values is not None and loops is not None
-    return features.word_runs(math.prod(loops.extents), loops.run, values[4:] != (-128, 127))
+    return dsp_features.word_runs(math.prod(loops.extents), loops.run, values[4:] != (-128, 127))
 
 
 def _kernels(op: type[Binary], function: str, variant: str, header: str, find: _Find) -> tuple[Kernel, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tinyc.kernels import features, portable_lookup
+from tinyc.kernels import dsp_features, portable_lookup
 from tinyc.kernels.kernel import Kernel
 from tinyc.kernels.work import FittedWork
 
@@ -16,7 +16,7 @@ KERNELS = tuple(
         accepts=portable_lookup.accepts,
         lower=portable_lookup.lower,
         in_place=(0,),
-        work=FittedWork("tinyc_lookup_s8__cortex_m4", features.words),
+        work=FittedWork("tinyc_lookup_s8__cortex_m4", dsp_features.words),
     )
     for op in portable_lookup.OPS
 )

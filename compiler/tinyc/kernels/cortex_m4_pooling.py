@@ -8,7 +8,8 @@ from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.max_pool_2d import MaxPool2D
 from tinyc.ir.ops.mean import Mean
 from tinyc.ir.tensor import DType
-from tinyc.kernels import features, portable_elementwise, portable_pooling
+from tinyc.kernels import dsp_features, portable_elementwise, portable_pooling
+from tinyc.kernels.features import Features
 from tinyc.kernels.kernel import Kernel
 from tinyc.kernels.work import FittedWork
 
@@ -40,10 +41,10 @@ def _mean_fields(op: Op, graph: Graph) -> dict[str, int] | None:
     return fields if -31 <= fields["shift"] <= -1 and largest < _ACCUMULATOR_LIMIT else None
 
 
-def _mean_features(op: Op, graph: Graph) -> features.Features:
+def _mean_features(op: Op, graph: Graph) -> Features:
     fields = _mean_fields(op, graph)
     assert fields is not None
-    return features.word_sums(
+    return dsp_features.word_sums(
         *(fields[name] for name in ("outer", "reduced", "middle", "inner_reduced", "inner"))
     )
 
@@ -68,7 +69,7 @@ KERNELS = (
             requires=_REQUIRES,
             accepts=accepts,
             lower=portable_pooling.lower,
-            work=FittedWork(f"tinyc_{name}__cortex_m4", features.word_pooling),
+            work=FittedWork(f"tinyc_{name}__cortex_m4", dsp_features.word_pooling),
         )
         for name, op, accepts in (
             ("average_pool_2d_s8", AveragePool2D, _accepts_average_pool),

@@ -144,14 +144,20 @@ def _features(op: Op, graph: Graph) -> Features:
     top = tile // columns % lines * 2 - window.pads[0]
     left = tile % columns * 2 - window.pads[2]
     border = (top < 0) | (left < 0) | (top + 4 > height) | (left + 4 > width)
+    # Rows of border tiles that are copied, and their bytes.
+    inside = np.clip(np.minimum(top + 4, height) - np.maximum(top, 0), 0, 4)[border]
+    across = np.clip(np.minimum(left + 4, width) - np.maximum(left, 0), 0, 4)[border]
+    rows, copied = int(inside[across > 0].sum()), int((inside * across).sum()) * channels
     blocks, pairs = len(_starts(count)), units // 2
     rounding = _rounding(op, graph)
     return {
         "calls": 1,
         "blocks": blocks,
-        "fours": 4 * blocks * channels // 4,
+        "fours": blocks * channels,
         "border_tiles": int(border.sum()),
+        "border_rows": rows,
         "border_bytes": int(border.sum()) * 16 * channels,
+        "copied_bytes": copied,
         "pairs" if isinstance(rounding, OneStep) else "double_pairs": blocks * pairs,
         "words": blocks * pairs * 8 * channels,
     }

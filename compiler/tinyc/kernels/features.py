@@ -51,7 +51,7 @@ def _positions(window: Window, axis: int) -> Array:
     return at
 
 
-def _inside(window: Window, shape: tuple[int, ...], axis: int) -> Array:
+def inside(window: Window, shape: tuple[int, ...], axis: int) -> Array:
     """bool [output, kernel]: which positions of the window lie inside the input along `axis` (0, 1)."""
     at = _positions(window, axis)
     inside: Array = (at >= 0) & (at < shape[1 + axis])
@@ -76,7 +76,7 @@ def portable_convolution(op: Op, graph: Graph) -> Features:
         {
             "before": int((_positions(window, axis) < 0).sum()),
             "behind": int((_positions(window, axis) >= x.shape[1 + axis]).sum()),
-            "inside": int(_inside(window, x.shape, axis).sum()),
+            "inside": int(inside(window, x.shape, axis).sum()),
         }
         for axis in (0, 1)
     )
@@ -180,7 +180,7 @@ def panel_convolution(op: Op, graph: Graph) -> Features:
     depth = filters.shape[3] if isinstance(op, Conv2D) else 1
     groups, channels = x.shape[3] // depth, result.shape[3]
     window = op.window(operands)
-    vertical, horizontal = (_inside(window, x.shape, axis) for axis in (0, 1))
+    vertical, horizontal = (inside(window, x.shape, axis) for axis in (0, 1))
     batch, height, width, _ = result.shape
     pixels = batch * height * width
     panels = _panels(pixels, channels // groups, window.kernel[0] * window.kernel[1] * depth)
@@ -264,7 +264,7 @@ def _pooling(op: Op, graph: Graph, fours: int) -> Features:
         (top, 0, left, 0),
         (height, width),
     )
-    vertical, horizontal = (int(_inside(window, x.shape, axis).sum()) for axis in (0, 1))
+    vertical, horizontal = (int(inside(window, x.shape, axis).sum()) for axis in (0, 1))
     window_rows, taps = batch * vertical * width, batch * vertical * horizontal
     pixels, counts = batch * height * width, {"calls": 1.0}
     for name, blocks in (("four", fours), ("one", channels - 4 * fours)):
@@ -307,11 +307,12 @@ def moved(extents: tuple[int, ...], run: int, filled: int) -> Features:
 
 def copied(size: int) -> dict[str, int]:
     """The loops of `memcpy` (runtime/memory.c) over `size` bytes."""
-    sizes = {"blocks": 32, "halves": 16, "words": 4, "bytes": 1}
-    counts = {}
-    for name, unit in sizes.items():
-        counts[name], size = divmod(size, unit)
-    return counts
+    return {
+        "blocks": size // 32,
+        "half_blocks": size % 32 // 16,
+        "words": size % 16 // 4,
+        "bytes": size % 4,
+    }
 
 
 def joined(parts: list[int], count: int) -> Features:
@@ -335,66 +336,3 @@ def reshape(op: Op, graph: Graph) -> Features:
 def loops(extents: tuple[int, ...]) -> Features:
     """Four nested loops over elements that broadcast."""
     return {"calls": 1, "lines": math.prod(extents[:-1]), "elements": math.prod(extents)}
-
-
-def words(op: Op, graph: Graph) -> Features:
-    """The elements of the result four at a time, then those that are left."""
-    count = graph.results(op)[0].elements
-    return {"calls": 1, "words": count // 4, "bytes": count % 4}
-
-
-def word_runs(runs: int, run: int, clamped: bool) -> Features:
-    """Runs of elements four at a time; a narrow fused activation takes a second pass."""
-    return {
-        "calls": 1,
-        "runs": runs,
-        "words": runs * (run // 4),
-        "bytes": runs * (run % 4),
-        "clamped": runs * run if clamped else 0,
-    }
-
-
-def word_pooling(op: Op, graph: Graph) -> Features:
-    """Four channels of a window at a time, pixels in pairs; a window in one piece is a single row."""
-    assert isinstance(op, Pool2D)
-    (x,), (result,) = graph.operands(op), graph.results(op)
-    batch, height, width, channels = result.shape
-    top, left = op.pads(x.shape)
-    window = Window(
-        (op.filter_height, op.filter_width),
-        (op.stride_height, op.stride_width),
-        (1, 1),
-        (top, 0, left, 0),
-        (height, width),
-    )
-    rows, columns = (_inside(window, x.shape, axis).sum(1) for axis in (0, 1))
-    fours = batch * math.ceil(channels / 4)
-    solid = columns == x.shape[2]
-    pairs = odd = lines = 0
-    for count, whole in zip(columns.tolist(), solid.tolist(), strict=True):
-        for extent in rows.tolist():
-            line, run = (1, extent * count) if whole else (extent, count)
-            lines, pairs, odd = lines + line, pairs + line * (run // 2), odd + line * (run % 2)
-    return {
-        "calls": 1,
-        "pixels": batch * height * width,
-        "fours": fours * height * width,
-        "rows": fours * lines,
-        "tap_pairs": fours * pairs,
-        "odd_taps": fours * odd,
-    }
-
-
-def word_sums(outer: int, reduced: int, middle: int, inner_reduced: int, inner: int) -> Features:
-    """`sums` with four inner elements at a time, or with none, along the reduced ones."""
-    lanes = math.ceil(inner / 4)
-    lines = outer * middle
-    runs = lines * reduced * (lanes if inner > 1 else 1)
-    return {
-        "calls": 1,
-        "lines": lines,
-        "fours": lines * lanes,
-        "runs": runs,
-        "tap_pairs": runs * (inner_reduced // (2 if inner > 1 else 4)),
-        "odd_taps": runs * (inner_reduced % (2 if inner > 1 else 4)),
-    }

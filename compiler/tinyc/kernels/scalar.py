@@ -10,6 +10,8 @@ accumulators of 30 bits; a layer that may have larger ones takes the portable ke
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from tinyc.ir.graph import Graph
@@ -21,7 +23,9 @@ from tinyc.ir.ops.fully_connected import FullyConnected
 from tinyc.ir.tensor import Array
 from tinyc.kernels import portable_convolution, portable_fully_connected
 from tinyc.kernels.cortex_m4 import _requantization, _rows
+from tinyc.kernels.features import Features
 from tinyc.kernels.kernel import FieldValue, Kernel, Lowered
+from tinyc.kernels.work import FittedWork
 
 _REQUIRES = frozenset({"scalar"})
 _ACCUMULATOR_LIMIT = 2**29
@@ -131,6 +135,55 @@ def _depthwise_scratch(op: Op, graph: Graph) -> int:
     return 8 * _round_up(height * width, 3) + channels
 
 
+def _fully_connected_features(op: Op, graph: Graph) -> Features:
+    """Two rows at a time: packed, then four inputs of one unit at a time."""
+    assert isinstance(op, FullyConnected)
+    units, depth = graph.operands(op)[1].shape
+    pairs = math.ceil(graph.operands(op)[0].elements // depth / 2)
+    outputs = pairs * units
+    return {
+        "calls": 1,
+        "pairs": pairs,
+        "packed": pairs * depth,
+        "outputs": outputs,
+        "words": outputs * math.ceil(depth / 4),
+    }
+
+
+def _convolution_features(op: Op, graph: Graph) -> Features:
+    """Two pixels at a time: their windows packed, then four products of one channel at a time."""
+    assert isinstance(op, Conv2D)
+    (x, filters), (result,) = graph.operands(op)[:2], graph.results(op)
+    channels, height, width, depth = filters.shape
+    groups = x.shape[3] // depth
+    pairs = result.shape[0] * math.ceil(result.shape[1] * result.shape[2] / 2)
+    taps, outputs = pairs * groups * height * width, pairs * channels
+    return {
+        "calls": 1,
+        "pairs": pairs,
+        "rows": pairs * groups * height,
+        "taps": taps,
+        "packed": taps * depth,
+        "outputs": outputs,
+        "words": outputs * math.ceil(height * width * depth / 4),
+    }
+
+
+def _depthwise_features(op: Op, graph: Graph) -> Features:
+    """Pointers to the taps of every pixel, then three taps of one channel at a time."""
+    assert isinstance(op, DepthwiseConv2D)
+    (_, height, width, channels), (result,) = graph.operands(op)[1].shape, graph.results(op)
+    pixels = result.elements // channels
+    return {
+        "calls": 1,
+        "pixels": pixels,
+        "window_rows": pixels * height,
+        "taps": pixels * height * width,
+        "outputs": result.elements,
+        "threes": result.elements * math.ceil(height * width / 3),
+    }
+
+
 KERNELS = (
     Kernel(
         symbol="tinyc_fully_connected_s8__scalar",
@@ -140,6 +193,7 @@ KERNELS = (
         requires=_REQUIRES,
         accepts=_accepts_fully_connected,
         lower=_lower_fully_connected,
+        work=FittedWork("tinyc_fully_connected_s8__scalar", _fully_connected_features),
     ),
     Kernel(
         symbol="tinyc_conv_2d_s8__scalar",
@@ -150,6 +204,7 @@ KERNELS = (
         accepts=_accepts_conv_2d,
         lower=_lower_conv_2d,
         scratch=_conv_2d_scratch,
+        work=FittedWork("tinyc_conv_2d_s8__scalar", _convolution_features),
     ),
     Kernel(
         symbol="tinyc_depthwise_conv_2d_s8__scalar",
@@ -160,5 +215,6 @@ KERNELS = (
         accepts=_accepts_depthwise,
         lower=_lower_conv_2d,
         scratch=_depthwise_scratch,
+        work=FittedWork("tinyc_depthwise_conv_2d_s8__scalar", _depthwise_features),
     ),
 )
