@@ -158,7 +158,7 @@ def test_verify_names_the_layer_to_blame(model: Path, tmp_path: Path) -> None:
     step = next(step for step in program.steps if step.op.kind == "DEPTHWISE_CONV_2D")
     # A weight of the image is changed, as a bad flash cell would.
     path = folder / "firmware.elf"
-    name = symbols.constant(program, step, "bias")
+    name = symbols.constant(program, step, "weights")
     image = bytearray(path.read_bytes())
     image[file_offset(path, name) + 2] ^= 0x40
     path.write_bytes(image)

@@ -9,12 +9,11 @@ import pytest
 
 from support.exhaustive import PAIRS, SUMS, all_pairs, binary_layer
 from support.kernel_firmware import KernelFirmware, is_installed
-from support.programs import program_of
+from support.programs import fastest_kernel, program_of
 from tinyc import interpreter
 from tinyc.boards import load_board
 from tinyc.ir.ops import Add, Mul, Sub
 from tinyc.ir.ops.elementwise import Binary
-from tinyc.kernels.catalogue import choose
 
 pytestmark = pytest.mark.emulated
 
@@ -36,8 +35,8 @@ def test_all_pairs_on_the_chip(
     if not is_installed(toolchain):
         pytest.skip("arm-none-eabi-gcc is not installed")
     graph = binary_layer(op, numbers)
-    kernel = choose(graph.ops[0], graph, BOARD)
-    assert kernel is not None and kernel.isa == "cortex_m4"
+    kernel = fastest_kernel(graph, BOARD)
+    assert kernel.isa == "cortex_m4"
     firmware = KernelFirmware([program_of(graph, [kernel], "m0", BOARD)], tmp_path, toolchain)
     answer = firmware.run(0, all_pairs(), np.random.default_rng(0))
     np.testing.assert_array_equal(answer.outputs[0], interpreter.run(graph, all_pairs())[0])

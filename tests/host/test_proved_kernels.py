@@ -16,14 +16,13 @@ from support.exhaustive import (
     pool_of_ties,
     softmax_layer,
 )
-from support.programs import program_of
+from support.programs import fastest_kernel, program_of
 from tinyc import interpreter
 from tinyc.boards import load_board
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops import Activation, Add, Mean, Mul, Sub
 from tinyc.ir.ops.elementwise import Binary
 from tinyc.ir.tensor import Array
-from tinyc.kernels.catalogue import choose
 from tinyc.toolchain.host import HostBundle
 
 pytestmark = pytest.mark.host
@@ -32,16 +31,15 @@ BOARD = load_board("nrf52840")
 
 
 def kernel_of(graph: Graph) -> str:
-    kernel = choose(graph.ops[0], graph, BOARD)
-    assert kernel is not None
+    kernel = fastest_kernel(graph, BOARD)
     return kernel.symbol
 
 
 def assert_c_equals_reference(layers: list[tuple[Graph, tuple[Array, ...]]]) -> None:
     programs = []
     for index, (graph, _) in enumerate(layers):
-        kernel = choose(graph.ops[0], graph, BOARD)
-        assert kernel is not None and kernel.isa == "cortex_m4", graph.ops[0]
+        kernel = fastest_kernel(graph, BOARD)
+        assert kernel.isa == "cortex_m4", graph.ops[0]
         programs.append(program_of(graph, [kernel], f"m{index}"))
     answers = HostBundle(programs).run_all([(index, data) for index, (_, data) in enumerate(layers)])
     for (graph, data), answer in zip(layers, answers, strict=True):

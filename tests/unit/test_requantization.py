@@ -94,6 +94,16 @@ def test_two_steps_are_exact(seed: int) -> None:
     np.testing.assert_array_equal(outputs, sums.output(values))
 
 
+def test_a_clamp_that_never_acts_does_not_replace_a_step() -> None:
+    """A RELU above the least code whose inputs stay near its zero point: saturation cannot help there."""
+    one = (np.array([value]) for value in (-7680, 1623174288, 16))
+    sums = Accumulators(np.array([[-120]]), *one, 5, 5, 127, np.array([-22920]), np.array([7680]))
+    found = one_step(sums, np.ones(1, int))
+    assert found is not None
+    values = np.arange(-22920, 7681)[None]
+    np.testing.assert_array_equal(evaluated(found, sums, np.ones(1, int), values), sums.output(values))
+
+
 def test_outputs_that_round_both_ways_need_two_steps() -> None:
     sums = accumulators(np.random.default_rng(0), 0, -128, 127)
     assert one_step(sums, np.ones(len(sums.bias), int)) is None

@@ -234,7 +234,8 @@ class _Steps:
     def of(cls, sums: Accumulators, channels: Array) -> _Steps:
         multiplier, right = sums.multiplier[channels, None], sums.right[channels, None]
         lowest, highest = sums.lowest[channels, None], sums.highest[channels, None]
-        levels = np.arange(sums.low + 1, sums.high + 1) - sums.zero_point
+        # All of int8: where the activation's own clamp is narrower, it never acts.
+        levels = np.arange(-127, 128) - sums.zero_point
         # The rounding shift takes ties away from zero: up for positive outputs, down for the others.
         first = (levels << right) - (np.int64(1) << (right - 1)) + (levels <= 0)
         # The high multiply reaches `first` when the product reaches first * 2^31 - 2^30.
