@@ -307,7 +307,10 @@ def _features(op: Op, graph: Graph, *, driver: str, shared: bool = False) -> Fea
         lines = 1 + int(np.count_nonzero(np.diff(pixels // graph.results(op)[0].shape[2])))
         found |= {"padded_lines": lines, "padded_rows": lines * gather.rows}
         found |= {"padded_bytes": lines * gather.rows * gather.pitch}
-        return {**found, **_gathered(gather.pixels * gather.channels, 4 * blocks * runs)}
+        # Another loop, which compilers unroll for these numbers.
+        found["row_runs"] = found.pop("runs")
+        fast = _gathered(gather.pixels * gather.channels, 4 * blocks * runs)
+        return {**found, **{f"row_{name}": count for name, count in fast.items()}}
     inside, border = _inside(op, graph, pixels)
     run = gather.pixels * gather.channels
     found |= {"border_pixels": int(border.sum()), "border_runs": int(border.sum()) * runs}
