@@ -62,11 +62,20 @@ def _large_conv_2d(rng: np.random.Generator) -> Graph:
 
 
 def _large_depthwise(rng: np.random.Generator) -> Graph:
-    channels, extent = _one_of(rng, 3, 8, 16, 31, 64, 96), int(rng.integers(5, 14))
+    """One filter a channel, or several as first layers have them."""
+    channels, extent, multiplier = _one_of(rng, 3, 8, 16, 31, 64, 96), int(rng.integers(5, 14)), 1
     kernel = (_one_of(rng, 1, 3, 3, 3, 5), _one_of(rng, 1, 3, 3, 3, 5))
+    if rng.random() < 0.3:
+        channels, extent, multiplier = (
+            _one_of(rng, 1, 1, 2, 3, 4),
+            int(rng.integers(10, 26)),
+            _one_of(rng, 2, 3, 8),
+        )
+        kernel = (_one_of(rng, 3, 5, 10), _one_of(rng, 3, 4, 8))
+    units = channels * multiplier
     x = activation(rng, "x", (1, extent, extent + 1, channels))
-    filters = random_filters(rng, (1, *kernel, channels), 3)
-    tensors = [x, filters, random_bias(rng, x, filters, channels)]
+    filters = random_filters(rng, (1, *kernel, units), 3)
+    tensors = [x, filters, random_bias(rng, x, filters, units)]
     names = tuple(tensor.name for tensor in tensors)
     op = DepthwiseConv2D(name="layer", inputs=names, outputs=("y",), **_window(rng))  # type: ignore[arg-type]
     return _closed(rng, op, tensors)

@@ -29,10 +29,13 @@ void *memcpy(void *restrict target, const void *restrict source, size_t size) {
     uint8_t *to = target;
     const uint8_t *from = source;
     if (IN_WORDS((uintptr_t)to | (uintptr_t)from)) {
-        for (; size >= 8u * WORDS; size -= 8u * WORDS, to += 8u * WORDS, from += 8u * WORDS) {
+        for (size_t blocks = size / (8u * WORDS); blocks > 0u; blocks--) {
             copy_words((word_t *)to, (const word_t *)from);
             copy_words((word_t *)to + WORDS, (const word_t *)from + WORDS);
+            to += 8u * WORDS;
+            from += 8u * WORDS;
         }
+        size %= 8u * WORDS;
         if (size >= 4u * WORDS) {
             copy_words((word_t *)to, (const word_t *)from);
             size -= 4u * WORDS;
@@ -80,12 +83,13 @@ void *memset(void *target, int value, size_t size) {
     for (; !IN_WORDS((uintptr_t)to) && size > 0u; size--) {
         *to++ = (uint8_t)value;
     }
-    for (; size >= 4u * WORDS; size -= 4u * WORDS, to += 4u * WORDS) {
+    for (size_t blocks = size / (4u * WORDS); blocks > 0u; blocks--, to += 4u * WORDS) {
         ((word_t *)to)[0] = word;
         ((word_t *)to)[1] = word;
         ((word_t *)to)[2] = word;
         ((word_t *)to)[3] = word;
     }
+    size %= 4u * WORDS;
     for (; size > 0u; size--) {
         *to++ = (uint8_t)value;
     }

@@ -1,16 +1,20 @@
 /* Long runs are written in order, and what lies between them filled: every byte once. The input is read
  * from its first byte to its last. */
 TINYC_INLINE void tinyc_pad_runs(const struct tinyc_move *layer, const uint8_t *from, uint8_t *output) {
+    const int32_t last = TINYC_MOVE_AXES - 1;
+    const int32_t step = layer->output_strides[last], extent = layer->extents[last];
+    const size_t run = (size_t)layer->run;
     int32_t position[TINYC_MOVE_AXES] = {0};
-    uint8_t *done = output, *const end = output + layer->output_bytes;
-    int32_t to = layer->output_first, axis;
+    uint8_t *done = output, *to = output + layer->output_first;
+    int32_t axis;
     do {
-        uint8_t *const run = output + to;
-        memset(done, (int)layer->fill, (size_t)(run - done));
-        memcpy(run, from, (size_t)layer->run);
-        from += layer->run;
-        done = run + layer->run;
-        for (axis = TINYC_MOVE_AXES - 1; axis >= 0; axis--) {
+        uint8_t *target = to;
+        for (int32_t left = extent; left > 0; left--, from += run, target += step) {
+            memset(done, (int)layer->fill, (size_t)(target - done));
+            memcpy(target, from, run);
+            done = target + run;
+        }
+        for (axis = last - 1; axis >= 0; axis--) {
             to += layer->output_strides[axis];
             if (++position[axis] < layer->extents[axis]) {
                 break;
@@ -19,7 +23,7 @@ TINYC_INLINE void tinyc_pad_runs(const struct tinyc_move *layer, const uint8_t *
             position[axis] = 0;
         }
     } while (axis >= 0);
-    memset(done, (int)layer->fill, (size_t)(end - done));
+    memset(done, (int)layer->fill, (size_t)(output + layer->output_bytes - done));
 }
 
 /* Elements of any size whose zero point is made of equal bytes. Axes from the outermost. */
