@@ -71,6 +71,10 @@ def _split(row: Array) -> tuple[Array, list[int]]:
     return left, extras
 
 
+def _extras(op: Op, graph: Graph) -> int:
+    return sum(len(_split(row)[1]) for row in weight_rows(op, graph))
+
+
 def _stream(op: Op, graph: Graph) -> Array:
     """All channels one behind the other: head, words of weights, extras. See `tinyc_scalar_panel.h`."""
     in_groups = isinstance(op, Conv2D)
@@ -147,6 +151,7 @@ def _fully_connected_features(op: Op, graph: Graph) -> Features:
         "packed": pairs * depth,
         "outputs": outputs,
         "words": outputs * math.ceil(depth / 4),
+        "extras": pairs * _extras(op, graph),
     }
 
 
@@ -166,6 +171,7 @@ def _convolution_features(op: Op, graph: Graph) -> Features:
         "packed": taps * depth,
         "outputs": outputs,
         "words": outputs * math.ceil(height * width * depth / 4),
+        "extras": pairs * _extras(op, graph),
     }
 
 
