@@ -12,82 +12,21 @@ import numpy as np
 
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops.base import Op
-from tinyc.ir.ops.common import activation_range, channel_multipliers
+from tinyc.ir.ops.common import activation_range
 from tinyc.ir.ops.conv_2d import Conv2D
 from tinyc.ir.ops.depthwise_conv_2d import DepthwiseConv2D
 from tinyc.ir.ops.fully_connected import FullyConnected
 from tinyc.ir.tensor import Array
 from tinyc.kernels import features, portable_convolution, portable_fully_connected
 from tinyc.kernels.kernel import FieldValue, Kernel, Lowered
+from tinyc.kernels.layer_constants import is_narrow, narrow_requantization, right_multipliers, weight_rows
 from tinyc.kernels.work import FittedWork
-from tinyc.quantize.fixed_point import multiply_by_quantized_multiplier
 
 _REQUIRES = frozenset({"dsp"})
-_ACCUMULATOR_LIMIT = 2**30
-# Larger than any int8 value minus any zero point.
-_BEYOND = 1024
 
 
 def _round_up(count: int, multiple: int) -> int:
     return -(-count // multiple) * multiple
-
-
-def _rows(op: Op, graph: Graph) -> Array:
-    """The weights as [output channels, products per output]."""
-    weights = graph.operands(op)[1].constant
-    if isinstance(op, DepthwiseConv2D):
-        return np.ascontiguousarray(weights.reshape(-1, weights.shape[3]).T)
-    return weights.reshape(weights.shape[0], -1)
-
-
-def _bias(op: Op, graph: Graph, channels: int) -> Array:
-    operands = graph.operands(op)
-    if len(operands) > 2:
-        return operands[2].constant.reshape(-1).astype(np.int64)
-    return np.zeros(channels, np.int64)
-
-
-def _multipliers(op: Op, graph: Graph) -> tuple[Array, Array]:
-    """(multiplier, right shift); a multiplier of 0 gives 0 with any shift."""
-    x, weights = graph.operands(op)[:2]
-    (result,) = graph.results(op)
-    fused = isinstance(op, FullyConnected)
-    multiplier, shift = channel_multipliers(x, weights, result, fused_product=fused)
-    return multiplier, np.where(multiplier == 0, 1, -shift)
-
-
-def _requantization(op: Op, graph: Graph) -> tuple[Array, Array, Array]:
-    """(bias, multiplier, right shift), where channels without any weight have harmless ones.
-
-    Training leaves channels whose weights are all zero. Their scales are tiny and their biases
-    huge, but their output is one constant, which other numbers give as well.
-    """
-    rows = _rows(op, graph)
-    bias = _bias(op, graph, len(rows))
-    multiplier, right = _multipliers(op, graph)
-    constant = ~rows.any(axis=1)
-    if len(multiplier) != len(rows) or not constant.any():
-        return bias, multiplier, right
-    value = multiply_by_quantized_multiplier(bias[constant], multiplier[constant], -right[constant])
-    # Beyond the reach of any zero point the output is clamped in any case. 4 * value * 2^-2 is exact.
-    bias, multiplier, right = bias.copy(), multiplier.copy(), right.copy()
-    bias[constant] = 4 * np.clip(value, -_BEYOND, _BEYOND)
-    multiplier[constant], right[constant] = 2**30, 1
-    return bias, multiplier, right
-
-
-def _is_narrow(op: Op, graph: Graph) -> bool:
-    """Whether `tinyc_requantize_narrow` is exact for all inputs of this layer."""
-    bias, _, right = _requantization(op, graph)
-    if right.min() < 1:
-        return False
-    zero_point = graph.operands(op)[0].zero_point
-    rows = _rows(op, graph).astype(np.int64)
-    positive, negative = np.maximum(rows, 0).sum(1), np.minimum(rows, 0).sum(1)
-    low, high = -128 - zero_point, 127 - zero_point
-    highest = bias + positive * high + negative * low
-    lowest = bias + positive * low + negative * high
-    return bool(highest.max() < _ACCUMULATOR_LIMIT and lowest.min() > -_ACCUMULATOR_LIMIT)
 
 
 def _pack_pairs(rows: Array) -> Array:
@@ -113,8 +52,8 @@ def _pack_taps(rows: Array) -> Array:
 
 def _quantization(op: Op, graph: Graph, packed: Array) -> dict[str, FieldValue]:
     """The fields of both structs from `weights` on."""
-    rows = _rows(op, graph).astype(np.int64)
-    bias, multiplier, right = _requantization(op, graph)
+    rows = weight_rows(op, graph).astype(np.int64)
+    bias, multiplier, right = narrow_requantization(op, graph)
     folded = bias - graph.operands(op)[0].zero_point * rows.sum(1)
     return {
         "weights": packed,
@@ -133,7 +72,7 @@ def _output(op: Conv2D | DepthwiseConv2D | FullyConnected, graph: Graph) -> dict
         "output_offset": result.zero_point,
         "low": low,
         "high": high,
-        "per_channel": int(len(_multipliers(op, graph)[0]) > 1),
+        "per_channel": int(len(right_multipliers(op, graph)[0]) > 1),
     }
 
 
@@ -145,7 +84,7 @@ def _panel_bytes(rows: int, depth: int) -> int:
 
 
 def _accepts_fully_connected(op: Op, graph: Graph) -> bool:
-    return portable_fully_connected.accepts(op, graph) and _is_narrow(op, graph)
+    return portable_fully_connected.accepts(op, graph) and is_narrow(op, graph)
 
 
 def _lower_fully_connected(op: Op, graph: Graph) -> Lowered:
@@ -153,7 +92,7 @@ def _lower_fully_connected(op: Op, graph: Graph) -> Lowered:
     x, weights = graph.operands(op)[:2]
     units, depth = weights.shape
     shape: dict[str, FieldValue] = {"rows": x.elements // depth, "depth": depth, "units": units}
-    packed = _pack_pairs(_rows(op, graph))
+    packed = _pack_pairs(weight_rows(op, graph))
     return Lowered(
         "tinyc_fully_connected", {**shape, **_output(op, graph), **_quantization(op, graph, packed)}
     )
@@ -182,7 +121,7 @@ def _pack_fours(rows: Array) -> Array:
 def _lower_row(op: Op, graph: Graph) -> Lowered:
     assert isinstance(op, FullyConnected)
     units, depth = graph.operands(op)[1].shape
-    quantization = _quantization(op, graph, _pack_fours(_rows(op, graph)))
+    quantization = _quantization(op, graph, _pack_fours(weight_rows(op, graph)))
     bias = np.zeros(_round_up(units, 4), np.int32)
     bias[:units] = quantization["bias"]
     shape: dict[str, FieldValue] = {"rows": 1, "depth": depth, "units": units}
@@ -193,7 +132,7 @@ def _lower_row(op: Op, graph: Graph) -> Lowered:
 
 
 def _accepts_conv_2d(op: Op, graph: Graph) -> bool:
-    return portable_convolution.accepts(op, graph) and _is_narrow(op, graph)
+    return portable_convolution.accepts(op, graph) and is_narrow(op, graph)
 
 
 def _accepts_1x1(op: Op, graph: Graph) -> bool:
@@ -217,7 +156,7 @@ def _groups(op: Op, graph: Graph) -> int:
 def _lower_conv_2d(op: Op, graph: Graph) -> Lowered:
     assert isinstance(op, Conv2D | DepthwiseConv2D)
     groups = _groups(op, graph)
-    packed = np.concatenate([_pack_pairs(rows) for rows in np.split(_rows(op, graph), groups)])
+    packed = np.concatenate([_pack_pairs(rows) for rows in np.split(weight_rows(op, graph), groups)])
     return Lowered(
         "tinyc_conv_2d",
         {
@@ -231,7 +170,7 @@ def _lower_conv_2d(op: Op, graph: Graph) -> Lowered:
 
 def _conv_2d_scratch(op: Op, graph: Graph) -> int:
     pixels = graph.results(op)[0].elements // graph.results(op)[0].shape[3]
-    return _panel_bytes(pixels, _rows(op, graph).shape[1])
+    return _panel_bytes(pixels, weight_rows(op, graph).shape[1])
 
 
 # Depthwise
@@ -244,8 +183,8 @@ def _accepts_depthwise(op: Op, graph: Graph) -> bool:
 
 def _lower_depthwise(op: Op, graph: Graph) -> Lowered:
     assert isinstance(op, DepthwiseConv2D)
-    rows = _rows(op, graph)
-    _, multiplier, right = _requantization(op, graph)
+    rows = weight_rows(op, graph)
+    _, multiplier, right = narrow_requantization(op, graph)
     return Lowered(
         "tinyc_conv_2d",
         {

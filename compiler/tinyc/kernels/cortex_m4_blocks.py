@@ -20,95 +20,18 @@ from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.conv_2d import Conv2D
 from tinyc.ir.tensor import Array
 from tinyc.kernels import portable_convolution
-from tinyc.kernels.features import Features, copied
+from tinyc.kernels.blocks_gather import SHARED_PART, Gather, first_pixels, slots_of
+from tinyc.kernels.blocks_work import block_features
+from tinyc.kernels.features import Features
 from tinyc.kernels.kernel import FieldValue, Kernel, Lowered, Overlap
-from tinyc.kernels.requantization import Accumulators, OneStep, TwoSteps, one_step, two_steps, weight_rows
+from tinyc.kernels.layer_constants import weight_rows
+from tinyc.kernels.requantization import Accumulators, OneStep, TwoSteps, one_step, two_steps
 from tinyc.kernels.work import FittedWork
 
 _REQUIRES = frozenset({"dsp", "fpu"})
-# FPU registers that hold the weights of a pair of channels.
-_REGISTERS = 32
-_SHARED_PART = 8
 # The last of four pixels is stored with an immediate offset of 12 bits.
 _MOST_CHANNELS = 4094 // 3
 _HIGH = 256
-
-
-@dataclass(frozen=True, slots=True)
-class _Gather:
-    """How a window becomes panel words: `rows` times `runs` runs of `pixels` neighbours each.
-
-    `order` gives for each int16 of the panel the product it belongs to, -1 for none. `words` of 32 bits a
-    pixel, in `chunks` parts of `part` words that the FPU registers can hold. `pitch` is the length of a
-    padded input row in bytes.
-    """
-
-    rows: int
-    runs: int
-    pixels: int
-    channels: int
-    row_step: int
-    pixel_step: int
-    is_padded: int
-    pitch: int
-    order: Array
-    part: int
-    chunks: int
-
-    @property
-    def words(self) -> int:
-        return self.part * self.chunks
-
-    @property
-    def driver(self) -> str:
-        """Border pixels are gathered one by one where each has words of its own."""
-        return "rows" if self.is_padded and self.channels % 4 else "windows"
-
-    @property
-    def scratch(self) -> int:
-        """Bytes of the panel, and of the padded rows where they are wanted."""
-        return 16 * self.words + (self.rows * self.pitch if self.driver == "rows" else 0)
-
-    @classmethod
-    def of(cls, op: Op, graph: Graph, *, shared: bool = False) -> _Gather:
-        """`shared`: the words come in parts of eight, for code that serves any depth."""
-        assert isinstance(op, Conv2D)
-        operands = graph.operands(op)
-        window, (_, _, extent, channels) = op.window(operands), operands[0].shape
-        rows, width = window.kernel
-        joined = window.dilation[1] == 1
-        pixels, runs = (width, 1) if joined else (1, width)
-        starts = np.arange(rows * runs)[:, None] * pixels * channels
-        one = _run_order(pixels * channels)
-        order = np.where(one >= 0, one + starts, -1).reshape(-1)
-        least = len(order) // 2
-        chunks = -(-least // (_SHARED_PART if shared else _REGISTERS))
-        part = _SHARED_PART if shared else -(-least // chunks)
-        order = np.concatenate([order, np.full(2 * part * chunks - len(order), -1)])
-        reach = (result_width(op, graph) - 1) * window.stride[1] + (width - 1) * window.dilation[1] + 1
-        pitch = max(reach, window.pads[2] + extent) * channels
-        steps = window.dilation
-        padded = int(any(window.pads))
-        return cls(rows, runs, pixels, channels, *steps, padded, pitch, order, part, chunks)
-
-
-def result_width(op: Op, graph: Graph) -> int:
-    return graph.results(op)[0].shape[2]
-
-
-def _run_order(run: int) -> Array:
-    """Bytes of a run in the order in which `tinyc_gather_run` writes them."""
-    fours = np.arange(run // 4 * 4).reshape(-1, 4)[:, (0, 2, 1, 3)].reshape(-1)
-    rest = np.arange(run // 4 * 4, run)
-    return np.concatenate([fours, rest, np.full(len(rest) % 2, -1)])
-
-
-def _slots(channels: int) -> tuple[Array, Array]:
-    """(low, high) channel of each record; an odd number begins with a pair that overlaps the next."""
-    low = np.arange(channels % 2, channels, 2)
-    if channels % 2:
-        low = np.concatenate([[0], low])
-    return low, low + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +45,7 @@ class _Pairs:
 
 def _pairs(op: Op, graph: Graph) -> _Pairs | None:
     """None where halfwords or accumulators are too small or no rounding is proved."""
-    low, high = _slots(graph.results(op)[0].shape[3])
+    low, high = slots_of(graph.results(op)[0].shape[3])
     slots = np.concatenate([low, high])
     sums = Accumulators.of(op, graph).select(slots)
     rows = weight_rows(op, graph)[slots].astype(np.int64)
@@ -166,7 +89,7 @@ def _accepts_pointwise(op: Op, graph: Graph) -> bool:
     return _is_pointwise(op, graph) and _accepts(op, graph)
 
 
-def _records(op: Conv2D, graph: Graph, gather: _Gather) -> Array:
+def _records(op: Conv2D, graph: Graph, gather: Gather) -> Array:
     """int32 [pairs, words of a record], as tinyc_blocks.h describes them."""
     pairs = _pairs(op, graph)
     assert pairs is not None
@@ -192,7 +115,7 @@ def _wrapped(values: Array) -> Array:
 
 def _lower(op: Op, graph: Graph, *, shared: bool = False) -> Lowered:
     assert isinstance(op, Conv2D)
-    gather = _Gather.of(op, graph, shared=shared)
+    gather = Gather.of(op, graph, shared=shared)
     records = _records(op, graph, gather)
     geometry = portable_convolution.geometry(op, graph)
     kept = (
@@ -218,7 +141,7 @@ def _shift(op: Op, graph: Graph) -> int:
 
 
 def _specialize(op: Op, graph: Graph, *, pointwise: bool) -> Mapping[str, object]:
-    gather = _Gather.of(op, graph)
+    gather = Gather.of(op, graph)
     channels, shift = graph.results(op)[0].shape[3], _shift(op, graph)
     parts = [f"{gather.rows}x{gather.runs * gather.pixels}x{gather.channels}_c{channels}"]
     parts += [f"d{gather.row_step}x{gather.pixel_step}"] * (gather.row_step * gather.pixel_step > 1)
@@ -243,7 +166,7 @@ def _specialize_shared(op: Op, graph: Graph) -> Mapping[str, object]:
     return {
         "variant": f"s{shift}" if shift >= 0 else "double",
         "words": 0,
-        "part": _SHARED_PART,
+        "part": SHARED_PART,
         "chunks": 0,
         "shift": shift,
         "driver": "pointwise",
@@ -251,14 +174,7 @@ def _specialize_shared(op: Op, graph: Graph) -> Mapping[str, object]:
 
 
 def _scratch(op: Op, graph: Graph, *, shared: bool = False) -> int:
-    return _Gather.of(op, graph, shared=shared).scratch
-
-
-def _starts(op: Op, graph: Graph) -> list[int]:
-    """The first pixel of each block."""
-    (result,) = graph.results(op)
-    pixels = result.elements // result.shape[3]
-    return [*range(0, pixels - 4, 4), pixels - 4]
+    return Gather.of(op, graph, shared=shared).scratch
 
 
 def _overlaps(op: Op, graph: Graph) -> tuple[Overlap, ...]:
@@ -271,12 +187,12 @@ def _overlaps(op: Op, graph: Graph) -> tuple[Overlap, ...]:
     pixel = np.arange(result.elements // channels)
     y = np.maximum(pixel % area // result.shape[2] * window.stride[0] - window.pads[0], 0)
     x_left = np.maximum(pixel % result.shape[2] * window.stride[1] - window.pads[2], 0)
-    if _Gather.of(op, graph).driver == "rows":
+    if Gather.of(op, graph).driver == "rows":
         x_left = 0 * x_left  # whole rows are copied
     # The first input byte that a pixel may read; a later pixel never needs an earlier one than this.
     first = ((pixel // area * height + np.minimum(y, height)) * width + np.minimum(x_left, width)) * depth
     later = np.minimum.accumulate(first[::-1])[::-1]
-    starts = _starts(op, graph)
+    starts = first_pixels(op, graph)
     lead = max(
         ((before + 4) * channels - int(later[start]) for before, start in pairwise(starts)),
         default=-x.bytes,
@@ -285,98 +201,15 @@ def _overlaps(op: Op, graph: Graph) -> tuple[Overlap, ...]:
 
 
 def _features(op: Op, graph: Graph, *, driver: str, shared: bool = False) -> Features:
-    """Blocks and what each gathers, pairs of channels in a block, parts and words of a pair."""
-    assert isinstance(op, Conv2D)
-    gather = _Gather.of(op, graph, shared=shared)
-    starts, pairs = _starts(op, graph), len(_slots(graph.results(op)[0].shape[3])[0])
-    blocks = len(starts)
-    found: dict[str, float] = {
-        "calls": 1,
-        "blocks": blocks,
-        "pairs" if _shift(op, graph) >= 0 else "double_pairs": blocks * pairs,
-        "parts": blocks * pairs * (gather.chunks if shared or gather.chunks > 1 else 0),
-        "words": blocks * pairs * gather.words,
-        "odd_blocks": blocks * (graph.results(op)[0].shape[3] % 2),
-    }
-    run = gather.pixels * gather.channels
-    if driver == "pointwise":
-        return {**found, **_gathered(run, 4 * blocks)}
-    pixels = np.concatenate([np.arange(start, start + 4) for start in starts])
-    runs = gather.rows * gather.runs
-    if gather.driver == "rows":
-        gathered = {"blocks": blocks, "runs": 4 * blocks * runs, **_gathered(run, 4 * blocks * runs)}
-        del found["blocks"]
-        return {**found, **_padded(op, graph, pixels), **{f"row_{name}": n for name, n in gathered.items()}}
-    inside = _inside(op, graph, pixels)
-    border = inside.prod(1) < gather.rows * gather.runs * gather.pixels
-    whole = (4 * blocks - int(border.sum())) * runs
-    found |= {"runs": whole, "border_pixels": int(border.sum()), **_gathered(run, whole)}
-    return {**found, **_of_border(gather, inside[border])}
-
-
-def _of_border(gather: _Gather, inside: Array) -> Features:
-    """Windows that reach beyond the image, of which [pixels, 2] rows and columns lie inside."""
-    found: dict[str, float] = {"border_runs": len(inside) * gather.rows * gather.runs}
-    # Rows inside are joined runs, or single pixels where the window is dilated.
-    joined = gather.runs == 1
-    lengths = inside[:, 1] * gather.channels if joined else np.full(len(inside), gather.channels)
-    times = inside[:, 0] * (1 if joined else inside[:, 1])
-    for name, count in (("sixteens", 16), ("eights", 8), ("fours", 4)):
-        pieces = lengths // 16 if count == 16 else lengths // count % 2
-        found[f"border_{name}"] = int((pieces * times).sum())
-    found["border_parts"] = int(((lengths > 0) * times).sum())
-    run = gather.pixels * gather.channels
-    found["padding"] = len(inside) * gather.rows * gather.runs * run - int((lengths * times).sum())
-    found["paddings"] = int((times[lengths < run]).sum()) if joined else 0
-    return found
-
-
-def _padded(op: Conv2D, graph: Graph, pixels: Array) -> Features:
-    """Lines of outputs whose input rows are copied: the fills and copies of `tinyc_pad_rows`."""
-    gather, operands = _Gather.of(op, graph), graph.operands(op)
-    _, extent, width, channels = operands[0].shape
-    _, height, columns, _ = graph.results(op)[0].shape
-    window, line = op.window(operands), pixels // columns
-    lines = line[np.concatenate([[True], line[1:] != line[:-1]])] % height
-    first = lines * window.stride[0] - window.pads[0]
-    places = first[:, None] + np.arange(window.kernel[0]) * window.dilation[0]
-    copies = int(((places >= 0) & (places < extent)).sum())
-    found = {"lines": len(lines), "rows": places.size, "copies": copies}
-    found |= {f"set_{name}": len(lines) * n for name, n in copied(gather.rows * gather.pitch).items()}
-    return {**found, **{f"copied_{name}": copies * n for name, n in copied(width * channels).items()}}
-
-
-def _gathered(run: int, times: int) -> Features:
-    """`tinyc_gather_run` of `run` bytes, so many times, piece by piece."""
-    pieces = {
-        "sixteens": run // 16,
-        "eights": run // 8 % 2,
-        "fours": run // 4 % 2,
-        "twos": run // 2 % 2,
-        "ones": run % 2,
-    }
-    kinds = sum(count > 0 for count in pieces.values())
-    return {**{name: count * times for name, count in pieces.items()}, "kinds": (kinds - 1) * times}
-
-
-def _inside(op: Conv2D, graph: Graph, pixels: Array) -> Array:
-    """[output pixels, 2]: how many rows and columns of the window lie inside the image."""
-    operands, (_, height, width, _) = graph.operands(op), graph.results(op)[0].shape
-    window, area = op.window(operands), height * width
-    counts = []
-    for axis, at in ((0, pixels % area // width), (1, pixels % width)):
-        first = at * window.stride[axis] - window.pads[2 * axis]
-        places = first[:, None] + np.arange(window.kernel[axis]) * window.dilation[axis]
-        counts.append(((places >= 0) & (places < operands[0].shape[1 + axis])).sum(1))
-    return np.stack(counts, axis=1)
+    return block_features(op, graph, one_step=_shift(op, graph) >= 0, driver=driver, shared=shared)
 
 
 def _code(op: Op, graph: Graph, *, driver: str, shared: bool = False) -> int:
     """Code bytes of one variant: its assembly, and about what its driver takes."""
-    part = _Gather.of(op, graph, shared=shared).part
+    part = Gather.of(op, graph, shared=shared).part
     ending = 160 if _shift(op, graph) >= 0 else 240
     if driver != "pointwise":
-        driver = _Gather.of(op, graph).driver
+        driver = Gather.of(op, graph).driver
     return 44 * part + 4 * 25 + ending + {"pointwise": 240, "rows": 430, "windows": 900}[driver]
 
 

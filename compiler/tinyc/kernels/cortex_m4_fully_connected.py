@@ -20,7 +20,8 @@ from tinyc.ir.ops.fully_connected import FullyConnected
 from tinyc.ir.tensor import Array
 from tinyc.kernels import portable_convolution, portable_fully_connected
 from tinyc.kernels.kernel import Kernel, Lowered, Overlap, Work
-from tinyc.kernels.requantization import Accumulators, OneStep, TwoSteps, one_step, two_steps, weight_rows
+from tinyc.kernels.layer_constants import weight_rows
+from tinyc.kernels.requantization import Accumulators, OneStep, TwoSteps, one_step, two_steps
 
 _REQUIRES = frozenset({"dsp", "fpu"})
 _HIGH = 256

@@ -8,7 +8,7 @@ from tinyc.ir.graph import Graph
 from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.convolution import Window
 from tinyc.ir.ops.pooling import Pool2D
-from tinyc.kernels.features import Features, inside
+from tinyc.kernels.features import Features, positions_inside
 
 
 def words(op: Op, graph: Graph) -> Features:
@@ -41,7 +41,7 @@ def word_pooling(op: Op, graph: Graph) -> Features:
         (top, 0, left, 0),
         (height, width),
     )
-    rows, columns = (inside(window, x.shape, axis).sum(1) for axis in (0, 1))
+    rows, columns = (positions_inside(window, x.shape, axis).sum(1) for axis in (0, 1))
     fours = batch * math.ceil(channels / 4)
     solid = columns == x.shape[2]
     pairs = odd = lines = 0

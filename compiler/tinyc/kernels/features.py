@@ -51,7 +51,7 @@ def _positions(window: Window, axis: int) -> Array:
     return at
 
 
-def inside(window: Window, shape: tuple[int, ...], axis: int) -> Array:
+def positions_inside(window: Window, shape: tuple[int, ...], axis: int) -> Array:
     """bool [output, kernel]: which positions of the window lie inside the input along `axis` (0, 1)."""
     at = _positions(window, axis)
     inside: Array = (at >= 0) & (at < shape[1 + axis])
@@ -76,7 +76,7 @@ def portable_convolution(op: Op, graph: Graph) -> Features:
         {
             "before": int((_positions(window, axis) < 0).sum()),
             "behind": int((_positions(window, axis) >= x.shape[1 + axis]).sum()),
-            "inside": int(inside(window, x.shape, axis).sum()),
+            "inside": int(positions_inside(window, x.shape, axis).sum()),
         }
         for axis in (0, 1)
     )
@@ -180,7 +180,7 @@ def panel_convolution(op: Op, graph: Graph) -> Features:
     depth = filters.shape[3] if isinstance(op, Conv2D) else 1
     groups, channels = x.shape[3] // depth, result.shape[3]
     window = op.window(operands)
-    vertical, horizontal = (inside(window, x.shape, axis) for axis in (0, 1))
+    vertical, horizontal = (positions_inside(window, x.shape, axis) for axis in (0, 1))
     batch, height, width, _ = result.shape
     pixels = batch * height * width
     panels = _panels(pixels, channels // groups, window.kernel[0] * window.kernel[1] * depth)
@@ -264,7 +264,7 @@ def _pooling(op: Op, graph: Graph, fours: int) -> Features:
         (top, 0, left, 0),
         (height, width),
     )
-    vertical, horizontal = (int(inside(window, x.shape, axis).sum()) for axis in (0, 1))
+    vertical, horizontal = (int(positions_inside(window, x.shape, axis).sum()) for axis in (0, 1))
     window_rows, taps = batch * vertical * width, batch * vertical * horizontal
     pixels, counts = batch * height * width, {"calls": 1.0}
     for name, blocks in (("four", fours), ("one", channels - 4 * fours)):

@@ -17,11 +17,12 @@ import numpy as np
 
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops.base import Op
-from tinyc.ir.ops.common import activation_range, channel_multipliers
+from tinyc.ir.ops.common import activation_range
 from tinyc.ir.ops.conv_2d import Conv2D
 from tinyc.ir.ops.depthwise_conv_2d import DepthwiseConv2D
 from tinyc.ir.ops.fully_connected import FullyConnected
 from tinyc.ir.tensor import Array
+from tinyc.kernels.layer_constants import layer_bias, right_multipliers, weight_rows
 from tinyc.quantize.fixed_point import multiply_by_quantized_multiplier
 
 # Shifts after the multiply, best first: small differences let layers share code.
@@ -57,22 +58,18 @@ class Accumulators:
     def of(cls, op: Op, graph: Graph) -> Accumulators:
         """Those of a CONV_2D, DEPTHWISE_CONV_2D or FULLY_CONNECTED layer."""
         assert isinstance(op, Conv2D | DepthwiseConv2D | FullyConnected)
-        x, weights, *rest = graph.operands(op)
         (result,) = graph.results(op)
         rows = weight_rows(op, graph).astype(np.int64)
         count = len(rows)
-        fused = isinstance(op, FullyConnected)
-        multiplier, shift = channel_multipliers(x, weights, result, fused_product=fused)
-        bias = rest[0].constant.reshape(-1).astype(np.int64) if rest else np.zeros(count, np.int64)
-        bias = bias - x.zero_point * rows.sum(1)
+        multiplier, right = right_multipliers(op, graph)
+        bias = layer_bias(op, graph, count) - graph.operands(op)[0].zero_point * rows.sum(1)
         positive, negative = np.maximum(rows, 0).sum(1), np.minimum(rows, 0).sum(1)
         low, high = activation_range(op.activation, result)
         return cls(
             rows,
             bias,
             np.broadcast_to(multiplier, count).astype(np.int64),
-            # A multiplier of 0 gives 0 with any shift.
-            np.broadcast_to(np.where(multiplier == 0, 1, -shift), count).astype(np.int64),
+            np.broadcast_to(right, count).astype(np.int64),
             result.zero_point,
             low,
             high,
@@ -103,14 +100,6 @@ class Accumulators:
         scaled = multiply_by_quantized_multiplier(ends, self.multiplier[:, None], -self.right[:, None])
         values = np.clip(scaled + self.zero_point, -128, 127)
         return bool(values.min() >= self.low and values.max() <= self.high)
-
-
-def weight_rows(op: Op, graph: Graph) -> Array:
-    """The weights as [output channels, products per output], int8."""
-    weights = graph.operands(op)[1].constant
-    if isinstance(op, DepthwiseConv2D):
-        return np.ascontiguousarray(weights.reshape(-1, weights.shape[3]).T)
-    return weights.reshape(weights.shape[0], -1)
 
 
 @dataclass(frozen=True, slots=True)

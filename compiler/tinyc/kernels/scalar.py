@@ -22,9 +22,9 @@ from tinyc.ir.ops.depthwise_conv_2d import DepthwiseConv2D
 from tinyc.ir.ops.fully_connected import FullyConnected
 from tinyc.ir.tensor import Array
 from tinyc.kernels import portable_convolution, portable_fully_connected
-from tinyc.kernels.cortex_m4 import _requantization, _rows
 from tinyc.kernels.features import Features
 from tinyc.kernels.kernel import FieldValue, Kernel, Lowered
+from tinyc.kernels.layer_constants import narrow_requantization, weight_rows
 from tinyc.kernels.work import FittedWork
 
 _REQUIRES = frozenset({"scalar"})
@@ -40,10 +40,10 @@ def _round_up(count: int, multiple: int) -> int:
 
 def _is_narrow(op: Op, graph: Graph) -> bool:
     """Whether no input leads to an accumulator beyond the limit, and all shifts are to the right."""
-    bias, multiplier, right = _requantization(op, graph)
+    bias, multiplier, right = narrow_requantization(op, graph)
     if right.min() < 1 or right.max() > 31 or multiplier.min() < 0:
         return False
-    rows = _rows(op, graph).astype(np.int64)
+    rows = weight_rows(op, graph).astype(np.int64)
     zero_point = graph.operands(op)[0].zero_point
     reach = np.abs(rows).sum(1) * (128 + abs(zero_point)) + np.abs(bias)
     return bool(reach.max() < _ACCUMULATOR_LIMIT)
@@ -74,10 +74,10 @@ def _split(row: Array) -> tuple[Array, list[int]]:
 def _stream(op: Op, graph: Graph) -> Array:
     """All channels one behind the other: head, words of weights, extras. See `tinyc_scalar_panel.h`."""
     in_groups = isinstance(op, Conv2D)
-    rows = np.ascontiguousarray(_rows(op, graph))
+    rows = np.ascontiguousarray(weight_rows(op, graph))
     if isinstance(op, DepthwiseConv2D):  # taps in threes
         rows = np.pad(rows, ((0, 0), (0, -rows.shape[1] % 3)))
-    bias, multiplier, right = _requantization(op, graph)
+    bias, multiplier, right = narrow_requantization(op, graph)
     folded = bias - graph.operands(op)[0].zero_point * rows.astype(np.int64).sum(1)
     columns = (np.broadcast_to(column, len(rows)) for column in (folded, multiplier, right))
     parts: list[int] = []
@@ -126,7 +126,7 @@ def _lower_conv_2d(op: Op, graph: Graph) -> Lowered:
 
 def _conv_2d_scratch(op: Op, graph: Graph) -> int:
     """The panel, a word per tap, and the padding."""
-    return 4 * _round_up(_rows(op, graph).shape[1], 4) + graph.operands(op)[1].shape[3]
+    return 4 * _round_up(weight_rows(op, graph).shape[1], 4) + graph.operands(op)[1].shape[3]
 
 
 def _depthwise_scratch(op: Op, graph: Graph) -> int:
