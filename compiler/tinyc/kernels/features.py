@@ -198,14 +198,14 @@ def panel_convolution(op: Op, graph: Graph) -> Features:
         pitch = window.kernel[1] * depth
         outside = (height * window.kernel[0] - int(vertical.sum())) * width * times
         for columns in horizontal:
-            inside = int(columns.sum()) * depth
-            if inside == 0:
+            taken = int(columns.sum()) * depth
+            if taken == 0:
                 outside += met
                 continue
-            _add(counts, _widened(inside, met))
+            _add(counts, _widened(taken, met))
             before = int(columns.argmax())
-            fills = (before > 0) + (before * depth + inside < pitch)
-            _add(counts, {"cut_rows" if fills else "whole_rows": met, "filled": met * (pitch - inside)})
+            fills = (before > 0) + (before * depth + taken < pitch)
+            _add(counts, {"cut_rows" if fills else "whole_rows": met, "filled": met * (pitch - taken)})
             _add(counts, {"fill_loops": met * fills})
         _add(counts, {"empty_rows": outside, "filled": outside * pitch})
     else:
