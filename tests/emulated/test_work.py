@@ -104,7 +104,10 @@ def test_small_networks() -> None:
 
 
 def test_layers_that_the_fit_has_not_seen() -> None:
-    kernels = [kernel for users in fitted_kernels(()).values() for kernel in users[:1]]
+    features = load_board("nrf52840").features
+    # Kernels of other cores are only ranked by their figures.
+    users = [users[0] for users in fitted_kernels(()).values()]
+    kernels = [kernel for kernel in users if kernel.requires <= features]
     layers = [(kernel, graph) for kernel in kernels for graph in layers_of(kernel, 4, seed=12345)]
     assert len(layers) == 4 * len(kernels) > 100
     for kernel, graph, instructions, cycles in measured(layers):

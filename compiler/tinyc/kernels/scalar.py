@@ -143,16 +143,9 @@ def _fully_connected_features(op: Op, graph: Graph) -> Features:
     """Two rows at a time: packed, then four inputs of one unit at a time."""
     assert isinstance(op, FullyConnected)
     units, depth = graph.operands(op)[1].shape
-    pairs = math.ceil(graph.operands(op)[0].elements // depth / 2)
-    outputs = pairs * units
-    return {
-        "calls": 1,
-        "pairs": pairs,
-        "packed": pairs * depth,
-        "outputs": outputs,
-        "words": outputs * math.ceil(depth / 4),
-        "extras": pairs * _extras(op, graph),
-    }
+    rows = graph.operands(op)[0].elements // depth
+    packed = {"packed": math.ceil(rows / 2) * depth}
+    return {"calls": 1, **packed, **_two_at_a_time(op, graph, 1, rows, units * math.ceil(depth / 4))}
 
 
 def _convolution_features(op: Op, graph: Graph) -> Features:
@@ -161,18 +154,21 @@ def _convolution_features(op: Op, graph: Graph) -> Features:
     (x, filters), (result,) = graph.operands(op)[:2], graph.results(op)
     channels, height, width, depth = filters.shape
     groups = x.shape[3] // depth
-    pairs = result.shape[0] * math.ceil(result.shape[1] * result.shape[2] / 2)
-    taps, outputs = pairs * groups * height * width, pairs * channels
-    return {
-        "calls": 1,
-        "pairs": pairs,
-        "rows": pairs * groups * height,
-        "taps": taps,
-        "packed": taps * depth,
-        "outputs": outputs,
-        "words": outputs * math.ceil(height * width * depth / 4),
-        "extras": pairs * _extras(op, graph),
-    }
+    pixels = result.shape[1] * result.shape[2]
+    taps = result.shape[0] * math.ceil(pixels / 2) * groups * height * width
+    gathered = {"rows": taps // width, "taps": taps, "packed": taps * depth}
+    words = channels * math.ceil(height * width * depth / 4)
+    return {"calls": 1, **gathered, **_two_at_a_time(op, graph, result.shape[0], pixels, words)}
+
+
+def _two_at_a_time(op: Op, graph: Graph, batches: int, count: int, words: int) -> Features:
+    """`tinyc_scalar_two_pixels` over `count` rows or pixels of each batch; a last one may be alone."""
+    channels, extras = graph.results(op)[0].shape[-1], _extras(op, graph)
+    found: dict[str, float] = {}
+    for name, times in (("pair", batches * (count // 2)), ("single", batches * (count % 2))):
+        found |= {f"{name}s": times, f"{name}_channels": times * channels}
+        found |= {f"{name}_words": times * words, f"{name}_extras": times * extras}
+    return found
 
 
 def _depthwise_features(op: Op, graph: Graph) -> Features:
