@@ -11,6 +11,8 @@ from tinyc.ir.tensor import Array
 from tinyc.kernels.blocks_gather import Gather, first_pixels, slots_of
 from tinyc.kernels.features import Features, copied
 
+_SMALL_FILL = 64
+
 
 def block_features(op: Op, graph: Graph, *, one_step: bool, driver: str, shared: bool = False) -> Features:
     """Blocks and what each gathers, pairs of channels in a block, parts and words of a pair."""
@@ -69,8 +71,14 @@ def _padded(op: Conv2D, graph: Graph, pixels: Array) -> Features:
     first = lines * window.stride[0] - window.pads[0]
     places = first[:, None] + np.arange(window.kernel[0]) * window.dilation[0]
     copies = int(((places >= 0) & (places < extent)).sum())
-    found = {"lines": len(lines), "rows": places.size, "copies": copies}
-    found |= {f"set_{name}": len(lines) * n for name, n in copied(gather.rows * gather.pitch).items()}
+    found = {"rows": places.size, "copies": copies}
+    # The size of the fill is a constant; compilers do small ones themselves.
+    filled = gather.rows * gather.pitch
+    if filled <= _SMALL_FILL:
+        found |= {"small_lines": len(lines), "small_words": len(lines) * (filled // 4)}
+    else:
+        found |= {"lines": len(lines)}
+        found |= {f"set_{name}": len(lines) * n for name, n in copied(filled).items()}
     return {**found, **{f"copied_{name}": copies * n for name, n in copied(width * channels).items()}}
 
 
@@ -80,8 +88,9 @@ def _gathered(run: int, times: int) -> Features:
         "sixteens": run // 16,
         "eights": run // 8 % 2,
         "fours": run // 4 % 2,
-        "twos": run // 2 % 2,
-        "ones": run % 2,
+        "ones": int(run % 4 == 1),
+        "twos": int(run % 4 == 2),
+        "threes": int(run % 4 == 3),
     }
     kinds = sum(count > 0 for count in pieces.values())
     return {**{name: count * times for name, count in pieces.items()}, "kinds": (kinds - 1) * times}

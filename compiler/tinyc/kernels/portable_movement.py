@@ -81,12 +81,18 @@ def _accepts_pad(op: Op, graph: Graph) -> bool:
     return (x.dtype.size == 1 or zero == 0) and _accepts_move(op, graph)
 
 
-def _lower_move(op: Op, graph: Graph) -> Lowered:
-    (x,), (result,) = graph.operands(op), graph.results(op)
-    axes, input_first, output_first = _axes(op, graph)
-    walk, run = merged(axes, x.dtype.size)
+def _walk(op: Op, graph: Graph) -> tuple[list[Axis], int]:
+    """The loops of a layer, and the bytes of a run."""
+    walk, run = merged(_axes(op, graph)[0], graph.operands(op)[0].dtype.size)
     if not isinstance(op, Pad):
         walk.sort()  # any order moves the same bytes: the longest loop is the innermost
+    return walk, run
+
+
+def _lower_move(op: Op, graph: Graph) -> Lowered:
+    (x,), (result,) = graph.operands(op), graph.results(op)
+    _, input_first, output_first = _axes(op, graph)
+    walk, run = _walk(op, graph)
     walk = [(1, 0, 0)] * (MOVE_AXES - len(walk)) + walk
     extents, source, target = (tuple(column) for column in zip(*walk, strict=True))
     return Lowered(
@@ -140,8 +146,8 @@ def _padded(extents: tuple[int, ...], run: int, border: int) -> features.Feature
 
 def _move_features(op: Op, graph: Graph) -> features.Features:
     (x,), (result,) = graph.operands(op), graph.results(op)
-    axes, run = merged(_axes(op, graph)[0], x.dtype.size)
-    extents = tuple(extent for extent, _, _ in axes) or (1,)
+    walk, run = _walk(op, graph)
+    extents = tuple(extent for extent, _, _ in walk) or (1,)
     if isinstance(op, Pad) and run >= _LONG_RUN:
         return _padded(extents, run, result.bytes - x.bytes)
     return features.moved(extents, run, result.bytes if isinstance(op, Pad) else 0)
