@@ -165,12 +165,14 @@ def measure(name: str, path: Path, toolchain: str, stored: Mapping[str, Array]) 
 
 
 def weight_bytes(program: Program, path: Path) -> int:
-    """Bytes of the ELF in arrays that hold weights, as `tinyc.emit.symbols.is_weights` tells them.
+    """Bytes of weights in the ELF: of the arrays that `tinyc.emit.symbols.is_weights` tells.
 
-    Arrays that lie at one address count once. Everything else in flash counts as code.
+    Arrays that lie at one address count once. Biases and constants of the requantization that lie
+    between the weights do not count: they and everything else in flash are code.
     """
     names = weight_arrays(program)
-    return sum(entry.bytes for entry in elf.size_table(path) if entry.name in names)
+    between = sum(step.lowered.channel_bytes for step in program.steps)
+    return sum(entry.bytes for entry in elf.size_table(path) if entry.name in names) - between
 
 
 def equals_stored(program: Program, path: Path, stored: Mapping[str, Array]) -> bool | None:

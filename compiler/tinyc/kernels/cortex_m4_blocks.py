@@ -130,7 +130,7 @@ def _lower(op: Op, graph: Graph, *, shared: bool = False) -> Lowered:
         "record": records.shape[1],
         "weights": records.reshape(-1),
     }
-    return Lowered("tinyc_conv_2d_blocks", fields)
+    return Lowered("tinyc_conv_2d_blocks", fields, 4 * len(records) * (records.shape[1] - gather.words))
 
 
 def _shift(op: Op, graph: Graph) -> int:

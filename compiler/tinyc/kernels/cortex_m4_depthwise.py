@@ -220,6 +220,7 @@ def _lower(op: Op, graph: Graph) -> Lowered:
             "record": layer.routine.scalars + layer.routine.packed,
             "weights": _records(layer, filters.constant).reshape(-1),
         },
+        4 * geometry.channels * layer.routine.scalars,
     )
 
 

@@ -202,10 +202,12 @@ def _records(row: _Row, steps: _Steps) -> Array:
 def _lower(op: Op, graph: Graph) -> Lowered:
     row, steps = _required(op, graph)
     constants = row.constants() if row.is_shared else np.zeros((2, 2), np.int64)
+    records = _records(row, steps)
+    own = 1 if row.is_shared else 1 + row.constants().shape[1]
     return Lowered(
         "tinyc_row",
         {
-            "weights": _records(row, steps).reshape(-1),
+            "weights": records.reshape(-1),
             "units": len(row.rows),
             "entry": 2 * (_STEPS - steps.held) + (steps.panel == 0),
             "panel": 16 * steps.panel,
@@ -213,6 +215,7 @@ def _lower(op: Op, graph: Graph) -> Lowered:
             "rest": steps.depth - steps.held_inputs,
             "constants": tuple(int(value) for value in constants.reshape(-1)),
         },
+        16 * len(records) * own,
     )
 
 

@@ -78,14 +78,15 @@ def _weights(op: Op, graph: Graph) -> Array:
 
 def _lower(op: Op, graph: Graph) -> Lowered:
     assert isinstance(op, Conv2D)
-    geometry = portable_convolution.geometry(op, graph)
+    geometry, weights = portable_convolution.geometry(op, graph), _weights(op, graph)
     kept = ("batches", "input_height", "input_width", "output_height", "output_width", "pad_top", "pad_left")
     fields: dict[str, FieldValue] = {
         **{name: geometry[name] for name in kept},
         "padding": graph.operands(op)[0].zero_point,
-        "weights": _weights(op, graph).reshape(-1),
+        "weights": weights.reshape(-1),
     }
-    return Lowered("tinyc_conv_2d_winograd", fields)
+    products = 16 * graph.operands(op)[0].shape[3]
+    return Lowered("tinyc_conv_2d_winograd", fields, 4 * len(weights) * (weights.shape[1] - products))
 
 
 def _specialize(op: Op, graph: Graph) -> Mapping[str, object]:

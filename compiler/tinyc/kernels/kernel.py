@@ -22,11 +22,13 @@ class Lowered:
     `struct` is the C struct type declared in one of the kernel's headers. `fields` initialises it
     in order: an int or float as a literal, a tuple as an inline array, a NumPy array as a pointer
     to a constant array that is emitted beside it (its dtype gives the C type). Arrays hold what
-    goes to flash: packed, reordered or widened as the kernel wants it.
+    goes to flash: packed, reordered or widened as the kernel wants it. `channel_bytes` of those that
+    hold weights are biases and constants of the requantization, which lie between the weights.
     """
 
     struct: str
     fields: Mapping[str, FieldValue]
+    channel_bytes: int = 0
 
     def arrays(self) -> Iterator[tuple[str, Array]]:
         """(field, array) of every constant array; empty ones become null pointers and are left out."""
