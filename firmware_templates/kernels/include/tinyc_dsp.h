@@ -40,6 +40,15 @@ TINYC_INLINE int32_t tinyc_top(uint32_t x) { return (int16_t)(x >> 16); }
 
 #if defined(__ARM_FEATURE_DSP)
 
+/* A function of assembly alone, and a parameter that only the assembly reads. Without `noipa` GCC concludes
+ * from the C text what such a function leaves alone: memory, and registers that a caller need not save. */
+#if defined(__clang__)
+#define TINYC_ASSEMBLY static __attribute__((naked, noinline))
+#else
+#define TINYC_ASSEMBLY static __attribute__((naked, noinline, noclone, noipa))
+#endif
+#define TINYC_UNUSED __attribute__((unused))
+
 /* `volatile` keeps the instructions in the order in which a kernel gives them: left to themselves,
  * compilers move the loads of a block to its top and run out of registers. */
 

@@ -88,14 +88,6 @@ TINYC_KERNEL void tinyc_planar_some(const struct tinyc_planar *layer, const int8
 
 #if defined(__ARM_FEATURE_DSP)
 
-#if defined(__clang__)
-#define TINYC_ASSEMBLY static __attribute__((naked, noinline))
-#else
-/* Without `noipa` a caller may count on registers that the text does not seem to change. */
-#define TINYC_ASSEMBLY static __attribute__((naked, noinline, noclone, noipa))
-#endif
-#define TINYC_UNUSED __attribute__((unused))
-
 /* Two columns of four channels, r8 and r9, to the four planes. */
 #define TINYC_PLANAR_PAIR                 \
     "pkhbt r10, r8, r9, lsl #16\n\t"      \

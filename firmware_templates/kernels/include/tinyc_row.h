@@ -31,7 +31,7 @@ struct tinyc_row {
 
 /* r2 inputs from r0 to r1, both of which move on. A panel may overlap the inputs: the order of reads and
  * writes is what the planner was told. Leaves r11, r12 alone. */
-__attribute__((naked, noinline, used)) static void tinyc_row_widen(void) {
+__attribute__((used)) TINYC_ASSEMBLY void tinyc_row_widen(void) {
     __asm__ volatile(
         "subs r2, r2, #16\n\t"
         "blt 2f\n\t"
@@ -71,7 +71,7 @@ __attribute__((naked, noinline, used)) static void tinyc_row_widen(void) {
 }
 
 /* Takes the arguments of a kernel, fills s0-s15, the panel and the registers above. */
-__attribute__((naked, noinline, used)) static void tinyc_row_start(void) {
+__attribute__((used)) TINYC_ASSEMBLY void tinyc_row_start(void) {
     __asm__ volatile(
         "vmov s19, lr\n\t"
         "vmov s20, r2\n\t"
@@ -129,7 +129,7 @@ __attribute__((naked, noinline, used)) static void tinyc_row_start(void) {
 
 /* The sums of the next four channels: r0, 256 times that of r1, r2, 256 times that of r3. r12 moves on to
  * the constants behind the weights. The carry tells from the entry on whether the panel is empty. */
-__attribute__((naked, noinline, used)) static void tinyc_row_sums(void) {
+__attribute__((used)) TINYC_ASSEMBLY void tinyc_row_sums(void) {
     __asm__ volatile(
         "vmov s19, lr\n\t"
         "ldmia r12!, {r0-r3}\n\t"
