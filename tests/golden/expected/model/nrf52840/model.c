@@ -28,9 +28,9 @@
 /* ---- tinyc_fully_connected_s8_4x1__cortex_m4_s3_channel ---- */
 /* One row, four channels at a time; shift 3, constants by channel. */
 #if defined(__ARM_FEATURE_DSP)
-__attribute__((naked, noinline)) static void tinyc_fully_connected_s8_4x1__cortex_m4_s3_channel(
-    const struct tinyc_row *layer __attribute__((unused)), const int8_t *input __attribute__((unused)),
-    int8_t *output __attribute__((unused)), void *scratch __attribute__((unused))) {
+TINYC_ASSEMBLY void tinyc_fully_connected_s8_4x1__cortex_m4_s3_channel(
+    const struct tinyc_row *layer TINYC_UNUSED, const int8_t *input TINYC_UNUSED,
+    int8_t *output TINYC_UNUSED, void *scratch TINYC_UNUSED) {
     __asm__ volatile(
         "push {r4-r11, lr}\n\t"
         "vpush {d8-d12}\n\t"
@@ -78,9 +78,9 @@ TINYC_KERNEL void tinyc_fully_connected_s8_4x1__cortex_m4_s3_channel(const struc
 /* ---- tinyc_fully_connected_s8_4x1__cortex_m4_double4_layer ---- */
 /* One row, four channels at a time; the double rounding, constants of the layer. */
 #if defined(__ARM_FEATURE_DSP)
-__attribute__((naked, noinline)) static void tinyc_fully_connected_s8_4x1__cortex_m4_double4_layer(
-    const struct tinyc_row *layer __attribute__((unused)), const int8_t *input __attribute__((unused)),
-    int8_t *output __attribute__((unused)), void *scratch __attribute__((unused))) {
+TINYC_ASSEMBLY void tinyc_fully_connected_s8_4x1__cortex_m4_double4_layer(
+    const struct tinyc_row *layer TINYC_UNUSED, const int8_t *input TINYC_UNUSED,
+    int8_t *output TINYC_UNUSED, void *scratch TINYC_UNUSED) {
     __asm__ volatile(
         "push {r4-r11, lr}\n\t"
         "vpush {d8-d12}\n\t"
