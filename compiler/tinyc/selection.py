@@ -27,7 +27,7 @@ from tinyc.objective import Objective
 from tinyc.program import Step
 
 # Balanced: cycles times (flash times RAM) to this power. 3 % fewer cycles pay for a sixth more of either.
-MEMORY_WEIGHT = 0.2
+MEMORY_WEIGHT = 0.18
 # A variant this much slower than the layer's fastest is not tried: so much memory is hardly ever saved.
 _FAR_SLOWER = 2.5
 _SWEEPS = 10

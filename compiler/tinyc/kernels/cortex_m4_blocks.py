@@ -85,6 +85,10 @@ def _is_pointwise(op: Op, graph: Graph) -> bool:
     return window.kernel == (1, 1) and window.stride == (1, 1) and not any(window.pads)
 
 
+def _accepts_windows(op: Op, graph: Graph, *, driver: str) -> bool:
+    return _accepts(op, graph) and Gather.of(op, graph).driver == driver
+
+
 def _accepts_pointwise(op: Op, graph: Graph) -> bool:
     return _is_pointwise(op, graph) and _accepts(op, graph)
 
@@ -208,9 +212,7 @@ def _code(op: Op, graph: Graph, *, driver: str, shared: bool = False) -> int:
     """Code bytes of one variant: its assembly, and about what its driver takes."""
     part = Gather.of(op, graph, shared=shared).part
     ending = 160 if _shift(op, graph) >= 0 else 240
-    if driver != "pointwise":
-        driver = Gather.of(op, graph).driver
-    return 44 * part + 4 * 25 + ending + {"pointwise": 240, "rows": 430, "windows": 900}[driver]
+    return 44 * part + 4 * 25 + ending + {"pointwise": 240, "rows": 430, "windows": 30}[driver]
 
 
 def _kernel(tile: str, driver: str, headers: tuple[str, ...], *, shared: bool = False) -> Kernel:
@@ -222,7 +224,7 @@ def _kernel(tile: str, driver: str, headers: tuple[str, ...], *, shared: bool = 
         source="cortex_m4/conv_2d_s8_2x4.c.j2",
         headers=headers,
         requires=_REQUIRES,
-        accepts=_accepts_pointwise if pointwise else _accepts,
+        accepts=_accepts_pointwise if pointwise else partial(_accepts_windows, driver=driver),
         lower=partial(_lower, shared=shared),
         scratch=partial(_scratch, shared=shared),
         specialize=_specialize_shared if shared else partial(_specialize, pointwise=pointwise),
@@ -233,10 +235,15 @@ def _kernel(tile: str, driver: str, headers: tuple[str, ...], *, shared: bool = 
 
 
 _POINTWISE = ("include/tinyc_blocks_pointwise.h",)
-_WINDOWS = ("include/tinyc_blocks_windows.h", "include/tinyc_blocks_rows.h")
+
+# For windows of any size.
+ANY_WINDOW = (
+    _kernel("2x4", "windows", ("include/tinyc_blocks_windows.h",)),
+    _kernel("2x4_rows", "rows", ("include/tinyc_blocks_rows.h",)),
+)
 
 KERNELS = (
     _kernel("1x1_2x4", "pointwise", _POINTWISE),
     _kernel("1x1_2x4_shared", "pointwise", _POINTWISE, shared=True),
-    _kernel("2x4", "windows", _WINDOWS),
+    *ANY_WINDOW,
 )

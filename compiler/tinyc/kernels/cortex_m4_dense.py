@@ -61,7 +61,7 @@ def dense(op: Op, graph: Graph) -> tuple[Conv2D, Graph]:
     return convolution, replace(graph, tensors={**graph.tensors, name: tensor}, ops=(convolution,))
 
 
-def _accepts(op: Op, graph: Graph) -> bool:
+def _few_groups(op: Op, graph: Graph) -> bool:
     """Groups of more than one output channel, few enough of them."""
     if not portable_convolution.accepts(op, graph):
         return False
@@ -71,7 +71,6 @@ def _accepts(op: Op, graph: Graph) -> bool:
         result.shape[3] > groups
         and (groups > 1 or isinstance(op, DepthwiseConv2D))
         and result.shape[3] * window * x.shape[3] <= _MOST_WEIGHTS
-        and _BLOCKS.accepts(*dense(op, graph))
     )
 
 
@@ -80,22 +79,20 @@ def _of_dense(function: Callable[[Op, Graph], T] | None) -> Callable[[Op, Graph]
     return lambda op, graph: function(*dense(op, graph))
 
 
-def _kernel(op: type[Op]) -> Kernel:
-    symbol = f"tinyc_{op.kind.lower()}_s8_2x4_dense__cortex_m4"
+def _kernel(op: type[Op], base: Kernel) -> Kernel:
+    tile = base.symbol.removeprefix("tinyc_conv_2d_s8_").removesuffix("__cortex_m4")
     return replace(
-        _BLOCKS,
-        symbol=symbol,
+        base,
+        symbol=f"tinyc_{op.kind.lower()}_s8_{tile}_dense__cortex_m4",
         op=op,
-        accepts=_accepts,
-        lower=_of_dense(_BLOCKS.lower),
-        scratch=_of_dense(_BLOCKS.scratch),
-        specialize=_of_dense(_BLOCKS.specialize),
-        overlaps=_of_dense(_BLOCKS.overlaps),
-        work=_of_dense(_BLOCKS.work),
-        code=_of_dense(_BLOCKS.code),
+        accepts=lambda op, graph: _few_groups(op, graph) and base.accepts(*dense(op, graph)),
+        lower=_of_dense(base.lower),
+        scratch=_of_dense(base.scratch),
+        specialize=_of_dense(base.specialize),
+        overlaps=_of_dense(base.overlaps),
+        work=_of_dense(base.work),
+        code=_of_dense(base.code),
     )
 
 
-(_BLOCKS,) = (kernel for kernel in cortex_m4_blocks.KERNELS if "_s8_2x4__" in kernel.symbol)
-
-KERNELS = (_kernel(Conv2D), _kernel(DepthwiseConv2D))
+KERNELS = tuple(_kernel(op, base) for op in (Conv2D, DepthwiseConv2D) for base in cortex_m4_blocks.ANY_WINDOW)

@@ -33,6 +33,14 @@ struct tinyc_conv_2d_blocks {
     const int32_t *weights;
 };
 
+/* A window as runs of neighbouring inputs. */
+struct tinyc_gather {
+    int32_t rows, runs;           /* of the kernel, and of each of its rows */
+    int32_t pixels, channels;     /* of a run */
+    int32_t row_step, pixel_step; /* dilation */
+    int32_t is_padded;            /* whether a window may reach beyond the input */
+};
+
 typedef void tinyc_block_kernel(const struct tinyc_block *block);
 
 /* Sign-extends `count` inputs into the panel words of one pixel: each four as (0, 2), (1, 3), then the

@@ -1,5 +1,6 @@
 /* Blocks over a padded window of few channels: the rows under a row of outputs are copied with their
- * padding, and the inputs of each pixel are gathered from the copy. */
+ * padding, and the inputs of each pixel are gathered from the copy. The functions are inlined with constants
+ * for the numbers of the window. */
 #ifndef TINYC_BLOCKS_ROWS_H
 #define TINYC_BLOCKS_ROWS_H
 
@@ -7,7 +8,6 @@
 #include <string.h>
 
 #include "tinyc_blocks.h"
-#include "tinyc_blocks_windows.h"
 
 /* The input rows under output row `y`, each `pitch` bytes long with its padding. */
 TINYC_INLINE void tinyc_pad_rows(const struct tinyc_conv_2d_blocks *layer, struct tinyc_gather window,
@@ -23,7 +23,8 @@ TINYC_INLINE void tinyc_pad_rows(const struct tinyc_conv_2d_blocks *layer, struc
     }
 }
 
-/* As tinyc_conv_2d_windows(). Scratch: the panel, then the padded rows. */
+/* Blocks of four pixels in order. The last block begins at the fourth pixel from the end, so that it
+ * computes some pixels a second time where they are no multiple of 4. Scratch: the panel, then the rows. */
 TINYC_INLINE void tinyc_conv_2d_rows(const struct tinyc_conv_2d_blocks *layer, struct tinyc_gather window,
                                      const int8_t *input, int8_t *output, tinyc_word *panel, int8_t *rows,
                                      int32_t pitch, tinyc_block_kernel *kernel) {

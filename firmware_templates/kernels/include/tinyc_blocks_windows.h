@@ -1,19 +1,11 @@
 /* Blocks over any window: the inputs under each pixel are gathered run by run. A run are neighbouring
- * inputs of one kernel row: the whole row, or one pixel where the window is dilated. The functions are
- * inlined with constants for the numbers of `struct tinyc_gather`. */
+ * inputs of one kernel row: the whole row, or one pixel where the window is dilated. */
 #ifndef TINYC_BLOCKS_WINDOWS_H
 #define TINYC_BLOCKS_WINDOWS_H
 
 #include <stdint.h>
 
 #include "tinyc_blocks.h"
-
-struct tinyc_gather {
-    int32_t rows, runs;           /* of the kernel, and of each of its rows */
-    int32_t pixels, channels;     /* of a run */
-    int32_t row_step, pixel_step; /* dilation */
-    int32_t is_padded;            /* whether a window may reach beyond the input */
-};
 
 /* `count` inputs of the padding. */
 TINYC_INLINE tinyc_word *tinyc_gather_padding(tinyc_word *to, int32_t padding, int32_t count) {
@@ -71,9 +63,10 @@ TINYC_INLINE void tinyc_gather_window(const struct tinyc_conv_2d_blocks *layer, 
 
 /* Blocks of four pixels in order. The last block begins at the fourth pixel from the end, so that it
  * computes some pixels a second time where they are no multiple of 4. Scratch: the panel. */
-TINYC_INLINE void tinyc_conv_2d_windows(const struct tinyc_conv_2d_blocks *layer, struct tinyc_gather window,
-                                        const int8_t *input, int8_t *output, tinyc_word *panel,
-                                        tinyc_block_kernel *kernel) {
+TINYC_KERNEL void tinyc_conv_2d_windows(const struct tinyc_conv_2d_blocks *layer,
+                                        const struct tinyc_gather *shape, const int8_t *input, int8_t *output,
+                                        tinyc_word *panel, tinyc_block_kernel *kernel) {
+    const struct tinyc_gather window = *shape;
     const int32_t image = layer->input_height * layer->input_width * window.channels;
     const int32_t width = layer->output_width, height = layer->output_height;
     const int32_t last = layer->batches * height * width - 4;

@@ -105,7 +105,7 @@ TINYC_INLINE void tinyc_winograd_border(const struct tinyc_conv_2d_winograd *lay
 
 /* Blocks of four tiles in order; the last one begins at the fourth tile from the end. Scratch: the tiles,
  * the sums, then a tile with its padding. */
-TINYC_INLINE void tinyc_conv_2d_tiles(const struct tinyc_conv_2d_winograd *layer, int32_t channels,
+TINYC_KERNEL void tinyc_conv_2d_tiles(const struct tinyc_conv_2d_winograd *layer, int32_t channels,
                                       int32_t output_channels, int32_t weight_words, const int8_t *input,
                                       int8_t *output, tinyc_word *tiles, tinyc_winograd_kernel *kernel) {
     const int32_t width = layer->output_width / 2, height = layer->output_height / 2;
