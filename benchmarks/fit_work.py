@@ -56,7 +56,7 @@ def measured(layers: Sequence[tuple[Kernel, Graph]]) -> Iterator[tuple[Kernel, G
         # Without a prediction: it may not be there yet.
         kernels = [replace(kernel, work=None) for kernel, _ in part]
         steps = tuple(
-            Step(index, op, kernel, kernel.lower(op, graph), kernel.scratch(op, graph))
+            Step.of(index, op, kernel, graph)
             for index, (op, kernel) in enumerate(zip(graph.ops, kernels, strict=True))
         )
         program = Program("layers", graph, steps, planner.plan(graph, steps), board)

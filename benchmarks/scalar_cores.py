@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from cortex_m4 import MODELS
 from tinyc import frontends, interpreter, passes, pipeline, profiling
 from tinyc.boards import Board, load_board
 from tinyc.cli import output
@@ -24,14 +25,6 @@ from tinyc.emulator.qemu import QemuMachine
 from tinyc.ir.graph import Graph
 from tinyc.program import Program
 from tinyc.verification import random_vectors
-
-MODELS = {
-    "kws": "mlperf_tiny/kws_ref_model.tflite",
-    "ic": "mlperf_tiny/pretrainedResnet_quant.tflite",
-    "vww": "mlperf_tiny/vww_96_int8.tflite",
-    "ad": "mlperf_tiny/ad01_int8.tflite",
-    "sww": "mlperf_tiny/str_ww_ref_model.tflite",
-}
 
 
 def roomy(name: str, features: str) -> Board:

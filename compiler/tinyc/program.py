@@ -26,6 +26,11 @@ class Step:
     lowered: Lowered
     scratch: int
 
+    @classmethod
+    def of(cls, index: int, op: Op, kernel: Kernel, graph: Graph) -> Step:
+        """The step with the parameters and scratch of `kernel`. Raises ValueError as its `lower` does."""
+        return cls(index, op, kernel, kernel.lower(op, graph), kernel.scratch(op, graph))
+
 
 @dataclass(frozen=True, slots=True)
 class Program:

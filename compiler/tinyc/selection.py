@@ -98,7 +98,7 @@ def fixed(
     ]
     _require_kernels(graph, board, named)
     steps = tuple(
-        Step(index, op, kernels[0], kernels[0].lower(op, graph), kernels[0].scratch(op, graph))
+        Step.of(index, op, kernels[0], graph)
         for index, (op, kernels) in enumerate(zip(graph.ops, named, strict=True))
     )
     return steps, planner.plan(graph, steps, audio_bytes)

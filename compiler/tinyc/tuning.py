@@ -11,6 +11,7 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,9 +22,8 @@ from tinyc.boards import Board
 from tinyc.errors import DoesNotFit, TinycError
 from tinyc.files import write_if_changed
 from tinyc.ir.graph import Graph
-from tinyc.ir.ops.base import Op
 from tinyc.kernels.catalogue import candidates
-from tinyc.kernels.kernel import Kernel, Work
+from tinyc.kernels.kernel import Work
 from tinyc.memory import planner
 from tinyc.objective import Objective
 from tinyc.program import Program, Step
@@ -124,17 +124,9 @@ def _variants(fastest: Step, graph: Graph, board: Board) -> list[Step]:
     for kernel in candidates(fastest.op, graph):
         if kernel.symbol == fastest.kernel.symbol or not kernel.requires <= board.features:
             continue
-        step = _step(fastest.index, fastest.op, kernel, graph)
-        if step is not None:
-            found.append(step)
+        with suppress(ValueError):
+            found.append(Step.of(fastest.index, fastest.op, kernel, graph))
     return found
-
-
-def _step(index: int, op: Op, kernel: Kernel, graph: Graph) -> Step | None:
-    try:
-        return Step(index, op, kernel, kernel.lower(op, graph), kernel.scratch(op, graph))
-    except ValueError:
-        return None
 
 
 def _counted(program: Program, toolchain: str, seed: int) -> dict[tuple[int, str], Work]:

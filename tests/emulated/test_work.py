@@ -21,17 +21,14 @@ from tinyc.program import Program
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 
+from cortex_m4 import MODELS as MLPERF_TINY
 from fit_work import fitted_kernels, measured
 from work_layers import layers_of
 
 pytestmark = pytest.mark.emulated
 
 MODELS = {
-    "kws": "mlperf_tiny/kws_ref_model.tflite",
-    "ic": "mlperf_tiny/pretrainedResnet_quant.tflite",
-    "vww": "mlperf_tiny/vww_96_int8.tflite",
-    "ad": "mlperf_tiny/ad01_int8.tflite",
-    "sww": "mlperf_tiny/str_ww_ref_model.tflite",
+    **MLPERF_TINY,
     "micro_speech": "tflm/micro_speech_quantized.tflite",
 }
 TOLERANCE = 0.05

@@ -18,7 +18,7 @@ def program_of(
 ) -> Program:
     """`graph` compiled with exactly these kernels, one per op, whatever the board supports."""
     pairs = enumerate(zip(graph.ops, kernels, strict=True))
-    steps = tuple(Step(i, op, k, k.lower(op, graph), k.scratch(op, graph)) for i, (op, k) in pairs)
+    steps = tuple(Step.of(i, op, k, graph) for i, (op, k) in pairs)
     return Program(name, graph, steps, plan(graph, steps), board or load_board("host"))
 
 

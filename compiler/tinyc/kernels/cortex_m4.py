@@ -19,20 +19,22 @@ from tinyc.ir.ops.fully_connected import FullyConnected
 from tinyc.ir.tensor import Array
 from tinyc.kernels import features, portable_convolution, portable_fully_connected
 from tinyc.kernels.kernel import FieldValue, Kernel, Lowered
-from tinyc.kernels.layer_constants import is_narrow, narrow_requantization, right_multipliers, weight_rows
+from tinyc.kernels.layer_constants import (
+    is_narrow,
+    narrow_requantization,
+    right_multipliers,
+    round_up,
+    weight_rows,
+)
 from tinyc.kernels.work import FittedWork
 
 _REQUIRES = frozenset({"dsp"})
 
 
-def _round_up(count: int, multiple: int) -> int:
-    return -(-count // multiple) * multiple
-
-
 def _pack_pairs(rows: Array) -> Array:
     """[channels, depth] as `struct tinyc_panel` wants it: pairs of channels, words of four inputs."""
     channels, depth = rows.shape
-    padded = np.zeros((_round_up(channels, 2), _round_up(depth, 4)), np.int8)
+    padded = np.zeros((round_up(channels, 2), round_up(depth, 4)), np.int8)
     padded[:channels, :depth] = rows
     words = padded.reshape(-1, 2, padded.shape[1] // 4, 4)[..., (0, 2, 1, 3)]
     return np.ascontiguousarray(words.transpose(0, 2, 1, 3)).reshape(-1)
@@ -41,7 +43,7 @@ def _pack_pairs(rows: Array) -> Array:
 def _pack_taps(rows: Array) -> Array:
     """[channels, taps] as the depthwise kernel wants it: fours of channels, words of two taps."""
     channels, taps = rows.shape
-    padded = np.zeros((channels, _round_up(taps, 2)), np.int8)
+    padded = np.zeros((channels, round_up(taps, 2)), np.int8)
     padded[:, :taps] = rows
     firsts = [min(first, channels - 4) for first in range(0, channels, 4)]
     groups = np.stack([padded[first : first + 4] for first in firsts])
@@ -77,7 +79,7 @@ def _output(op: Conv2D | DepthwiseConv2D | FullyConnected, graph: Graph) -> dict
 
 
 def _panel_bytes(rows: int, depth: int) -> int:
-    return min(rows, 2) * _round_up(depth, 4) * 2
+    return min(rows, 2) * round_up(depth, 4) * 2
 
 
 # Fully connected
@@ -112,7 +114,7 @@ def _accepts_row(op: Op, graph: Graph) -> bool:
 def _pack_fours(rows: Array) -> Array:
     """[channels, depth] as the kernel of one row wants it: fours of channels, words of four inputs."""
     channels, depth = rows.shape
-    padded = np.zeros((_round_up(channels, 4), _round_up(depth, 4)), np.int8)
+    padded = np.zeros((round_up(channels, 4), round_up(depth, 4)), np.int8)
     padded[:channels, :depth] = rows
     words = padded.reshape(-1, 4, padded.shape[1] // 4, 4)
     return np.ascontiguousarray(words.transpose(0, 2, 1, 3)).reshape(-1)
@@ -122,7 +124,7 @@ def _lower_row(op: Op, graph: Graph) -> Lowered:
     assert isinstance(op, FullyConnected)
     units, depth = graph.operands(op)[1].shape
     quantization = _quantization(op, graph, _pack_fours(weight_rows(op, graph)))
-    bias = np.zeros(_round_up(units, 4), np.int32)
+    bias = np.zeros(round_up(units, 4), np.int32)
     bias[:units] = quantization["bias"]
     shape: dict[str, FieldValue] = {"rows": 1, "depth": depth, "units": units}
     return Lowered("tinyc_fully_connected", {**shape, **_output(op, graph), **quantization, "bias": bias})
@@ -136,26 +138,17 @@ def _accepts_conv_2d(op: Op, graph: Graph) -> bool:
 
 
 def _accepts_1x1(op: Op, graph: Graph) -> bool:
-    assert isinstance(op, Conv2D)
-    operands = graph.operands(op)
-    window = op.window(operands)
+    x, filters = graph.operands(op)[:2]
     return (
-        window.kernel == (1, 1)
-        and window.stride == (1, 1)
-        and not any(window.pads)
-        and operands[0].shape[3] == operands[1].shape[3]
+        portable_convolution.is_pointwise(op, graph)
+        and x.shape[3] == filters.shape[3]
         and _accepts_conv_2d(op, graph)
     )
 
 
-def _groups(op: Op, graph: Graph) -> int:
-    x, filters = graph.operands(op)[:2]
-    return x.shape[3] if isinstance(op, DepthwiseConv2D) else x.shape[3] // filters.shape[3]
-
-
 def _lower_conv_2d(op: Op, graph: Graph) -> Lowered:
     assert isinstance(op, Conv2D | DepthwiseConv2D)
-    groups = _groups(op, graph)
+    groups = portable_convolution.groups(op, graph)
     packed = np.concatenate([_pack_pairs(rows) for rows in np.split(weight_rows(op, graph), groups)])
     return Lowered(
         "tinyc_conv_2d",
@@ -200,7 +193,7 @@ def _lower_depthwise(op: Op, graph: Graph) -> Lowered:
 
 def _depthwise_scratch(op: Op, graph: Graph) -> int:
     _, height, width, channels = graph.operands(op)[1].shape
-    return 8 * _round_up(height * width, 2) + channels
+    return 8 * round_up(height * width, 2) + channels
 
 
 KERNELS = (

@@ -79,18 +79,12 @@ def _accepts(op: Op, graph: Graph) -> bool:
     )
 
 
-def _is_pointwise(op: Op, graph: Graph) -> bool:
-    assert isinstance(op, Conv2D)
-    window = op.window(graph.operands(op))
-    return window.kernel == (1, 1) and window.stride == (1, 1) and not any(window.pads)
-
-
 def _accepts_windows(op: Op, graph: Graph, *, driver: str) -> bool:
     return _accepts(op, graph) and Gather.of(op, graph).driver == driver
 
 
 def _accepts_pointwise(op: Op, graph: Graph) -> bool:
-    return _is_pointwise(op, graph) and _accepts(op, graph)
+    return portable_convolution.is_pointwise(op, graph) and _accepts(op, graph)
 
 
 def _records(op: Conv2D, graph: Graph, gather: Gather) -> Array:

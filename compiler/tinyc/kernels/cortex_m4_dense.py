@@ -25,11 +25,6 @@ T = TypeVar("T")
 _MOST_WEIGHTS = 16384
 
 
-def _groups(op: Op, graph: Graph) -> int:
-    x, filters = graph.operands(op)[:2]
-    return x.shape[3] if isinstance(op, DepthwiseConv2D) else x.shape[3] // filters.shape[3]
-
-
 def dense(op: Op, graph: Graph) -> tuple[Conv2D, Graph]:
     """The same layer as a CONV_2D of one group, in a graph that has its filters."""
     assert isinstance(op, Conv2D | DepthwiseConv2D)
@@ -39,7 +34,7 @@ def dense(op: Op, graph: Graph) -> tuple[Conv2D, Graph]:
         grouped = grouped.transpose(3, 1, 2, 0)
     units, height, width, depth = grouped.shape
     unit = np.arange(units)
-    first = unit // (units // _groups(op, graph)) * depth
+    first = unit // (units // portable_convolution.groups(op, graph)) * depth
     whole = np.zeros((units, height, width, x.shape[3]), np.int8)
     for i in range(depth):
         whole[unit, :, :, first + i] = grouped[..., i]
@@ -66,7 +61,7 @@ def _few_groups(op: Op, graph: Graph) -> bool:
     if not portable_convolution.accepts(op, graph):
         return False
     (x, filters), (result,) = graph.operands(op)[:2], graph.results(op)
-    groups, window = _groups(op, graph), filters.shape[1] * filters.shape[2]
+    groups, window = portable_convolution.groups(op, graph), filters.shape[1] * filters.shape[2]
     return (
         result.shape[3] > groups
         and (groups > 1 or isinstance(op, DepthwiseConv2D))

@@ -24,6 +24,7 @@ from tinyc.kernels.depthwise_geometry import FOUR, LARGEST_SCRATCH, Geometry, ge
 from tinyc.kernels.depthwise_routine import Routine, add_up, repeat
 from tinyc.kernels.depthwise_schedule import best_routine
 from tinyc.kernels.kernel import Kernel, Lowered, Overlap, Work
+from tinyc.kernels.layer_constants import round_up
 from tinyc.kernels.requantization import Accumulators, one_step, two_steps
 
 
@@ -226,7 +227,7 @@ def _lower(op: Op, graph: Graph) -> Lowered:
 
 def _scratch(op: Op, graph: Graph) -> int:
     geometry = _known(op, graph).geometry
-    return -(-geometry.group * geometry.plane(geometry.tile) // 16) * 16
+    return round_up(geometry.group * geometry.plane(geometry.tile), 16)
 
 
 def _overlaps(op: Op, graph: Graph) -> tuple[Overlap, ...]:

@@ -6,9 +6,8 @@ import math
 
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops.base import Op
-from tinyc.ir.ops.convolution import Window
 from tinyc.ir.ops.pooling import Pool2D
-from tinyc.kernels.features import Features, positions_inside
+from tinyc.kernels.features import Features, pool_window, positions_inside
 
 
 def words(op: Op, graph: Graph) -> Features:
@@ -33,14 +32,7 @@ def word_pooling(op: Op, graph: Graph) -> Features:
     assert isinstance(op, Pool2D)
     (x,), (result,) = graph.operands(op), graph.results(op)
     batch, height, width, channels = result.shape
-    top, left = op.pads(x.shape)
-    window = Window(
-        (op.filter_height, op.filter_width),
-        (op.stride_height, op.stride_width),
-        (1, 1),
-        (top, 0, left, 0),
-        (height, width),
-    )
+    window = pool_window(op, x, result)
     rows, columns = (positions_inside(window, x.shape, axis).sum(1) for axis in (0, 1))
     fours = batch * math.ceil(channels / 4)
     solid = columns == x.shape[2]

@@ -19,7 +19,7 @@ from tinyc.ir.ops.convolution import Window
 from tinyc.ir.ops.depthwise_conv_2d import DepthwiseConv2D
 from tinyc.ir.ops.fully_connected import FullyConnected
 from tinyc.ir.ops.pooling import Pool2D
-from tinyc.ir.tensor import Array
+from tinyc.ir.tensor import Array, Tensor
 
 Features = Mapping[str, float]
 
@@ -252,18 +252,23 @@ def plain_pooling(op: Op, graph: Graph) -> Features:
     return _pooling(op, graph, 0)
 
 
-def _pooling(op: Op, graph: Graph, fours: int) -> Features:
-    assert isinstance(op, Pool2D)
-    (x,), (result,) = graph.operands(op), graph.results(op)
-    batch, height, width, channels = result.shape
+def pool_window(op: Pool2D, x: Tensor, result: Tensor) -> Window:
+    """The windows of a pool, as those of a convolution."""
     top, left = op.pads(x.shape)
-    window = Window(
+    return Window(
         (op.filter_height, op.filter_width),
         (op.stride_height, op.stride_width),
         (1, 1),
         (top, 0, left, 0),
-        (height, width),
+        (result.shape[1], result.shape[2]),
     )
+
+
+def _pooling(op: Op, graph: Graph, fours: int) -> Features:
+    assert isinstance(op, Pool2D)
+    (x,), (result,) = graph.operands(op), graph.results(op)
+    batch, height, width, channels = result.shape
+    window = pool_window(op, x, result)
     vertical, horizontal = (int(positions_inside(window, x.shape, axis).sum()) for axis in (0, 1))
     window_rows, taps = batch * vertical * width, batch * vertical * horizontal
     pixels, counts = batch * height * width, {"calls": 1.0}

@@ -17,6 +17,11 @@ _ACCUMULATOR_LIMIT = 2**30
 _BEYOND = 1024
 
 
+def round_up(count: int, multiple: int) -> int:
+    """The least multiple that is not below `count`."""
+    return -(-count // multiple) * multiple
+
+
 def weight_rows(op: Op, graph: Graph) -> Array:
     """The weights as [output channels, products per output], int8."""
     weights = graph.operands(op)[1].constant

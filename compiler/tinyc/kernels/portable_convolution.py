@@ -47,6 +47,19 @@ def can_requantize(x: Tensor, weights: Tensor, result: Tensor) -> bool:
     return True
 
 
+def groups(op: Op, graph: Graph) -> int:
+    """Groups of input channels with filters of their own; 1 for a dense convolution."""
+    x, filters = graph.operands(op)[:2]
+    return x.shape[3] if isinstance(op, DepthwiseConv2D) else x.shape[3] // filters.shape[3]
+
+
+def is_pointwise(op: Op, graph: Graph) -> bool:
+    """A CONV_2D whose windows are the pixels of the input, each once."""
+    assert isinstance(op, Conv2D)
+    window = op.window(graph.operands(op))
+    return window.kernel == (1, 1) and window.stride == (1, 1) and not any(window.pads)
+
+
 def geometry(op: Conv2D | DepthwiseConv2D, graph: Graph) -> dict[str, FieldValue]:
     """The fields of `struct tinyc_conv_2d` before `input_offset`."""
     operands = graph.operands(op)

@@ -24,7 +24,7 @@ from tinyc.ir.tensor import Array
 from tinyc.kernels import portable_convolution, portable_fully_connected
 from tinyc.kernels.features import Features
 from tinyc.kernels.kernel import FieldValue, Kernel, Lowered
-from tinyc.kernels.layer_constants import narrow_requantization, weight_rows
+from tinyc.kernels.layer_constants import narrow_requantization, round_up, weight_rows
 from tinyc.kernels.work import FittedWork
 
 _REQUIRES = frozenset({"scalar"})
@@ -32,10 +32,6 @@ _ACCUMULATOR_LIMIT = 2**29
 # Sums of |weight| times 128 must stay below 2^15.
 _GROUP_LIMIT = 255
 _PANEL = ("include/tinyc_scalar.h", "include/tinyc_scalar_panel.h")
-
-
-def _round_up(count: int, multiple: int) -> int:
-    return -(-count // multiple) * multiple
 
 
 def _is_narrow(op: Op, graph: Graph) -> bool:
@@ -52,7 +48,7 @@ def _is_narrow(op: Op, graph: Graph) -> bool:
 def _words(rows: Array) -> Array:
     """[channels, taps] int8 as words of four taps, the first in the lowest byte, filled with zeros."""
     channels, taps = rows.shape
-    padded = np.zeros((channels, _round_up(taps, 4)), np.uint8)
+    padded = np.zeros((channels, round_up(taps, 4)), np.uint8)
     padded[:, :taps] = rows.view(np.uint8)
     shifts = np.array([0, 8, 16, 24], np.uint32)
     return np.asarray((padded.reshape(channels, -1, 4).astype(np.uint32) << shifts).sum(2))
@@ -130,13 +126,13 @@ def _lower_conv_2d(op: Op, graph: Graph) -> Lowered:
 
 def _conv_2d_scratch(op: Op, graph: Graph) -> int:
     """The panel, a word per tap, and the padding."""
-    return 4 * _round_up(weight_rows(op, graph).shape[1], 4) + graph.operands(op)[1].shape[3]
+    return 4 * round_up(weight_rows(op, graph).shape[1], 4) + graph.operands(op)[1].shape[3]
 
 
 def _depthwise_scratch(op: Op, graph: Graph) -> int:
     """Room for pointers of this machine, which may have 8 bytes."""
     _, height, width, channels = graph.operands(op)[1].shape
-    return 8 * _round_up(height * width, 3) + channels
+    return 8 * round_up(height * width, 3) + channels
 
 
 def _fully_connected_features(op: Op, graph: Graph) -> Features:
