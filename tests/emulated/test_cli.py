@@ -143,10 +143,13 @@ def test_pseudo_terminal(built: Path) -> None:
     command = [sys.executable, "-c", "from tinyc.cli import main; main()", "run", str(built), "--pty"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
-        port = process.stdout.readline().strip()
-        said = tinyc("verify", built, "--port", port, "--count", 3, "--json")
-        process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 130
+        try:
+            port = process.stdout.readline().strip()
+            said = tinyc("verify", built, "--port", port, "--count", 3, "--json")
+            process.send_signal(signal.SIGINT)
+            assert process.wait(10) == 130
+        finally:
+            process.kill()
     assert said.code == 0, said.stderr
     assert said.json["differing_bytes"] == {"host C": 0, f"board on {port}": 0}
 
