@@ -28,8 +28,9 @@ from tinyc.program import Step
 
 # Balanced: cycles times (flash times RAM) to this power. 3 % fewer cycles pay for a sixth more of either.
 MEMORY_WEIGHT = 0.18
-# A variant this much slower than the layer's fastest is not tried: so much memory is hardly ever saved.
-_FAR_SLOWER = 2.5
+# A variant this much slower than the layer's fastest is not tried, unless it adds less than that part to the
+# fastest choice's cycles: so much memory is hardly ever saved.
+_FAR_SLOWER, _HARDLY_SLOWER = 2.5, 0.01
 _SWEEPS = 10
 
 # (layer, kernel symbol) → what was measured.
@@ -253,11 +254,13 @@ class _Search:
     ) -> list[int]:
         """Exchange variants while `key` falls. `near`: only those not far slower than the fastest."""
         choice, best = list(start), key(start)
+        little = _HARDLY_SLOWER * sum(variants[0].cycles for variants in self.layers)
         usable = [
             [
                 which
                 for which, variant in enumerate(variants)
-                if not (near and variant.cycles > _FAR_SLOWER * variants[0].cycles)
+                if not near
+                or variant.cycles <= max(_FAR_SLOWER * variants[0].cycles, variants[0].cycles + little)
                 and isinstance(self._flash(index, which), _Flash)
             ]
             for index, variants in enumerate(self.layers)

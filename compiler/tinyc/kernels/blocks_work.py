@@ -8,7 +8,7 @@ from tinyc.ir.graph import Graph
 from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.conv_2d import Conv2D
 from tinyc.ir.tensor import Array
-from tinyc.kernels.blocks_gather import Gather, first_pixels, slots_of
+from tinyc.kernels.blocks_gather import SHARED_PART, Gather, first_pixels, slots_of
 from tinyc.kernels.features import Features, copied
 
 _SMALL_FILL = 64
@@ -18,18 +18,19 @@ def block_features(op: Op, graph: Graph, *, one_step: bool, driver: str, shared:
     """Blocks and what each gathers, pairs of channels in a block, parts and words of a pair."""
     assert isinstance(op, Conv2D)
     gather = Gather.of(op, graph, shared=shared)
+    parts = -(-gather.words // SHARED_PART) if shared else gather.chunks
     starts, pairs = first_pixels(op, graph), len(slots_of(graph.results(op)[0].shape[3])[0])
     blocks = len(starts)
     found: dict[str, float] = {
         "calls": 1,
         "blocks": blocks,
         "pairs" if one_step else "double_pairs": blocks * pairs,
-        "parts": blocks * pairs * (gather.chunks if shared or gather.chunks > 1 else 0),
+        "parts": blocks * pairs * (parts if shared or parts > 1 else 0),
         "words": blocks * pairs * gather.words,
         "odd_blocks": blocks * (graph.results(op)[0].shape[3] % 2),
     }
     run = gather.pixels * gather.channels
-    if driver == "pointwise":
+    if driver in ("pointwise", "pixels"):
         return {**found, **_gathered(run, 4 * blocks)}
     pixels = np.concatenate([np.arange(start, start + 4) for start in starts])
     runs = gather.rows * gather.runs

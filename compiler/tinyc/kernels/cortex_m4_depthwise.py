@@ -270,6 +270,7 @@ def _kernel(name: str, **differences: object) -> Kernel:
         overlaps=_overlaps,
         work=_work,
         code=_code,
+        shared_code={"tinyc_planar": 960},
         specialize=_specialize,
         **differences,  # type: ignore[arg-type]
     )

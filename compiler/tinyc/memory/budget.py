@@ -173,7 +173,7 @@ def code_pieces(graph: Graph, step: Step) -> dict[str, float]:
         view = kernel.specialize(step.op, graph) if kernel.specialize else {}
         piece += f" {view['variant']}" if "variant" in view else f" {step.index}"
     if kernel.code is not None:
-        return {piece: kernel.code(step.op, graph)}
+        return {**kernel.shared_code, piece: kernel.code(step.op, graph)}
     pieces = {header: _CODE_PER_HEADER_CHARACTER * _characters(header) for header in kernel.headers}
     return pieces | {piece: _CODE_PER_SOURCE_CHARACTER * _characters(kernel.source)}
 
