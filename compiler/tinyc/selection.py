@@ -7,6 +7,7 @@ while the objective falls. See docs/concepts/kernel-choice.md.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -255,16 +256,17 @@ class _Search:
         """Exchange variants while `key` falls. `near`: only those not far slower than the fastest."""
         choice, best = list(start), key(start)
         little = _HARDLY_SLOWER * sum(variants[0].cycles for variants in self.layers)
-        usable = [
-            [
-                which
-                for which, variant in enumerate(variants)
-                if not near
-                or variant.cycles <= max(_FAR_SLOWER * variants[0].cycles, variants[0].cycles + little)
-                and isinstance(self._flash(index, which), _Flash)
-            ]
-            for index, variants in enumerate(self.layers)
-        ]
+        usable = []
+        for index, variants in enumerate(self.layers):
+            fastest = variants[0].cycles
+            most = max(_FAR_SLOWER * fastest, fastest + little) if near else math.inf
+            usable.append(
+                [
+                    which
+                    for which, variant in enumerate(variants)
+                    if variant.cycles <= most and isinstance(self._flash(index, which), _Flash)
+                ]
+            )
         for _ in range(_SWEEPS):
             before = best
             for other in self._exchanges(choice, usable):

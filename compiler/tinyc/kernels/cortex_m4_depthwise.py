@@ -10,7 +10,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import ClassVar
 
 import numpy as np
@@ -21,7 +21,7 @@ from tinyc.ir.ops.depthwise_conv_2d import DepthwiseConv2D
 from tinyc.ir.tensor import Array
 from tinyc.kernels import portable_convolution
 from tinyc.kernels.depthwise_geometry import FOUR, LARGEST_SCRATCH, Geometry, geometries, lead_of
-from tinyc.kernels.depthwise_routine import Routine, add_up, repeat
+from tinyc.kernels.depthwise_routine import Routine, Shape, add_up, repeat
 from tinyc.kernels.depthwise_schedule import best_routine
 from tinyc.kernels.kernel import Kernel, Lowered, Overlap, Work
 from tinyc.kernels.layer_constants import round_up
@@ -30,14 +30,11 @@ from tinyc.kernels.requantization import Accumulators, one_step, two_steps
 
 @dataclass(frozen=True, slots=True)
 class _Layer:
-    """All that the kernel needs to know of a layer. `scalars` [channels, 3 or 4] int64 are bias,
-    multiplier, constant and shift by channel, `sign` is that of the weights."""
+    """All that the kernel needs to know of a layer."""
 
     geometry: Geometry
     routine: Routine
-    scalars: Array
-    shift: int
-    sign: int
+    scalars: _Scalars
 
     @property
     def work(self) -> Work:
@@ -79,6 +76,28 @@ def _filling_some(geometry: Geometry, rows: int, channels: int) -> Work:
     return add_up(repeat(add_up(repeat(channel, channels), Work(7, 9)), rows), Work(22, 44))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Scalars:
+    """Requantization by channel. `words` [channels, n] int64: the bias in the lower and the constant in the
+    upper half of a word where they fit, and the multiplier; else bias, multiplier, constant, and shift.
+
+    `shift` is that of all channels, 0 where each has its own; `sign` that of the weights.
+    """
+
+    words: Array
+    shift: int
+    sign: int
+
+    @property
+    def rounding(self) -> int:
+        """1 for `one_step`, 2 for `two_steps`."""
+        return 2 if self.words.shape[1] == 4 else 1
+
+    @property
+    def packed(self) -> bool:
+        return bool(self.words.shape[1] == 2)
+
+
 class _Sums:
     """Accumulators that can be looked up: requantization is searched for once per layer."""
 
@@ -98,42 +117,47 @@ class _Sums:
 
 
 @lru_cache(maxsize=128)
-def _scalars(wrapped: _Sums) -> tuple[Array, int, int] | None:
-    """(scalars [channels, 3 or 4], shift shared by all channels or 0, sign of the weights)."""
+def _scalars(wrapped: _Sums) -> _Scalars | None:
     sums = wrapped.sums
-    steps = sums.low < sums.high
-    one = one_step(sums, np.ones(len(sums.rows), np.int64)) if steps else None
-    if one is not None:
-        return np.stack([one.bias, one.multiplier, one.constant], axis=1), one.shift, 1
+    if sums.low < sums.high:
+        ones = np.ones(len(sums.rows), np.int64)
+        if (narrow := one_step(sums, ones, 2**15)) is not None:
+            halves = narrow.constant * 2**16 + narrow.bias % 2**16
+            return _Scalars(np.stack([halves, narrow.multiplier], axis=1), narrow.shift, 1)
+        if (one := one_step(sums, ones)) is not None:
+            words = np.stack([one.bias, one.multiplier, one.constant], axis=1)
+            return _Scalars(words, one.shift, 1)
     two = two_steps(sums)
     if two is None or sums.rows.min() < -127:
         return None
     # Weights, bias and multiplier are negated: the carry of twice the sum then says what to add.
     half = np.where(sums.is_constant, 1 << two.right >> 1, 0)
-    return np.stack([-two.bias, -two.multiplier, two.constant + half, two.right], axis=1), 0, -1
+    words = np.stack([-two.bias, -two.multiplier, two.constant + half, two.right], axis=1)
+    return _Scalars(words, 0, -1)
 
 
 @lru_cache(maxsize=128)
-def _routine(geometry: Geometry, rounding: int) -> Routine | None:
-    if geometry.plane(geometry.tile) * geometry.fewest > LARGEST_SCRATCH:
-        return None
-    return best_routine(geometry.shape, geometry.output[1], rounding, geometry.tiles)
+def _routine(shape: Shape, width: int, tiles: tuple[int, ...], rounding: int, packed: bool) -> Routine | None:
+    return best_routine(shape, width, rounding, packed, tiles)
 
 
-def _layer(op: Op, graph: Graph) -> _Layer | None:
+def _layer(op: Op, graph: Graph, *, strided: bool) -> _Layer | None:
     """The layer in its better geometry, or None where the kernel cannot compute it or does not pay."""
     assert isinstance(op, DepthwiseConv2D)
     x, filters = graph.operands(op)[:2]
     if not portable_convolution.accepts(op, graph) or filters.shape[3] != x.shape[3]:
         return None
-    numbers = _scalars(_Sums(Accumulators.of(op, graph)))
-    if numbers is None:
+    scalars = _scalars(_Sums(Accumulators.of(op, graph)))
+    if scalars is None:
         return None
     layers = []
     for geometry in geometries(op, graph):
-        routine = _routine(geometry, numbers[0].shape[1] - 2)
+        if geometry.plane(geometry.tile) * geometry.fewest > LARGEST_SCRATCH:
+            continue
+        shape = geometry.shape(strided=strided)
+        routine = _routine(shape, geometry.output[1], geometry.tiles, scalars.rounding, scalars.packed)
         if routine is not None:
-            layers.append(_Layer(geometry, routine, *numbers))
+            layers.append(_Layer(geometry, routine, scalars))
     return min(filter(_pays, layers), key=_price, default=None)
 
 
@@ -154,20 +178,15 @@ def _price(layer: _Layer) -> float:
     return (work.instructions + work.cycles) * (1.1 if apart else 1)
 
 
-def _known(op: Op, graph: Graph) -> _Layer:
-    layer = _layer(op, graph)
+def _known(op: Op, graph: Graph, strided: bool) -> _Layer:
+    layer = _layer(op, graph, strided=strided)
     assert layer is not None
     return layer
 
 
-def _accepts_whole(op: Op, graph: Graph) -> bool:
-    layer = _layer(op, graph)
-    return layer is not None and len(layer.geometry.tiles) == 1
-
-
-def _accepts_tiles(op: Op, graph: Graph) -> bool:
-    layer = _layer(op, graph)
-    return layer is not None and len(layer.geometry.tiles) > 1
+def _accepts(op: Op, graph: Graph, *, strided: bool, tiled: bool) -> bool:
+    layer = _layer(op, graph, strided=strided)
+    return layer is not None and (len(layer.geometry.tiles) > 1) == tiled
 
 
 def _records(layer: _Layer, filters: Array) -> Array:
@@ -179,15 +198,15 @@ def _records(layer: _Layer, filters: Array) -> Array:
     for index, taps in enumerate(words):
         for half, tap in enumerate(taps):
             if tap is not None:
-                halves[:, index, half] = layer.sign * filters[0, tap[0], tap[1]]
+                halves[:, index, half] = layer.scalars.sign * filters[0, tap[0], tap[1]]
     # [channel, packed word, word of it, half] to bytes that SXTB16 takes apart: even ones first.
     packed = halves.reshape(len(halves), -1, 2, 2).transpose(0, 1, 3, 2)
     weights = np.ascontiguousarray(packed).reshape(len(halves), -1).view("<i4")
-    return np.concatenate([layer.scalars.astype(np.int32), weights.astype(np.int32)], axis=1)
+    return np.concatenate([layer.scalars.words.astype(np.int32), weights.astype(np.int32)], axis=1)
 
 
-def _lower(op: Op, graph: Graph) -> Lowered:
-    layer = _known(op, graph)
+def _lower(op: Op, graph: Graph, *, strided: bool) -> Lowered:
+    layer = _known(op, graph, strided)
     geometry = layer.geometry
     x, filters = graph.operands(op)[:2]
     alone = geometry.left % 2 if geometry.columns else 0
@@ -215,6 +234,7 @@ def _lower(op: Op, graph: Graph) -> Lowered:
             "tile": geometry.tile,
             "stride": geometry.stride[0],
             "reach": geometry.reach,
+            "output_pixel": geometry.pixel,
             "output_step": geometry.line,
             "output_size": geometry.output_size,
             "pitch": geometry.pitch,
@@ -225,31 +245,31 @@ def _lower(op: Op, graph: Graph) -> Lowered:
     )
 
 
-def _scratch(op: Op, graph: Graph) -> int:
-    geometry = _known(op, graph).geometry
+def _scratch(op: Op, graph: Graph, *, strided: bool) -> int:
+    geometry = _known(op, graph, strided).geometry
     return round_up(geometry.group * geometry.plane(geometry.tile), 16)
 
 
-def _overlaps(op: Op, graph: Graph) -> tuple[Overlap, ...]:
-    return (Overlap(0, "output", lead_of(_known(op, graph).geometry)),)
+def _overlaps(op: Op, graph: Graph, *, strided: bool) -> tuple[Overlap, ...]:
+    return (Overlap(0, "output", lead_of(_known(op, graph, strided).geometry)),)
 
 
-def _work(op: Op, graph: Graph) -> Work:
-    return _known(op, graph).work
+def _work(op: Op, graph: Graph, *, strided: bool) -> Work:
+    return _known(op, graph, strided).work
 
 
-def _code(op: Op, graph: Graph) -> int:
+def _code(op: Op, graph: Graph, *, strided: bool) -> int:
     """Code bytes of one variant."""
-    return 4 * _known(op, graph).routine.code
+    return 4 * _known(op, graph, strided).routine.code
 
 
-def _specialize(op: Op, graph: Graph) -> Mapping[str, object]:
-    layer = _known(op, graph)
+def _specialize(op: Op, graph: Graph, *, strided: bool) -> Mapping[str, object]:
+    layer = _known(op, graph, strided)
     geometry, routine = layer.geometry, layer.routine
     view: dict[str, object] = {
         "routine": routine,
-        "shift": layer.shift,
-        "line": geometry.line,
+        "shift": layer.scalars.shift,
+        "line": 0 if strided else geometry.line,
         "plane": geometry.plane(geometry.tile),
         "record_bytes": 4 * (routine.scalars + routine.packed),
     }
@@ -258,26 +278,31 @@ def _specialize(op: Op, graph: Graph) -> Mapping[str, object]:
     return {**view, "variant": "_".join((*names, f"{zlib.crc32(repr(view).encode()):08x}"))}
 
 
-def _kernel(name: str, **differences: object) -> Kernel:
+def _kernel(name: str, *, strided: bool = False, tiled: bool = False) -> Kernel:
+    """With one tile, a group of channels writes over what only itself has read."""
     return Kernel(
         symbol=f"tinyc_depthwise_conv_2d_s8_{name}__cortex_m4",
         op=DepthwiseConv2D,
         source="cortex_m4/depthwise_conv_2d_s8_planar.c.j2",
         headers=("include/tinyc_planar.h",),
         requires=frozenset({"dsp", "fpu"}),
-        lower=_lower,
-        scratch=_scratch,
-        overlaps=_overlaps,
-        work=_work,
-        code=_code,
-        shared_code={"tinyc_planar": 960},
-        specialize=_specialize,
-        **differences,  # type: ignore[arg-type]
+        accepts=partial(_accepts, strided=strided, tiled=tiled),
+        lower=partial(_lower, strided=strided),
+        scratch=partial(_scratch, strided=strided),
+        in_place=() if tiled else (0,),
+        overlaps=partial(_overlaps, strided=strided),
+        work=partial(_work, strided=strided),
+        code=partial(_code, strided=strided),
+        shared_code={"tinyc_planar": 1080},
+        specialize=partial(_specialize, strided=strided),
     )
 
 
-# With one tile, a group of channels writes over what only itself has read: pixels stay where they are.
+# The shared ones take the places of outputs as arguments, so that layers of other channel counts have the
+# same code.
 KERNELS = (
-    _kernel("planar", accepts=_accepts_whole, in_place=(0,)),
-    _kernel("planar_tiled", accepts=_accepts_tiles),
+    _kernel("planar"),
+    _kernel("planar_tiled", tiled=True),
+    _kernel("planar_shared", strided=True),
+    _kernel("planar_tiled_shared", strided=True, tiled=True),
 )

@@ -89,9 +89,9 @@ class Geometry:
         full, rest = divmod(self.output[0], self.tile)
         return (self.tile,) * full + (rest,) * (rest > 0)
 
-    @property
-    def shape(self) -> Shape:
-        return Shape(self.kernel, self.stride, self.dilation, 4 * self.pitch, self.pixel, self.line)
+    def shape(self, *, strided: bool) -> Shape:
+        places = (0, 0) if strided else (self.pixel, self.line)
+        return Shape(self.kernel, self.stride, self.dilation, 4 * self.pitch, *places)
 
     def input_rows(self, tile: int) -> tuple[int, int]:
         """[first, last) rows of the input that a tile reads."""

@@ -87,6 +87,13 @@ class Accumulators:
         """Channels without any weight, whose output is one number."""
         return np.logical_not(self.rows.any(axis=1))
 
+    @property
+    def is_saturated(self) -> Array:
+        """Channels whose output is one number, because they have no weight or never leave a limit."""
+        ends = self.output(np.stack([self.lowest, self.highest], axis=1))
+        saturated: Array = self.is_constant | (ends[:, 0] == ends[:, 1])
+        return saturated
+
     def output(self, accumulators: Array) -> Array:
         """The int8 outputs [channels, ...] of accumulators [channels, ...], as int64."""
         axes = (slice(None), *(None,) * (accumulators.ndim - 1))
@@ -144,21 +151,21 @@ def two_steps(sums: Accumulators) -> TwoSteps | None:
     )
 
 
-def one_step(sums: Accumulators, factors: Array) -> OneStep | None:
+def one_step(sums: Accumulators, factors: Array, limit: int = _INT32) -> OneStep | None:
     """Numbers for `OneStep` that hold for every accumulator, or None when none were found.
 
-    `factors` [channels]: powers of two.
+    `factors` [channels]: powers of two. Biases and constants lie in [-limit, limit).
     """
-    return _solved(_Question(sums, factors))
+    return _solved(_Question(sums, factors, limit))
 
 
 class _Question:
     """Arguments of `one_step` that a cache can compare: a layer is asked about several times."""
 
-    def __init__(self, sums: Accumulators, factors: Array) -> None:
-        self.sums, self.factors = sums, factors
+    def __init__(self, sums: Accumulators, factors: Array, limit: int) -> None:
+        self.sums, self.factors, self.limit = sums, factors, limit
         numbers = (sums.multiplier, sums.right, sums.bias, sums.lowest, sums.highest, factors)
-        state = hashlib.sha256(repr((sums.zero_point, sums.low, sums.high)).encode())
+        state = hashlib.sha256(repr((sums.zero_point, sums.low, sums.high, limit)).encode())
         for array in numbers:
             state.update(np.ascontiguousarray(array, np.int64).tobytes() + b"\0")
         self._key = state.digest()
@@ -173,14 +180,14 @@ class _Question:
 @lru_cache(maxsize=256)
 def _solved(question: _Question) -> OneStep | None:
     sums, factors = question.sums, question.factors
-    live = np.flatnonzero(~sums.is_constant)
+    live = np.flatnonzero(~sums.is_saturated)
     if not sums.clamps_like_int8() or (sums.right[live] < 1).any() or (sums.right[live] > 30).any():
         return None
     if len(live) == 0 or sums.low == sums.high:
         shift = _SHIFTS[0]
         nothing = np.zeros(len(factors), np.int64)
         return OneStep(nothing, nothing, _constant_outputs(sums, factors, shift), shift)
-    steps = _Steps.of(sums, live)
+    steps = _Steps.of(sums, live, question.limit)
     if steps.have_ties_of_both_signs():
         return None
     for shift in _SHIFTS:
@@ -196,23 +203,27 @@ def _solved(question: _Question) -> OneStep | None:
 
 
 def _constant_outputs(sums: Accumulators, factors: Array, shift: int) -> Array:
-    return sums.output(sums.bias) * factors * (1 << shift)
+    """Of channels that are one number."""
+    return sums.output(sums.lowest) * factors * (1 << shift)
 
 
 @dataclass(frozen=True, slots=True)
 class _Steps:
     """Where the outputs of some channels step.
 
-    `levels` are outputs without the zero point. The output is at least levels[k] for accumulators from
+    `bias` is that of the layer, the solution's bias and constant stay within `limit`. `levels` are
+    outputs without the zero point. The output is at least levels[k] for accumulators from
     reached[c, k] on and below it up to below[c, k], both clipped to the accumulators that can be; what
     the clipping leaves without meaning is marked in `reaches` and `stays`.
     """
 
+    bias: Array
     multiplier: Array
     right: Array
     lowest: Array
     highest: Array
     zero_point: int
+    limit: int
     levels: Array
     reached: Array
     below: Array
@@ -220,7 +231,7 @@ class _Steps:
     stays: Array
 
     @classmethod
-    def of(cls, sums: Accumulators, channels: Array) -> _Steps:
+    def of(cls, sums: Accumulators, channels: Array, limit: int) -> _Steps:
         multiplier, right = sums.multiplier[channels, None], sums.right[channels, None]
         lowest, highest = sums.lowest[channels, None], sums.highest[channels, None]
         # All of int8: where the activation's own clamp is narrower, it never acts.
@@ -230,11 +241,13 @@ class _Steps:
         # The high multiply reaches `first` when the product reaches first * 2^31 - 2^30.
         steps = -((-(first * 2**31 - 2**30)) // multiplier)
         return cls(
+            sums.bias[channels],
             multiplier[:, 0],
             right[:, 0],
             lowest[:, 0],
             highest[:, 0],
             sums.zero_point,
+            limit,
             levels,
             np.maximum(steps, lowest),
             np.minimum(steps - 1, highest),
@@ -263,7 +276,7 @@ class _Steps:
         return None
 
     def _of(self, channels: Array) -> _Steps:
-        arrays = ("multiplier", "right", "lowest", "highest", "reached", "below", "reaches", "stays")
+        arrays = ("bias", "multiplier", "right", "lowest", "highest", "reached", "below", "reaches", "stays")
         return replace(self, **{name: getattr(self, name)[channels] for name in arrays})
 
     def _slope(self, shift: int) -> Array:
@@ -275,22 +288,27 @@ class _Steps:
         """As `solve`, [3, channels], with a multiplier of -1 where nothing was found.
 
         The constant is an integer, but the line that steps right needs a fraction there as a rule. A
-        bias that moves by n takes n slopes off the constant; some n leave nearly an integer.
+        bias that moves by n takes n slopes off the constant; some n leave nearly an integer. They are
+        looked for around those that leave the bias within the limit.
         """
+        reach = min(reach, self.limit // 2)
+        inside = self.limit - 1 - reach
+        centre = np.clip(self.bias, -inside, inside) - self.bias
         slope, unit = self._slope(shift)[:, None], factors[:, None].astype(np.float64)
         offset = 2.0 ** (shift - 1) + 2.0 ** (shift - self.right[:, None] - 1)
-        moves = np.arange(-reach, reach + 1)
+        distance = np.arange(-reach, reach + 1)
+        moves = centre[:, None] + distance
         exact = (offset - moves * slope) * unit
-        error = np.abs(exact - np.rint(exact)) / (slope * unit) + np.abs(moves) * 1e-9
+        error = np.abs(exact - np.rint(exact)) / (slope * unit) + np.abs(distance) * 1e-9
         best = np.argpartition(error, _TRIES, axis=1)[:, :_TRIES]
         results = np.full((3, len(factors)), -1, np.int64)
         left = np.arange(len(factors))
         for attempt in range(_TRIES):
             at = best[left, attempt]
-            move, constant = moves[at], np.rint(exact[left, at]).astype(np.int64)
+            move, constant = moves[left, at], np.rint(exact[left, at]).astype(np.int64)
             multiplier = self._of(left)._multiplier(factors[left], shift, move, constant)
-            good = multiplier >= 0
             total = constant + (self.zero_point * factors[left] << shift)
+            good = (multiplier >= 0) & (total >= -self.limit) & (total < self.limit)
             results[:, left[good]] = np.stack([move, multiplier, total])[:, good]
             left = left[~good]
             if len(left) == 0:

@@ -26,19 +26,21 @@ struct tinyc_planar {
     int32_t outputs;                  /* rows of the output */
     int32_t tile;                     /* rows of the output that are computed together */
     int32_t stride, reach;            /* rows from one output row to the next, and below one */
-    int32_t output_step, output_size; /* bytes of the output from row to row, batch */
+    int32_t output_pixel;             /* bytes of the output from column to column */
+    int32_t output_step, output_size; /* and from row to row, batch */
     int32_t pitch;                    /* words of a row of a plane */
     int32_t record;                   /* words of a record */
     const int32_t *weights;           /* a record per channel */
 };
 
-/* Some channels of a tile. The first five fields are for assembly: the first record, plane and
- * output, rows of the output and channels. */
+/* Some channels of a tile. The first seven fields are for assembly: the first record, plane and
+ * output, rows of the output, channels, bytes from an output to the next in its row and in its column. */
 struct tinyc_planar_group {
     const int32_t *record;
     void *planes;
     int8_t *output;
     int32_t rows, channels;
+    int32_t pixel, line;
     const struct tinyc_planar *layer;
     const int8_t *input;   /* of the batch */
     int8_t *result;        /* of the batch */
@@ -48,6 +50,8 @@ struct tinyc_planar_group {
     int32_t from, to;      /* bytes before what the tile reads, in the input and in a plane */
     int32_t filled;        /* rows that it reads */
 };
+
+typedef void tinyc_planar_rows(const struct tinyc_planar_group *group);
 
 /* All words of the planes and up to three more: the input's zero point. */
 TINYC_KERNEL void tinyc_planar_clear(const struct tinyc_planar *layer, tinyc_word *planes) {
@@ -209,18 +213,6 @@ TINYC_KERNEL void tinyc_planar_four(const struct tinyc_planar *layer, const int8
 
 #endif
 
-/* A layer before its first group. */
-TINYC_INLINE struct tinyc_planar_group tinyc_planar_start(const struct tinyc_planar *layer, const int8_t *input,
-                                                          int8_t *output, void *scratch) {
-    const struct tinyc_planar_group group = {.planes = scratch,
-                                             .layer = layer,
-                                             .input = input,
-                                             .result = output,
-                                             .batches = layer->batches,
-                                             .channel = layer->channels};
-    return group;
-}
-
 /* Where the tile after `rows` done ones lies. Words of planes without any input get the zero point:
  * those at the sides once, those above and below where a tile has them. */
 TINYC_INLINE void tinyc_planar_tile(struct tinyc_planar_group *group, const struct tinyc_planar *layer) {
@@ -271,6 +263,22 @@ TINYC_KERNEL int32_t tinyc_planar_next(struct tinyc_planar_group *group) {
         }
     }
     return 1;
+}
+
+/* Group by group, tile by tile. */
+TINYC_KERNEL void tinyc_planar_run(const struct tinyc_planar *layer, const int8_t *input, int8_t *output,
+                                   void *scratch, tinyc_planar_rows *rows) {
+    struct tinyc_planar_group group = {.planes = scratch,
+                                       .pixel = layer->output_pixel,
+                                       .line = layer->output_step,
+                                       .layer = layer,
+                                       .input = input,
+                                       .result = output,
+                                       .batches = layer->batches,
+                                       .channel = layer->channels};
+    while (tinyc_planar_next(&group)) {
+        rows(&group);
+    }
 }
 
 #endif
