@@ -26,7 +26,7 @@ from tinyc.kernels.layer_constants import layer_bias, right_multipliers, weight_
 from tinyc.quantize.fixed_point import multiply_by_quantized_multiplier
 
 # Shifts after the multiply, best first: small differences let layers share code.
-_SHIFTS = (5, 4, 6, 7, 3, 8, 9, 10, 11, 12, 2)
+_SHIFTS = (4, 5, 6, 3, 7, 8, 9, 10, 11, 12, 2)
 # How far a bias may move to meet the fraction of a rounding constant, and how many moves are tried.
 _REACHES = (256, 1 << 12, 1 << 16)
 _TRIES = 12
