@@ -54,7 +54,7 @@ def _pairs(op: Op, graph: Graph) -> _Pairs | None:
     if packed.min() < -(2**15) or packed.max() >= 2**15:
         return None
     factors = np.where(np.arange(2 * half) < half, 1, _HIGH)
-    rounding: OneStep | TwoSteps | None = one_step(sums, factors)
+    rounding: OneStep | TwoSteps | None = one_step(sums, factors, in_pairs=True)
     if rounding is None:
         largest = np.maximum(np.abs(sums.lowest), np.abs(sums.highest))
         live = ~sums.is_constant
@@ -93,11 +93,12 @@ def _records(op: Conv2D, graph: Graph, gather: Gather) -> Array:
     weights = np.ascontiguousarray(packed).view(np.int32)
     rounding = pairs.rounding
     low, high = rounding.bias[:half], rounding.bias[half:]
-    fields = [rounding.multiplier, rounding.constant]
+    fields, starts = [rounding.multiplier, rounding.constant], [low]
     if isinstance(rounding, TwoSteps):
         fields.append(rounding.right)
+        starts.append(_wrapped(_HIGH * high + low))
     constants = [field[side] for side in (slice(0, half), slice(half, None)) for field in fields]
-    columns = [low, _wrapped(_HIGH * high + low), *weights.T, *constants]
+    columns = [*starts, *weights.T, *constants]
     return np.stack(columns, axis=1).astype(np.int32)
 
 

@@ -8,9 +8,10 @@
 #include "tinyc_dsp.h"
 
 /* One block of four output pixels. The panel holds words of two inputs, sign-extended; those of the
- * four pixels alternate. `records` holds, for each pair of channels: the bias of the low channel, 256
- * times that of the high one plus that of the low one; the weights, a word for each word of a pixel,
- * whose halves are 256 * high + low; and the constants of the requantization of both. */
+ * four pixels alternate. `records` holds, for each pair of channels: the bias; the weights, a word for each
+ * word of a pixel, whose halves are 256 * high + low; and the constants of the requantization of both. Where
+ * that is the double rounding, the bias is that of the low channel, and 256 times that of the high one plus
+ * that of the low one follows it. */
 struct tinyc_block {
     const tinyc_word *panel;
     const int32_t *records;
@@ -118,13 +119,13 @@ TINYC_INLINE void tinyc_block_in_c(const struct tinyc_block *block, int32_t shif
     const int32_t words = (int32_t)(block->panel_end - block->panel) / 4, channels = block->channels;
     const int32_t *record = block->records;
     for (int8_t *output = block->output; output != block->end; output += 2) {
-        const int32_t *constants = record + 2 + words;
+        const int32_t *weights = record + (shift >= 0 ? 1 : 2), *constants = weights + words;
         for (int32_t pixel = 0; pixel < 4; pixel++) {
-            uint32_t low = (uint32_t)record[0], high = (uint32_t)record[1];
+            uint32_t low = (uint32_t)record[0], high = shift >= 0 ? 257 * low : (uint32_t)record[1];
             for (int32_t i = 0; i < words; i++) {
-                const uint32_t weights = (uint32_t)record[2 + i], x = block->panel[4 * i + pixel];
-                high = tinyc_smlad(weights, x, high);
-                low = tinyc_smlad(tinyc_sxtb16(weights), x, low);
+                const uint32_t both = (uint32_t)weights[i], x = block->panel[4 * i + pixel];
+                high = tinyc_smlad(both, x, high);
+                low = tinyc_smlad(tinyc_sxtb16(both), x, low);
             }
             high -= low;
             int32_t y0, y1;
