@@ -9,7 +9,7 @@ rounding itself.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 
@@ -70,8 +70,12 @@ def _accepts(op: Op, graph: Graph) -> bool:
     x, filters = graph.operands(op)[:2]
     (result,) = graph.results(op)
     channels = result.shape[3]
+    window = op.window(graph.operands(op))
+    counts = (*x.shape, *result.shape, *window.stride, filters.elements // channels)
     return (
         portable_convolution.accepts(op, graph)
+        and max(counts) < 2**16
+        and max(window.pads) < 2**15
         and filters.shape[3] == x.shape[3]
         and result.elements // channels >= 4
         and 2 <= channels <= _MOST_CHANNELS
@@ -207,7 +211,7 @@ def _code(op: Op, graph: Graph, *, tile: _Tile) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Tile:
-    """How blocks are walked: `driver` and the header it is in, code bytes of its own and shared ones.
+    """How blocks are walked: `driver`, the header it is in, and the code bytes that each variant has of it.
 
     `any_depth`: the assembly serves any depth, else it is unrolled for that of the layer.
     """
@@ -216,7 +220,6 @@ class _Tile:
     driver: str
     header: str
     driver_code: int
-    shared_code: Mapping[str, int] = field(default_factory=dict)
     any_depth: bool = False
 
     def accepts(self, op: Op, graph: Graph) -> bool:
@@ -239,22 +242,18 @@ class _Tile:
             overlaps=_overlaps,
             work=FittedWork(symbol, partial(_features, tile=self)),
             code=partial(_code, tile=self),
-            shared_code=self.shared_code,
         )
 
 
-_PIXELS = {"tinyc_conv_2d_pixels": 400}
-_WINDOWS = {"tinyc_conv_2d_windows": 1370}
-
 # For windows of any size.
 ANY_WINDOW = (
-    _Tile("2x4", "windows", "windows", 40, _WINDOWS).kernel(),
+    _Tile("2x4", "windows", "windows", 40).kernel(),
     _Tile("2x4_rows", "rows", "rows", 430).kernel(),
 )
 
 KERNELS = (
     _Tile("1x1_2x4", "pointwise", "pointwise", 240).kernel(),
-    _Tile("1x1_2x4_unrolled", "pixels", "pixels", 20, _PIXELS).kernel(),
-    _Tile("1x1_2x4_shared", "pixels", "pixels", 20, _PIXELS, any_depth=True).kernel(),
+    _Tile("1x1_2x4_unrolled", "pixels", "pixels", 20).kernel(),
+    _Tile("1x1_2x4_shared", "pixels", "pixels", 20, any_depth=True).kernel(),
     *ANY_WINDOW,
 )

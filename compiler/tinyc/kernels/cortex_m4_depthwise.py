@@ -152,7 +152,7 @@ def _layer(op: Op, graph: Graph, *, strided: bool) -> _Layer | None:
         return None
     layers = []
     for geometry in geometries(op, graph):
-        if geometry.plane(geometry.tile) * geometry.fewest > LARGEST_SCRATCH:
+        if geometry.plane(geometry.tile) * geometry.fewest > LARGEST_SCRATCH or not geometry.fits_halfwords:
             continue
         shape = geometry.shape(strided=strided)
         routine = _routine(shape, geometry.output[1], geometry.tiles, scalars.rounding, scalars.packed)
@@ -221,22 +221,22 @@ def _lower(op: Op, graph: Graph, *, strided: bool) -> Lowered:
             "next_row": geometry.row_step - geometry.columns * geometry.column_step,
             "next_plane": 4 * (geometry.pitch - alone - pairs - last),
             "outside": x.zero_point % 256 * 0x01010101,
+            "row_step": geometry.row_step,
+            "size": geometry.size,
+            "output_pixel": geometry.pixel,
+            "output_step": geometry.line,
+            "output_size": geometry.output_size,
             "batches": geometry.batches,
             "channels": geometry.channels,
             "group": geometry.group,
             "rows": geometry.input[0],
             "columns": geometry.columns,
-            "row_step": geometry.row_step,
-            "size": geometry.size,
             "top": geometry.top,
             "left": geometry.left,
             "outputs": geometry.output[0],
             "tile": geometry.tile,
             "stride": geometry.stride[0],
             "reach": geometry.reach,
-            "output_pixel": geometry.pixel,
-            "output_step": geometry.line,
-            "output_size": geometry.output_size,
             "pitch": geometry.pitch,
             "record": layer.routine.scalars + layer.routine.packed,
             "weights": _records(layer, filters.constant).reshape(-1),
@@ -293,7 +293,6 @@ def _kernel(name: str, *, strided: bool = False, tiled: bool = False) -> Kernel:
         overlaps=partial(_overlaps, strided=strided),
         work=partial(_work, strided=strided),
         code=partial(_code, strided=strided),
-        shared_code={"tinyc_planar": 1080},
         specialize=partial(_specialize, strided=strided),
     )
 

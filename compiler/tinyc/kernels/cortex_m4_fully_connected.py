@@ -28,7 +28,6 @@ _HIGH = 256
 # Steps of eight inputs that the FPU registers s0-s15 hold, and that the loop over the rest is unrolled by.
 _STEPS = 4
 _HELD_BYTES = 64
-_SHARED_CODE = {"tinyc_row": 1090}
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,7 +309,6 @@ KERNELS = tuple(
         overlaps=_overlaps,
         work=_work,
         code=_code,
-        shared_code=_SHARED_CODE,
         specialize=_specialize,
     )
     for symbol, op, accepts in (

@@ -188,6 +188,5 @@ KERNELS = (
         overlaps=_overlaps,
         work=FittedWork("tinyc_conv_2d_s8_winograd__cortex_m4", _features),
         code=_code,
-        shared_code={"tinyc_conv_2d_tiles": 1430},
     ),
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -95,9 +94,8 @@ class Kernel:
     that the text depends on.
     `in_place` lists the positions among the activations whose buffer output 0 may share as a whole,
     `overlaps` the activations that output 0 or the scratch may write over while they are being read.
-    `work` predicts what the kernel executes on a Cortex-M4. `code` gives the bytes of machine code that the
-    layer needs, once per variant; without it they are estimated from the text's length, headers included.
-    `shared_code` are those of functions in headers that stay functions: all kernels that name one share it.
+    `work` predicts what the kernel executes on a Cortex-M4. `code` gives the bytes of machine code of a
+    template's variant; functions whose size does not depend on the layer are measured (`code_sizes.py`).
     """
 
     symbol: str
@@ -112,7 +110,6 @@ class Kernel:
     overlaps: Callable[[Op, Graph], tuple[Overlap, ...]] = _apart
     work: Callable[[Op, Graph], Work] | None = None
     code: Callable[[Op, Graph], int] | None = None
-    shared_code: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     specialize: Callable[[Op, Graph], Mapping[str, object]] | None = field(default=None)
 
     @property

@@ -83,10 +83,6 @@ def _lower_two(op: Op, graph: Graph) -> Lowered:
     )
 
 
-def _code_of_two(op: Op, graph: Graph) -> int:
-    return 80
-
-
 def _rows_of_two(op: Op, graph: Graph) -> features.Features:
     return {"calls": 1, "rows": graph.operands(op)[0].elements // 2}
 
@@ -130,7 +126,6 @@ KERNELS = (
         lower=_lower_two,
         in_place=(0,),
         work=FittedWork("tinyc_softmax_s8_two__portable", _rows_of_two),
-        code=_code_of_two,
     ),
     Kernel(
         symbol="tinyc_softmax_s16__portable",

@@ -22,15 +22,15 @@ struct tinyc_block {
 };
 
 struct tinyc_conv_2d_blocks {
-    int32_t batches;
-    int32_t input_height, input_width;
-    int32_t output_height, output_width, output_channels;
-    int32_t stride_height, stride_width;
-    int32_t pad_top, pad_left;
-    int32_t padding; /* the input's zero point */
-    int32_t depth;   /* input channels */
-    int32_t words;   /* 32-bit words of a pixel in the panel */
-    int32_t record;  /* and of a record */
+    uint16_t batches;
+    uint16_t input_height, input_width;
+    uint16_t output_height, output_width, output_channels;
+    uint16_t stride_height, stride_width;
+    int16_t pad_top, pad_left;
+    int16_t padding; /* the input's zero point */
+    uint16_t depth;  /* input channels */
+    uint16_t words;  /* 32-bit words of a pixel in the panel */
+    uint16_t record; /* and of a record */
     const int32_t *weights;
 };
 
