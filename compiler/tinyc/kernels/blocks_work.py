@@ -11,7 +11,7 @@ from tinyc.ir.tensor import Array
 from tinyc.kernels.blocks_gather import SHARED_PART, Gather, first_pixels, slots_of
 from tinyc.kernels.features import Features, copied
 
-_SMALL_FILL = 64
+_SMALL_FILL = 16
 
 
 def block_features(op: Op, graph: Graph, *, one_step: bool, driver: str, shared: bool = False) -> Features:
