@@ -19,7 +19,8 @@ def block_features(op: Op, graph: Graph, *, one_step: bool, driver: str, shared:
     assert isinstance(op, Conv2D)
     gather = Gather.of(op, graph, shared=shared)
     parts = -(-gather.words // SHARED_PART) if shared else gather.chunks
-    starts, pairs = first_pixels(op, graph), len(slots_of(graph.results(op)[0].shape[3])[0])
+    channels = graph.results(op)[0].shape[3]
+    starts, pairs = first_pixels(op, graph), len(slots_of(channels)[0])
     blocks = len(starts)
     found: dict[str, float] = {
         "calls": 1,
@@ -27,7 +28,7 @@ def block_features(op: Op, graph: Graph, *, one_step: bool, driver: str, shared:
         "pairs" if one_step else "double_pairs": blocks * pairs,
         "parts": blocks * pairs * (parts if shared or parts > 1 else 0),
         "words": blocks * pairs * gather.words,
-        "odd_blocks": blocks * (graph.results(op)[0].shape[3] % 2),
+        "odd_blocks": blocks * (channels % 2 if channels > 1 else 0),
     }
     run = gather.pixels * gather.channels
     if driver in ("pointwise", "pixels"):
