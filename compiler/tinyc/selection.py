@@ -29,9 +29,8 @@ from tinyc.program import Step
 
 # Balanced: cycles times (flash times RAM) to this power. 3 % fewer cycles pay for a sixth more of either.
 MEMORY_WEIGHT = 0.18
-# A variant this much slower than the layer's fastest is not tried, unless it adds less than that part to the
-# fastest choice's cycles: so much memory is hardly ever saved.
-_FAR_SLOWER, _HARDLY_SLOWER = 2.5, 0.01
+# A variant this much slower than the layer's fastest is not tried: so much memory is hardly ever saved.
+_FAR_SLOWER = 2.5
 _SWEEPS = 10
 
 # (layer, kernel symbol) → what was measured.
@@ -255,11 +254,9 @@ class _Search:
     ) -> list[int]:
         """Exchange variants while `key` falls. `near`: only those not far slower than the fastest."""
         choice, best = list(start), key(start)
-        little = _HARDLY_SLOWER * sum(variants[0].cycles for variants in self.layers)
         usable = []
         for index, variants in enumerate(self.layers):
-            fastest = variants[0].cycles
-            most = max(_FAR_SLOWER * fastest, fastest + little) if near else math.inf
+            most = _FAR_SLOWER * variants[0].cycles if near else math.inf
             usable.append(
                 [
                     which
