@@ -7,6 +7,7 @@ from tinyc.ir.ops.base import Op
 from tinyc.kernels import (
     cortex_m4,
     cortex_m4_blocks,
+    cortex_m4_conv_depthwise,
     cortex_m4_dense,
     cortex_m4_depthwise,
     cortex_m4_elementwise,
@@ -35,6 +36,7 @@ CATALOGUE: tuple[Kernel, ...] = (
     *cortex_m4_blocks.KERNELS,
     *cortex_m4_dense.KERNELS,
     *cortex_m4_depthwise.KERNELS,
+    *cortex_m4_conv_depthwise.KERNELS,
     *cortex_m4_fully_connected.KERNELS,
     *cortex_m4.KERNELS,
     *cortex_m4_lookup.KERNELS,

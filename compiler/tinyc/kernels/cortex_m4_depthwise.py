@@ -29,7 +29,7 @@ from tinyc.kernels.requantization import Accumulators, one_step, two_steps
 
 
 @dataclass(frozen=True, slots=True)
-class _Layer:
+class PlanarLayer:
     """All that the kernel needs to know of a layer. `scalars` [channels, 3 or 4] int64 are bias,
     multiplier, constant and shift by channel, `sign` is that of the weights."""
 
@@ -97,6 +97,11 @@ class _Sums:
         return isinstance(other, _Sums) and self.key == other.key
 
 
+def requantization_of(op: Op, graph: Graph) -> tuple[Array, int, int] | None:
+    """Scalars, shift and sign of `PlanarLayer`, or None where neither form of rounding is proved."""
+    return _scalars(_Sums(Accumulators.of(op, graph)))
+
+
 @lru_cache(maxsize=128)
 def _scalars(wrapped: _Sums) -> tuple[Array, int, int] | None:
     """(scalars [channels, 3 or 4], shift shared by all channels or 0, sign of the weights)."""
@@ -120,24 +125,24 @@ def _routine(geometry: Geometry, rounding: int) -> Routine | None:
     return best_routine(geometry.shape, geometry.output[1], rounding, geometry.tiles)
 
 
-def _layer(op: Op, graph: Graph) -> _Layer | None:
+def _layer(op: Op, graph: Graph) -> PlanarLayer | None:
     """The layer in its better geometry, or None where the kernel cannot compute it or does not pay."""
     assert isinstance(op, DepthwiseConv2D)
     x, filters = graph.operands(op)[:2]
     if not portable_convolution.accepts(op, graph) or filters.shape[3] != x.shape[3]:
         return None
-    numbers = _scalars(_Sums(Accumulators.of(op, graph)))
+    numbers = requantization_of(op, graph)
     if numbers is None:
         return None
     layers = []
     for geometry in geometries(op, graph):
         routine = _routine(geometry, numbers[0].shape[1] - 2)
         if routine is not None:
-            layers.append(_Layer(geometry, routine, *numbers))
+            layers.append(PlanarLayer(geometry, routine, *numbers))
     return min(filter(_pays, layers), key=_price, default=None)
 
 
-def _pays(layer: _Layer) -> bool:
+def _pays(layer: PlanarLayer) -> bool:
     """Whether it beats the kernel that goes from pixel to pixel (`cortex_m4.py`), as that was counted."""
     geometry = layer.geometry
     taps = geometry.kernel[0] * geometry.kernel[1]
@@ -147,14 +152,14 @@ def _pays(layer: _Layer) -> bool:
     return geometry.channels < FOUR or layer.work.instructions <= pixels * pixel
 
 
-def _price(layer: _Layer) -> float:
+def _price(layer: PlanarLayer) -> float:
     """Tiles of columns of an image keep nearly all of it alive while they are written."""
     geometry, work = layer.geometry, layer.work
     apart = geometry.swapped and len(geometry.tiles) > 1
     return (work.instructions + work.cycles) * (1.1 if apart else 1)
 
 
-def _known(op: Op, graph: Graph) -> _Layer:
+def _known(op: Op, graph: Graph) -> PlanarLayer:
     layer = _layer(op, graph)
     assert layer is not None
     return layer
@@ -170,7 +175,7 @@ def _accepts_tiles(op: Op, graph: Graph) -> bool:
     return layer is not None and len(layer.geometry.tiles) > 1
 
 
-def _records(layer: _Layer, filters: Array) -> Array:
+def records(layer: PlanarLayer, filters: Array) -> Array:
     """[channels, scalars and words of weights] int32: two weight words in the bytes of one."""
     if layer.geometry.swapped:
         filters = filters.transpose(0, 2, 1, 3)
@@ -219,7 +224,7 @@ def _lower(op: Op, graph: Graph) -> Lowered:
             "output_size": geometry.output_size,
             "pitch": geometry.pitch,
             "record": layer.routine.scalars + layer.routine.packed,
-            "weights": _records(layer, filters.constant).reshape(-1),
+            "weights": records(layer, filters.constant).reshape(-1),
         },
         4 * geometry.channels * layer.routine.scalars,
     )

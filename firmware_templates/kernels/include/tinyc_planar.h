@@ -1,7 +1,7 @@
 #ifndef TINYC_PLANAR_H
 #define TINYC_PLANAR_H
 
-#include "tinyc_dsp.h"
+#include "tinyc_planes.h"
 
 /* A depthwise layer that is computed channel by channel on planes of int16.
  *
@@ -32,13 +32,9 @@ struct tinyc_planar {
     const int32_t *weights;           /* a record per channel */
 };
 
-/* Some channels of a tile. The first five fields are for assembly: the first record, plane and
- * output, rows of the output and channels. */
+/* Some channels of a tile. */
 struct tinyc_planar_group {
-    const int32_t *record;
-    void *planes;
-    int8_t *output;
-    int32_t rows, channels;
+    struct tinyc_planes tile;
     const struct tinyc_planar *layer;
     const int8_t *input;   /* of the batch */
     int8_t *result;        /* of the batch */
@@ -166,19 +162,6 @@ TINYC_ASSEMBLY void tinyc_planar_four(const struct tinyc_planar *layer TINYC_UNU
 
 #else
 
-/* The last of a sum, its multiplier and constant: requantization.py, OneStep. */
-TINYC_INLINE int8_t tinyc_one_step_s8(uint32_t sum, int32_t multiplier, int32_t constant, int32_t shift) {
-    const int32_t high = (int32_t)(((int64_t)(int32_t)sum * multiplier) >> 32);
-    return (int8_t)tinyc_clamp((int32_t)((uint32_t)high + (uint32_t)constant) >> shift, -128, 127);
-}
-
-/* TwoSteps of a sum and a multiplier that are both negated: a product is the same, and twice the sum
- * leaves in the carry whether the true one is above 0. At 0 the constant makes both cases equal. */
-TINYC_INLINE int8_t tinyc_two_steps_s8(uint32_t sum, int32_t multiplier, int32_t constant, int32_t shift) {
-    const int32_t high = tinyc_smmulr((int32_t)(sum << 1), multiplier);
-    return (int8_t)tinyc_clamp((high + constant - ((int32_t)sum < 0 ? 0 : 1)) >> shift, -128, 127);
-}
-
 TINYC_INLINE void tinyc_planar_pair(uint32_t first, uint32_t second, uint8_t *to, int32_t plane) {
     const uint32_t low = tinyc_pack_bottoms(first, second), high = tinyc_pack_tops(first, second);
     tinyc_store_word(to, tinyc_sxtb16(low));
@@ -212,7 +195,7 @@ TINYC_KERNEL void tinyc_planar_four(const struct tinyc_planar *layer, const int8
 /* A layer before its first group. */
 TINYC_INLINE struct tinyc_planar_group tinyc_planar_start(const struct tinyc_planar *layer, const int8_t *input,
                                                           int8_t *output, void *scratch) {
-    const struct tinyc_planar_group group = {.planes = scratch,
+    const struct tinyc_planar_group group = {.tile = {.planes = scratch},
                                              .layer = layer,
                                              .input = input,
                                              .result = output,
@@ -229,9 +212,9 @@ TINYC_INLINE void tinyc_planar_tile(struct tinyc_planar_group *group, const stru
     const int32_t end = (rows - 1) * layer->stride + layer->reach - top;
     const int32_t first = top > 0 ? 0 : -top, last = end < layer->rows ? end : layer->rows;
     if (group->done == 0 || top > 0 || end > layer->rows) {
-        tinyc_planar_clear(layer, group->planes);
+        tinyc_planar_clear(layer, group->tile.planes);
     }
-    group->rows = rows;
+    group->tile.rows = rows;
     group->from = first * layer->row_step;
     group->to = 4 * ((first + top) * layer->pitch + (layer->left >> 1));
     group->filled = layer->columns > 0 ? last - first : 0;
@@ -243,7 +226,7 @@ TINYC_KERNEL int32_t tinyc_planar_next(struct tinyc_planar_group *group) {
     int32_t channel = group->channel + layer->group;
     if (channel >= layer->channels) {
         channel = 0;
-        group->done += group->rows;
+        group->done += group->tile.rows;
         if (group->done >= layer->outputs) {
             if (--group->batches == 0) {
                 return 0;
@@ -256,12 +239,12 @@ TINYC_KERNEL int32_t tinyc_planar_next(struct tinyc_planar_group *group) {
     }
     const int32_t others = layer->channels - channel, channels = others < layer->group ? others : layer->group;
     group->channel = channel;
-    group->channels = channels;
-    group->record = layer->weights + channel * layer->record;
-    group->output = group->result + group->done * layer->output_step + channel;
+    group->tile.channels = channels;
+    group->tile.record = layer->weights + channel * layer->record;
+    group->tile.output = group->result + group->done * layer->output_step + channel;
     if (group->filled > 0) {
         const int8_t *input = group->input + group->from + channel;
-        uint8_t *plane = (uint8_t *)group->planes + group->to;
+        uint8_t *plane = (uint8_t *)group->tile.planes + group->to;
         int32_t left = channels;
         for (; left >= 4; left -= 4, input += 4, plane += 4 * layer->plane) {
             tinyc_planar_four(layer, input, plane, group->filled);

@@ -1,0 +1,261 @@
+"""A pointwise CONV_2D and the DEPTHWISE_CONV_2D after it in one kernel for ARMv7E-M with an FPU.
+
+The convolution is that of `cortex_m4_blocks`, but stores into planes of int16; the depthwise layer is that
+of `cortex_m4_depthwise` over all channels of some rows. The tensor between them does not exist. Kernels
+differ in their scratch alone, which decides how many rows are computed together.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+
+from tinyc.ir.graph import Graph
+from tinyc.ir.ops.base import Op
+from tinyc.ir.ops.conv_2d import Conv2D
+from tinyc.ir.ops.conv_depthwise_2d import ConvDepthwise2D
+from tinyc.ir.ops.depthwise_conv_2d import DepthwiseConv2D
+from tinyc.kernels import cortex_m4_blocks, portable_convolution
+from tinyc.kernels.blocks_work import pixel_features
+from tinyc.kernels.conv_depthwise_tiles import Tiles, best_tiles
+from tinyc.kernels.cortex_m4_depthwise import PlanarLayer, records, requantization_of
+from tinyc.kernels.depthwise_geometry import geometries
+from tinyc.kernels.depthwise_routine import Routine, Shape, add_up, repeat
+from tinyc.kernels.depthwise_schedule import best_routine
+from tinyc.kernels.features import Features
+from tinyc.kernels.kernel import FieldValue, Kernel, Lowered, Overlap, Work
+from tinyc.kernels.work import FittedWork
+
+POINTWISE = next(k for k in cortex_m4_blocks.KERNELS if k.symbol == "tinyc_conv_2d_s8_1x1_2x4__cortex_m4")
+# The function around the assembly, and one block's gathering.
+_DRIVER_CODE = 240
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """Both layers, in the graph of them alone."""
+
+    graph: Graph
+    first: Conv2D
+    second: DepthwiseConv2D
+    tiles: Tiles
+    layer: PlanarLayer
+
+    @property
+    def scattered(self) -> bool:
+        """Whether the pixels of a block may lie in two rows."""
+        return self.tiles.geometry.input[1] % 4 != 0
+
+    @property
+    def panel(self) -> int:
+        return _panel(self.first, self.graph)
+
+    @property
+    def view(self) -> Mapping[str, object]:
+        """What the convolution's template needs."""
+        assert POINTWISE.specialize is not None
+        return POINTWISE.specialize(self.first, self.graph)
+
+
+def _panel(first: Op, graph: Graph) -> int:
+    return POINTWISE.scratch(first, graph)
+
+
+@lru_cache(maxsize=128)
+def _routine(shape: Shape, width: int, rounding: int, heights: tuple[int, ...]) -> Routine | None:
+    return best_routine(shape, width, rounding, heights)
+
+
+def _tiles(op: Op, graph: Graph, limit: int) -> tuple[Graph, Tiles] | None:
+    """The graph of both layers and their tiles, where the tiles are all that could be in the way."""
+    assert isinstance(op, ConvDepthwise2D)
+    first, second = op.parts
+    pair = graph.rebuilt(ops=op.parts, tensors=[op.intermediate], inputs=first.inputs[:1], outputs=op.outputs)
+    x, filters = pair.operands(second)[:2]
+    if not POINTWISE.accepts(first, pair) or not portable_convolution.accepts(second, pair):
+        return None
+    if filters.shape[3] != x.shape[3]:
+        return None
+    tiles = best_tiles(next(geometries(second, pair)), _panel(first, pair), limit)
+    if tiles is None or any(0 < (last - start) * x.shape[2] < 4 for start, last in tiles.fills()):
+        return None
+    return pair, tiles
+
+
+def _pair(op: Op, graph: Graph, limit: int) -> _Pair | None:
+    """None where the kernel cannot compute it."""
+    found = _tiles(op, graph, limit)
+    if found is None:
+        return None
+    pair, tiles = found
+    first, second = pair.ops
+    assert isinstance(first, Conv2D) and isinstance(second, DepthwiseConv2D)
+    numbers = requantization_of(second, pair)
+    if numbers is None:
+        return None
+    shape = replace(tiles.geometry.shape, pitch=tiles.pitch)
+    routine = _routine(shape, tiles.geometry.output[1], numbers[0].shape[1] - 2, tiles.heights)
+    if routine is None:
+        return None
+    return _Pair(pair, first, second, tiles, PlanarLayer(tiles.geometry, routine, *numbers))
+
+
+def _accepts(op: Op, graph: Graph, *, limit: int, smaller: int | None) -> bool:
+    """Only where more scratch than that of the `smaller` kernel makes a difference."""
+    found = _tiles(op, graph, limit)
+    if found is None or (smaller is not None and _tiles(op, graph, smaller) == found):
+        return False
+    return _pair(op, graph, limit) is not None
+
+
+def _known(op: Op, graph: Graph, limit: int) -> _Pair:
+    pair = _pair(op, graph, limit)
+    assert pair is not None
+    return pair
+
+
+def _lower(op: Op, graph: Graph, *, limit: int) -> Lowered:
+    pair = _known(op, graph, limit)
+    tiles, layer = pair.tiles, pair.layer
+    geometry = tiles.geometry
+    first = POINTWISE.lower(pair.first, pair.graph)
+    x, filters = pair.graph.operands(pair.second)[:2]
+    fields: dict[str, FieldValue] = {
+        "batches": geometry.batches,
+        "height": geometry.input[0],
+        "width": geometry.input[1],
+        "depth": first.fields["depth"],
+        "channels": geometry.channels,
+        "words": first.fields["words"],
+        "record": first.fields["record"],
+        "pitch": tiles.pitch,
+        "plane": tiles.plane,
+        "buffer": tiles.buffer,
+        "room": tiles.room,
+        "top": geometry.top,
+        "left": geometry.left,
+        "outputs": geometry.output[0],
+        "tile": tiles.rows,
+        "stride": geometry.stride[0],
+        "reach": geometry.reach,
+        "output_step": geometry.line,
+        "outside": x.zero_point % 2**16 * 0x10001,
+        "weights": first.fields["weights"],
+        "depthwise_weights": records(layer, filters.constant).reshape(-1),
+    }
+    scalars = 4 * geometry.channels * layer.routine.scalars
+    return Lowered("tinyc_conv_depthwise", fields, first.channel_bytes + scalars)
+
+
+def _scratch(op: Op, graph: Graph, *, limit: int) -> int:
+    """The panel, then the planes."""
+    pair = _known(op, graph, limit)
+    return pair.panel + pair.tiles.buffer
+
+
+def _overlaps(op: Op, graph: Graph, *, limit: int) -> tuple[Overlap, ...]:
+    """A tile reads the rows that are new to it, then writes; no byte that a later one still reads."""
+    pair = _known(op, graph, limit)
+    geometry = pair.tiles.geometry
+    (x,) = pair.graph.activations(pair.first)
+    row = x.shape[2] * x.shape[3]
+    lead, written = -x.bytes, 0
+    for batch in range(geometry.batches):
+        start = batch * x.shape[1]
+        for (first, last), rows in zip(pair.tiles.fills(), pair.tiles.heights, strict=True):
+            if first < last and written:
+                lead = max(lead, written - (start + first) * row)
+            written += rows * geometry.line
+    return (Overlap(0, "output", lead),)
+
+
+def _features(op: Op, graph: Graph, *, limit: int) -> Features:
+    """Blocks, their pairs of channels and gathering; tiles and what they clear and move."""
+    pair = _known(op, graph, limit)
+    tiles, geometry = pair.tiles, pair.tiles.geometry
+    batches, channels = geometry.batches, geometry.channels
+    runs = [(last - first) * geometry.input[1] for first, last in tiles.fills()]
+    blocks = batches * sum(-(-pixels // 4) for pixels in runs)
+    below = [rows for rows in tiles.below() if rows]
+    one_step = int(str(pair.view["shift"])) >= 0
+    found = pixel_features(pair.first, pair.graph, blocks, one_step=one_step)
+    if pair.scattered:
+        pairs = "pairs" if one_step else "double_pairs"
+        found |= {"scattered_blocks": blocks, f"scattered_{pairs}": found[pairs]}
+        del found[pairs]
+    return {
+        **found,
+        "batches": batches,
+        "tiles": batches * len(tiles.heights),
+        "fills": batches * sum(pixels > 0 for pixels in runs),
+        "cleared": batches * tiles.buffer // 16,
+        "padded": batches * channels * len(below),
+        "padded_words": batches * channels * sum(below) * tiles.pitch // 4,
+        "moves": batches * tiles.moves,
+        "moved": batches * tiles.moves * channels,
+        "moved_words": batches * tiles.moves * channels * tiles.shared // 4,
+    }
+
+
+def _routine_work(op: Op, graph: Graph, *, limit: int) -> Work:
+    """Of the depthwise routine, which is counted as it is."""
+    pair = _known(op, graph, limit)
+    geometry = pair.tiles.geometry
+    works = (pair.layer.routine.work(rows) for rows in pair.tiles.heights)
+    return repeat(add_up(*works), geometry.channels * geometry.batches)
+
+
+def _code(op: Op, graph: Graph, *, limit: int) -> int:
+    """Code bytes of one variant: two routines and what calls them."""
+    pair = _known(op, graph, limit)
+    assert POINTWISE.code is not None
+    blocks = POINTWISE.code(pair.first, pair.graph) + (28 if pair.scattered else 8)
+    return blocks + 4 * pair.layer.routine.code + _DRIVER_CODE
+
+
+def _specialize(op: Op, graph: Graph, *, limit: int) -> Mapping[str, object]:
+    pair = _known(op, graph, limit)
+    layer, plane = pair.layer, pair.tiles.plane
+    view: dict[str, object] = {
+        "conv": {name: pair.view[name] for name in ("words", "part", "chunks", "shift")},
+        "depth": pair.graph.operands(pair.first)[0].shape[3],
+        "planes": "scattered" if pair.scattered else "row",
+        "depthwise": {
+            "routine": layer.routine,
+            "shift": layer.shift,
+            "line": layer.geometry.line,
+            "plane": plane,
+            "record_bytes": 4 * (layer.routine.scalars + layer.routine.packed),
+        },
+    }
+    kernel, stride = layer.geometry.kernel, layer.geometry.stride
+    names = (f"d{view['depth']}", f"{kernel[0]}x{kernel[1]}", f"s{stride[1]}", f"w{layer.geometry.output[1]}")
+    return {**view, "variant": "_".join((*names, f"{zlib.crc32(repr(view).encode()):08x}"))}
+
+
+def _kernel(name: str, limit: int, smaller: int | None = None) -> Kernel:
+    symbol = f"tinyc_conv_depthwise_2d_s8_{name}__cortex_m4"
+    return Kernel(
+        symbol=symbol,
+        op=ConvDepthwise2D,
+        source="cortex_m4/conv_depthwise_2d_s8.c.j2",
+        headers=("include/tinyc_conv_depthwise.h",),
+        requires=frozenset({"dsp", "fpu"}),
+        accepts=partial(_accepts, limit=limit, smaller=smaller),
+        lower=partial(_lower, limit=limit),
+        scratch=partial(_scratch, limit=limit),
+        overlaps=partial(_overlaps, limit=limit),
+        specialize=partial(_specialize, limit=limit),
+        code=partial(_code, limit=limit),
+        work=FittedWork(symbol, partial(_features, limit=limit), partial(_routine_work, limit=limit)),
+    )
+
+
+# Bytes of scratch that the tiles are made for.
+KERNELS = (
+    _kernel("least", 0),
+    _kernel("8k", 8 * 1024, 0),
+    _kernel("16k", 16 * 1024, 8 * 1024),
+)
