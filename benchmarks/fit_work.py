@@ -39,12 +39,12 @@ _SMALL = 1000
 
 
 def fitted_kernels(names: Sequence[str]) -> dict[str, list[Kernel]]:
-    """Symbol → the kernels whose work is fitted; one symbol may serve several operators."""
+    """Table of costs → the kernels whose work is fitted in it: those of one symbol, or of the same code."""
     found: dict[str, list[Kernel]] = {}
     for kernel in CATALOGUE:
-        if isinstance(kernel.work, FittedWork) and (not names or kernel.symbol in names):
-            assert kernel.work.symbol == kernel.symbol
-            found.setdefault(kernel.symbol, []).append(kernel)
+        work_of = kernel.work
+        if isinstance(work_of, FittedWork) and (not names or {kernel.symbol, work_of.symbol} & set(names)):
+            found.setdefault(work_of.symbol, []).append(kernel)
     return found
 
 
@@ -144,12 +144,12 @@ def as_toml(tables: dict[str, dict[str, tuple[float, float]]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("kernels", nargs="*", help="symbols; default: all")
+    parser.add_argument("kernels", nargs="*", help="symbols or tables; default: all")
     parser.add_argument("--layers", type=int, default=60, help="random layers per kernel")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     kernels = fitted_kernels(options.kernels)
-    known = {kernel.symbol for kernel in CATALOGUE}
+    known = set(fitted_kernels(()))
     tables = {name: dict(costs) for name, costs in work.table().items() if name in known}
     rows = []
     for symbol, users in output.progress("fitting", list(kernels.items())):

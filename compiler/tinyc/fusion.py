@@ -30,6 +30,8 @@ def fusible(graph: Graph) -> Mapping[int, ConvDepthwise2D]:
 
 def fuse(graph: Graph, firsts: Collection[int]) -> Graph:
     """The graph with the pairs that begin at these indices fused. Raises KeyError where there is none."""
+    if not firsts:
+        return graph
     pairs = fusible(graph)
     ops: list[Op] = []
     for index, op in enumerate(graph.ops):

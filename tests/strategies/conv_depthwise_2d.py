@@ -7,7 +7,13 @@ from dataclasses import replace
 import numpy as np
 
 from strategies.common import activation, single_op_graph
-from strategies.convolution import random_activation, random_bias, random_filters, random_output, random_window
+from strategies.convolution import (
+    random_activation,
+    random_bias,
+    random_filters,
+    random_output,
+    random_window,
+)
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops import Conv2D, ConvDepthwise2D, DepthwiseConv2D
 
@@ -25,7 +31,10 @@ def random_graph(rng: np.random.Generator) -> Graph:
     filters = random_filters(rng, (channels, 1, 1, depth), 0)
     bias = random_bias(rng, x, filters, channels)
     first = Conv2D(
-        name="conv_2d", inputs=("x", "filters", "bias"), outputs=("between",), activation=random_activation(rng)
+        name="conv_2d",
+        inputs=("x", "filters", "bias"),
+        outputs=("between",),
+        activation=random_activation(rng),
     )
     (shape,) = first.output_shapes([x, filters, bias])
     between = random_output(rng, shape, x, filters, first.activation).with_(name="between")

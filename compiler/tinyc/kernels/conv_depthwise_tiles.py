@@ -73,7 +73,9 @@ class Tiles:
         for rows in self.heights:
             origin = done * geometry.stride[0] - geometry.top
             first = max(filled, origin)
-            filled = max(first, min(geometry.input[0], origin + (rows - 1) * geometry.stride[0] + geometry.reach))
+            filled = max(
+                first, min(geometry.input[0], origin + (rows - 1) * geometry.stride[0] + geometry.reach)
+            )
             yield first, filled
             done += rows
 

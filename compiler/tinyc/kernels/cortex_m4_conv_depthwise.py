@@ -29,6 +29,8 @@ from tinyc.kernels.kernel import FieldValue, Kernel, Lowered, Overlap, Work
 from tinyc.kernels.work import FittedWork
 
 POINTWISE = next(k for k in cortex_m4_blocks.KERNELS if k.symbol == "tinyc_conv_2d_s8_1x1_2x4__cortex_m4")
+# The kernels run the same code.
+_COSTS = "tinyc_conv_depthwise_2d_s8__cortex_m4"
 # The function around the assembly, and one block's gathering.
 _DRIVER_CODE = 240
 
@@ -236,9 +238,8 @@ def _specialize(op: Op, graph: Graph, *, limit: int) -> Mapping[str, object]:
 
 
 def _kernel(name: str, limit: int, smaller: int | None = None) -> Kernel:
-    symbol = f"tinyc_conv_depthwise_2d_s8_{name}__cortex_m4"
     return Kernel(
-        symbol=symbol,
+        symbol=f"tinyc_conv_depthwise_2d_s8_{name}__cortex_m4",
         op=ConvDepthwise2D,
         source="cortex_m4/conv_depthwise_2d_s8.c.j2",
         headers=("include/tinyc_conv_depthwise.h",),
@@ -249,7 +250,7 @@ def _kernel(name: str, limit: int, smaller: int | None = None) -> Kernel:
         overlaps=partial(_overlaps, limit=limit),
         specialize=partial(_specialize, limit=limit),
         code=partial(_code, limit=limit),
-        work=FittedWork(symbol, partial(_features, limit=limit), partial(_routine_work, limit=limit)),
+        work=FittedWork(_COSTS, partial(_features, limit=limit), partial(_routine_work, limit=limit)),
     )
 
 

@@ -58,7 +58,9 @@ class ConvDepthwise2D(Op):
         before, after = self._split(operands)
         (between,) = self.first.output_shapes(before)
         if between != self.intermediate.shape:
-            raise ValueError(f"the intermediate has shape {self.intermediate.shape}, its rule gives {between}")
+            raise ValueError(
+                f"the intermediate has shape {self.intermediate.shape}, its rule gives {between}"
+            )
         return self.second.output_shapes(after)
 
     def macs(self, operands: Sequence[Tensor], results: Sequence[Tensor]) -> int:
