@@ -15,7 +15,7 @@ from tinyc.ir.ops.depthwise_conv_2d import DepthwiseConv2D
 
 
 def fusible(graph: Graph) -> Mapping[int, ConvDepthwise2D]:
-    """The fused op by the index of its first part; the second part is the op that follows. No two share an op."""
+    """The fused op by the index of its first part; its second part is the op that follows. No two overlap."""
     found = {}
     for index, (first, second) in enumerate(zip(graph.ops, graph.ops[1:], strict=False)):
         if not isinstance(first, Conv2D) or not isinstance(second, DepthwiseConv2D):

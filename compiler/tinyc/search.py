@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TypeAlias
 
+from tinyc.alternatives import Measured, Variant, alive_bytes, alive_fused, variants_of
 from tinyc.boards import Board
 from tinyc.errors import Problem, TinycError
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.conv_depthwise_2d import ConvDepthwise2D
-from tinyc.ir.tensor import TensorName
-from tinyc.kernels.kernel import Kernel, Work
+from tinyc.kernels.kernel import Kernel, Overlap
 from tinyc.memory import planner
 from tinyc.memory.budget import RUNTIME_RAM, code_pieces, fixed_code, params_bytes
-from tinyc.memory.lifetimes import tensor_lifetimes
-from tinyc.memory.plan import Lifetime, MemoryPlan
+from tinyc.memory.lifetimes import StepLike, tensor_lifetimes
+from tinyc.memory.plan import MemoryPlan
 from tinyc.objective import Objective
 from tinyc.program import Step
 
@@ -29,33 +29,9 @@ _SWEEPS = 10
 # In a choice: the layer before computes this one as well.
 _NOTHING = -1
 
-# (layer, kernel symbol) → what was measured; a fused layer has the number of its first part.
-Measured: TypeAlias = Mapping[tuple[int, str], Work]
 # Index of the first part → the fused op, and the kernels that accept it.
 Pairs: TypeAlias = Mapping[int, tuple[ConvDepthwise2D, Sequence[Kernel]]]
 _Key: TypeAlias = tuple[float, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Variant:
-    """A kernel for one layer, or for it and the next. `live` are the arena bytes alive in that step with it.
-
-    `work` is predicted or measured, None when the kernel does not say. `cycles` and `instructions`
-    rank all the same: a kernel that does not say comes behind those that do, in catalogue order.
-    """
-
-    op: Op
-    kernel: Kernel
-    position: int
-    work: Work | None
-    cycles: float
-    instructions: float
-    scratch: int
-    live: int
-
-    @property
-    def is_fused(self) -> bool:
-        return isinstance(self.op, ConvDepthwise2D)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +41,33 @@ class _Flash:
     step: Step
     own: int
     pieces: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """A step as the planner needs it, whose overlaps are known."""
+
+    index: int
+    variant: Variant
+
+    @property
+    def op(self) -> Op:
+        return self.variant.op
+
+    @property
+    def scratch(self) -> int:
+        return self.variant.scratch
+
+    @property
+    def kernel(self) -> _Placed:
+        return self
+
+    @property
+    def in_place(self) -> tuple[int, ...]:
+        return self.variant.kernel.in_place
+
+    def overlaps(self, op: Op, graph: Graph) -> tuple[Overlap, ...]:
+        return self.variant.overlaps
 
 
 class Search:
@@ -86,16 +89,16 @@ class Search:
         self._fixed_ram = memory.stack + RUNTIME_RAM
         self._fixed_flash = fixed_code(len(graph.ops), audio=audio_bytes > 0)
         lifetimes = tensor_lifetimes(graph)
-        alive = _alive(graph, lifetimes, audio_bytes)
+        alive = alive_bytes(graph, lifetimes, audio_bytes)
         # What is alive before the first and after the last layer, whatever the kernels.
         self._floor = max(alive[0], alive[-1])
         self.layers = [
-            _variants(graph, graph.ops[index], index, kernels, alive[index + 1], lifetimes, measured)
+            variants_of(graph, graph.ops[index], index, kernels, alive[index + 1], lifetimes, measured)
             for index, kernels in enumerate(supported)
         ]
         self._fused = {
-            index: _variants(
-                graph, op, index, kernels, _alive_fused(graph, op, alive[index + 1]), lifetimes, measured
+            index: variants_of(
+                graph, op, index, kernels, alive_fused(graph, op, alive[index + 1]), lifetimes, measured
             )
             for index, (op, kernels) in pairs.items()
         }
@@ -112,6 +115,10 @@ class Search:
             choice = self._descend(choice, key, near=False)
         steps, plan = self._planned(choice)
         # The bound that the search minimises is not always the arena that the planner finds.
+        if not quick and plan.arena_size > self._arena(choice):
+            heavy = self._heavy(choice, plan.arena_size)
+            choice = self._descend(choice, self._key(objective, planned=True), near=near, layers=heavy)
+            steps, plan = self._planned(choice)
         if objective is Objective.RAM and choice != fastest:
             other = self._planned(fastest)
             if other[1].arena_size < plan.arena_size:
@@ -137,7 +144,7 @@ class Search:
             raise TinycError(f"{len(problems)} of {layers} layers cannot be computed", problems=problems)
 
     def _fastest(self) -> list[int]:
-        """The fastest choice of all. From here on fused variants come behind those of their first layer alone."""
+        """The fastest choice. From here on fused variants come behind those of their first layer alone."""
         choice = [0] * len(self.layers)
         for index, variants in self._fused.items():
             alone = len(self.layers[index])
@@ -183,6 +190,14 @@ class Search:
     def _arena(self, choice: Sequence[int]) -> int:
         return max([self._floor, *(variant.live for variant in self._of(choice))])
 
+    def _heavy(self, choice: Sequence[int], arena: int) -> set[int]:
+        """The layers whose kernels can be what keeps the arena from being smaller."""
+        found = set()
+        for index, which in enumerate(choice):
+            if which != _NOTHING and 2 * self.layers[index][which].live > arena:
+                found |= {index, index + self.layers[index][which].is_fused}
+        return found
+
     def _overflow(self, choice: Sequence[int], arena_limit: int | None = None) -> float:
         """Bytes beyond the board's memory; every layer that does not fit counts, so that each helps."""
         limit = self._arena_limit if arena_limit is None else arena_limit
@@ -201,18 +216,25 @@ class Search:
             least[index] = least[index + 1] = both
         return max([self._floor, *least])
 
-    def _key(self, objective: Objective) -> Callable[[Sequence[int]], _Key]:
-        """What a choice is to minimise: first the bytes that do not fit, then the objective."""
+    def _key(self, objective: Objective, *, planned: bool = False) -> Callable[[Sequence[int]], _Key]:
+        """What a choice is to minimise: first the bytes that do not fit, then the objective.
+
+        `planned`: by the arena that the planner finds, which takes much longer.
+        """
         smallest = self._smallest()
+        arena_of = cache(self._planned_arena) if planned else self._arena
 
         def key(choice: Sequence[int]) -> _Key:
+            arena = arena_of(tuple(choice))
+            if objective is Objective.RAM and planned:
+                return max(0.0, self._flash_bytes(choice) - self._flash_limit) + arena, *self._time(choice)
             if objective is Objective.RAM:
                 return self._overflow(choice, min(smallest, self._arena_limit)), *self._time(choice)
             overflow = self._overflow(choice)
             if objective is Objective.FLASH:
                 return overflow, self._flash_bytes(choice), *self._time(choice)
             if objective is Objective.BALANCED:
-                memory = self._flash_bytes(choice) * (self._fixed_ram + self._arena(choice))
+                memory = self._flash_bytes(choice) * (self._fixed_ram + arena)
                 cycles, instructions = self._time(choice)
                 return overflow, cycles * memory**MEMORY_WEIGHT, instructions
             return overflow, *self._time(choice)
@@ -220,15 +242,24 @@ class Search:
         return key
 
     def _descend(
-        self, start: Sequence[int], key: Callable[[Sequence[int]], _Key], *, near: bool
+        self,
+        start: Sequence[int],
+        key: Callable[[Sequence[int]], _Key],
+        *,
+        near: bool,
+        layers: Container[int] | None = None,
     ) -> list[int]:
-        """Exchange variants while `key` falls. `near`: only those not far slower than the fastest."""
+        """Exchange variants while `key` falls. `near`: only those not far slower than the fastest.
+
+        `layers` are those whose variants are tried, by default all.
+        """
         choice, best = list(start), key(start)
         usable = [
             [
                 which
                 for which, variant in enumerate(variants)
-                if not (near and variant.cycles > _FAR_SLOWER * self._alone(index, variant))
+                if (layers is None or index in layers)
+                and not (near and variant.cycles > _FAR_SLOWER * self._alone(index, variant))
                 and isinstance(self._flash(index, which), _Flash)
             ]
             for index, variants in enumerate(self.layers)
@@ -291,82 +322,15 @@ class Search:
         """Cycles more that the choice takes with another variant of one layer."""
         return self._time(self._exchanged(choice, {index: which}))[0] - self._time(choice)[0]
 
+    def _planned_arena(self, choice: Sequence[int]) -> int:
+        steps = [_Placed(index, variant) for index, variant in enumerate(self._of(choice))]
+        return planner.plan(with_steps(self._graph, steps), steps, self._audio_bytes).arena_size
+
     def _planned(self, choice: Sequence[int]) -> tuple[tuple[Step, ...], MemoryPlan]:
         steps = tuple(replace(flash.step, index=n) for n, flash in enumerate(self._flashes(choice)))
         return steps, planner.plan(with_steps(self._graph, steps), steps, self._audio_bytes)
 
 
-def with_steps(graph: Graph, steps: Sequence[Step]) -> Graph:
+def with_steps(graph: Graph, steps: Sequence[StepLike]) -> Graph:
     """The graph whose ops are those of the steps: that of the program."""
     return graph if len(steps) == len(graph.ops) else graph.rebuilt(ops=(step.op for step in steps))
-
-
-def _alive(graph: Graph, lifetimes: Mapping[TensorName, Lifetime], audio_bytes: int) -> list[int]:
-    """Bytes of tensors alive before the first step, in each step and after the last."""
-    found = [0] * (len(graph.ops) + 2)
-    for name, lifetime in lifetimes.items():
-        for step in range(lifetime.first, lifetime.last + 1):
-            found[step + 1] += graph[name].bytes
-    found[0] += audio_bytes
-    return found
-
-
-def _alive_fused(graph: Graph, op: ConvDepthwise2D, alive: int) -> int:
-    """Bytes of tensors alive in the step of a fused op; `alive` are those in the step of its first part alone."""
-    return alive - op.intermediate.bytes + graph[op.outputs[0]].bytes
-
-
-def _variants(
-    graph: Graph,
-    op: Op,
-    index: int,
-    kernels: Sequence[Kernel],
-    alive: int,
-    lifetimes: Mapping[TensorName, Lifetime],
-    measured: Measured,
-) -> list[Variant]:
-    """The variants of one layer, fastest first. `alive` are the bytes of tensors alive in its step."""
-    dies = {name for name, lifetime in lifetimes.items() if lifetime.last == index}
-    works = [
-        measured.get((index, kernel.symbol)) or (kernel.work(op, graph) if kernel.work else None)
-        for kernel in kernels
-    ]
-    known = [work for work in works if work is not None]
-    # Stand-ins: a kernel that does not say ranks behind all that do.
-    size = sum(tensor.elements for tensor in (*graph.activations(op), *graph.results(op)))
-    guess = 10.0 * (1 + size + op.macs(graph.operands(op), graph.results(op)))
-    cycles = float(max((work.cycles for work in known), default=0)) or guess
-    instructions = float(max((work.instructions for work in known), default=0)) or guess
-    found = []
-    for position, (kernel, work) in enumerate(zip(kernels, works, strict=True)):
-        if work is None:
-            cycles, instructions = 2 * cycles, 2 * instructions
-        scratch = kernel.scratch(op, graph)
-        live = alive + scratch - _shared(graph, op, kernel, scratch, dies)
-        ranks = (cycles, instructions) if work is None else (work.cycles, work.instructions)
-        found.append(Variant(op, kernel, position, work, ranks[0], ranks[1], scratch, live))
-    return sorted(found, key=lambda variant: (variant.cycles, variant.instructions, variant.position))
-
-
-def _shared(graph: Graph, op: Op, kernel: Kernel, scratch: int, dies: Container[TensorName]) -> int:
-    """Bytes that the layer's buffers can have in common: results in place, writing over what `dies` here.
-
-    What several overlaps save together is no more than the sizes of what they write, and no more than
-    those of what they read.
-    """
-    names = [tensor.name for tensor in graph.activations(op)]
-    written = {"output": graph.results(op)[0].bytes, "scratch": scratch}
-    read = [graph[name].bytes if name in dies else 0 for name in names]
-    in_place = (read[at] for at in kernel.in_place if at < len(read) and read[at] == written["output"])
-    by_written, by_read = Counter[str](), Counter[int]()
-    for overlap in kernel.overlaps(op, graph):
-        at, kind = overlap.position, overlap.written
-        if at < len(read):
-            saved = max(0, min(read[at], written[kind], written[kind] - overlap.lead))
-            by_written[kind] += saved
-            by_read[at] += saved
-    overlapped = min(
-        sum(min(written[kind], saved) for kind, saved in by_written.items()),
-        sum(min(read[at], saved) for at, saved in by_read.items()),
-    )
-    return max(overlapped, *in_place, 0)

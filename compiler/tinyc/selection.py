@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from tinyc.alternatives import Measured
 from tinyc.boards import Board
 from tinyc.errors import Problem, TinycError
 from tinyc.fusion import fuse, fusible
@@ -20,7 +21,7 @@ from tinyc.memory import planner
 from tinyc.memory.plan import MemoryPlan
 from tinyc.objective import Objective
 from tinyc.program import Step
-from tinyc.search import MEMORY_WEIGHT, Measured, Search, with_steps
+from tinyc.search import MEMORY_WEIGHT, Search, with_steps
 
 __all__ = ["MEMORY_WEIGHT", "Measured", "choose", "fixed", "with_steps"]
 

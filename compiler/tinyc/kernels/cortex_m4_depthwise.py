@@ -8,9 +8,9 @@ assembly routine made for the layer's shape runs over each plane (`depthwise_rou
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import ClassVar
 
 import numpy as np
@@ -125,7 +125,7 @@ def _routine(geometry: Geometry, rounding: int) -> Routine | None:
     return best_routine(geometry.shape, geometry.output[1], rounding, geometry.tiles)
 
 
-def _layer(op: Op, graph: Graph) -> PlanarLayer | None:
+def _layer(op: Op, graph: Graph, *, all_channels: bool = False) -> PlanarLayer | None:
     """The layer in its better geometry, or None where the kernel cannot compute it or does not pay."""
     assert isinstance(op, DepthwiseConv2D)
     x, filters = graph.operands(op)[:2]
@@ -135,7 +135,7 @@ def _layer(op: Op, graph: Graph) -> PlanarLayer | None:
     if numbers is None:
         return None
     layers = []
-    for geometry in geometries(op, graph):
+    for geometry in geometries(op, graph, all_channels=all_channels):
         routine = _routine(geometry, numbers[0].shape[1] - 2)
         if routine is not None:
             layers.append(PlanarLayer(geometry, routine, *numbers))
@@ -159,8 +159,8 @@ def _price(layer: PlanarLayer) -> float:
     return (work.instructions + work.cycles) * (1.1 if apart else 1)
 
 
-def _known(op: Op, graph: Graph) -> PlanarLayer:
-    layer = _layer(op, graph)
+def _known(op: Op, graph: Graph, all_channels: bool) -> PlanarLayer:
+    layer = _layer(op, graph, all_channels=all_channels)
     assert layer is not None
     return layer
 
@@ -173,6 +173,14 @@ def _accepts_whole(op: Op, graph: Graph) -> bool:
 def _accepts_tiles(op: Op, graph: Graph) -> bool:
     layer = _layer(op, graph)
     return layer is not None and len(layer.geometry.tiles) > 1
+
+
+def _accepts_rows(op: Op, graph: Graph) -> bool:
+    """Tiles of all rows and columns of the image in order, where groups of channels would take turns."""
+    layer, rows = _layer(op, graph), _layer(op, graph, all_channels=True)
+    if layer is None or rows is None or rows.geometry.swapped:
+        return False
+    return len(layer.geometry.tiles) > 1 and layer.geometry.group < layer.geometry.channels
 
 
 def records(layer: PlanarLayer, filters: Array) -> Array:
@@ -191,8 +199,8 @@ def records(layer: PlanarLayer, filters: Array) -> Array:
     return np.concatenate([layer.scalars.astype(np.int32), weights.astype(np.int32)], axis=1)
 
 
-def _lower(op: Op, graph: Graph) -> Lowered:
-    layer = _known(op, graph)
+def _lower(op: Op, graph: Graph, *, all_channels: bool = False) -> Lowered:
+    layer = _known(op, graph, all_channels)
     geometry = layer.geometry
     x, filters = graph.operands(op)[:2]
     alone = geometry.left % 2 if geometry.columns else 0
@@ -230,26 +238,26 @@ def _lower(op: Op, graph: Graph) -> Lowered:
     )
 
 
-def _scratch(op: Op, graph: Graph) -> int:
-    geometry = _known(op, graph).geometry
+def _scratch(op: Op, graph: Graph, *, all_channels: bool = False) -> int:
+    geometry = _known(op, graph, all_channels).geometry
     return round_up(geometry.group * geometry.plane(geometry.tile), 16)
 
 
-def _overlaps(op: Op, graph: Graph) -> tuple[Overlap, ...]:
-    return (Overlap(0, "output", lead_of(_known(op, graph).geometry)),)
+def _overlaps(op: Op, graph: Graph, *, all_channels: bool = False) -> tuple[Overlap, ...]:
+    return (Overlap(0, "output", lead_of(_known(op, graph, all_channels).geometry)),)
 
 
-def _work(op: Op, graph: Graph) -> Work:
-    return _known(op, graph).work
+def _work(op: Op, graph: Graph, *, all_channels: bool = False) -> Work:
+    return _known(op, graph, all_channels).work
 
 
-def _code(op: Op, graph: Graph) -> int:
+def _code(op: Op, graph: Graph, *, all_channels: bool = False) -> int:
     """Code bytes of one variant."""
-    return 4 * _known(op, graph).routine.code
+    return 4 * _known(op, graph, all_channels).routine.code
 
 
-def _specialize(op: Op, graph: Graph) -> Mapping[str, object]:
-    layer = _known(op, graph)
+def _specialize(op: Op, graph: Graph, *, all_channels: bool = False) -> Mapping[str, object]:
+    layer = _known(op, graph, all_channels)
     geometry, routine = layer.geometry, layer.routine
     view: dict[str, object] = {
         "routine": routine,
@@ -263,25 +271,34 @@ def _specialize(op: Op, graph: Graph) -> Mapping[str, object]:
     return {**view, "variant": "_".join((*names, f"{zlib.crc32(repr(view).encode()):08x}"))}
 
 
-def _kernel(name: str, **differences: object) -> Kernel:
+def _kernel(
+    name: str,
+    accepts: Callable[[Op, Graph], bool],
+    in_place: tuple[int, ...] = (),
+    *,
+    all_channels: bool = False,
+) -> Kernel:
     return Kernel(
         symbol=f"tinyc_depthwise_conv_2d_s8_{name}__cortex_m4",
         op=DepthwiseConv2D,
         source="cortex_m4/depthwise_conv_2d_s8_planar.c.j2",
         headers=("include/tinyc_planar.h",),
         requires=frozenset({"dsp", "fpu"}),
-        lower=_lower,
-        scratch=_scratch,
-        overlaps=_overlaps,
-        work=_work,
-        code=_code,
-        specialize=_specialize,
-        **differences,  # type: ignore[arg-type]
+        accepts=accepts,
+        in_place=in_place,
+        lower=partial(_lower, all_channels=all_channels),
+        scratch=partial(_scratch, all_channels=all_channels),
+        overlaps=partial(_overlaps, all_channels=all_channels),
+        work=partial(_work, all_channels=all_channels),
+        code=partial(_code, all_channels=all_channels),
+        specialize=partial(_specialize, all_channels=all_channels),
     )
 
 
-# With one tile, a group of channels writes over what only itself has read: pixels stay where they are.
+# With one tile, a group of channels writes over what only itself has read: pixels stay where they are. With
+# several, the output can follow the input closely where a tile has all channels.
 KERNELS = (
-    _kernel("planar", accepts=_accepts_whole, in_place=(0,)),
-    _kernel("planar_tiled", accepts=_accepts_tiles),
+    _kernel("planar", _accepts_whole, in_place=(0,)),
+    _kernel("planar_tiled", _accepts_tiles),
+    _kernel("planar_rows", _accepts_rows, all_channels=True),
 )

@@ -33,7 +33,7 @@ def _nothing(op: Op, graph: Graph) -> Work:
 
 @dataclass(frozen=True, slots=True)
 class FittedWork:
-    """The `Kernel.work` of a kernel: `features` of the layer times the costs under `symbol`, and what is `exact`.
+    """The `Kernel.work` of a kernel: `features` of the layer times the costs under `symbol`, plus what is exact.
 
     Features without a cost there cost nothing. Raises LookupError for a kernel that was never fitted.
     """
