@@ -26,6 +26,8 @@ MEMORY_WEIGHT = 0.18
 # A variant this much slower than the layer's fastest is not tried: so much memory is hardly ever saved.
 _FAR_SLOWER = 2.5
 _SWEEPS = 10
+# What aligned offsets may add to the arena at most, about.
+_ALIGNED = 256
 # In a choice: the layer before computes this one as well.
 _NOTHING = -1
 
@@ -115,7 +117,7 @@ class Search:
             choice = self._descend(choice, key, near=False)
         steps, plan = self._planned(choice)
         # The bound that the search minimises is not always the arena that the planner finds.
-        if not quick and plan.arena_size > self._arena(choice):
+        if not quick and plan.arena_size > self._arena(choice) + _ALIGNED:
             heavy = self._heavy(choice, plan.arena_size)
             choice = self._descend(choice, self._key(objective, planned=True), near=near, layers=heavy)
             steps, plan = self._planned(choice)

@@ -33,9 +33,10 @@ def _nothing(op: Op, graph: Graph) -> Work:
 
 @dataclass(frozen=True, slots=True)
 class FittedWork:
-    """The `Kernel.work` of a kernel: `features` of the layer times the costs under `symbol`, plus what is exact.
+    """The `Kernel.work` of a kernel: `features` of the layer times the costs under `symbol`.
 
-    Features without a cost there cost nothing. Raises LookupError for a kernel that was never fitted.
+    `exact` is added: what need not be fitted. Features without a cost there cost nothing. Raises LookupError
+    for a kernel that was never fitted.
     """
 
     symbol: str
@@ -49,8 +50,7 @@ class FittedWork:
     def __call__(self, op: Op, graph: Graph) -> Work:
         if not self.is_fitted:
             raise LookupError(f"{self.symbol} has no costs in {TABLE.name}: run benchmarks/fit_work.py")
-        fitted, exact = predict(self.features(op, graph), table()[self.symbol]), self.exact(op, graph)
-        return Work(fitted.instructions + exact.instructions, fitted.cycles + exact.cycles)
+        return predict(self.features(op, graph), table()[self.symbol]) + self.exact(op, graph)
 
 
 def predict(counts: Features, costs: Costs) -> Work:
