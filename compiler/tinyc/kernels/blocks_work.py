@@ -8,7 +8,7 @@ from tinyc.ir.graph import Graph
 from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.conv_2d import Conv2D
 from tinyc.ir.tensor import Array
-from tinyc.kernels.blocks_gather import Gather, first_pixels, slots_of
+from tinyc.kernels.blocks_gather import SHARED_PART, Gather, first_pixels, slots_of
 from tinyc.kernels.features import Features, copied
 
 _SMALL_FILL = 64
@@ -21,7 +21,7 @@ def block_features(op: Op, graph: Graph, *, one_step: bool, driver: str, shared:
     starts = first_pixels(op, graph)
     blocks, run = len(starts), gather.pixels * gather.channels
     found = _blocks(op, graph, gather, blocks, one_step, shared)
-    if driver == "pointwise":
+    if driver in ("pointwise", "pixels"):
         return {**found, **_gathered(run, 4 * blocks)}
     pixels = np.concatenate([np.arange(start, start + 4) for start in starts])
     runs = gather.rows * gather.runs
@@ -49,11 +49,12 @@ def _blocks(
 ) -> dict[str, float]:
     channels = graph.results(op)[0].shape[3]
     pairs = len(slots_of(channels)[0])
+    parts = -(-gather.words // SHARED_PART) if shared else gather.chunks
     return {
         "calls": 1,
         "blocks": blocks,
         "pairs" if one_step else "double_pairs": blocks * pairs,
-        "parts": blocks * pairs * (gather.chunks if shared or gather.chunks > 1 else 0),
+        "parts": blocks * pairs * (parts if shared or parts > 1 else 0),
         "words": blocks * pairs * gather.words,
         "odd_blocks": blocks * (channels % 2),
     }

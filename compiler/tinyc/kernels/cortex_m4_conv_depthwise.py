@@ -66,8 +66,10 @@ def _panel(first: Op, graph: Graph) -> int:
 
 
 @lru_cache(maxsize=128)
-def _routine(shape: Shape, width: int, rounding: int, heights: tuple[int, ...]) -> Routine | None:
-    return best_routine(shape, width, rounding, heights)
+def _routine(
+    shape: Shape, width: int, rounding: int, packed: bool, heights: tuple[int, ...]
+) -> Routine | None:
+    return best_routine(shape, width, rounding, packed, heights)
 
 
 def _tiles(op: Op, graph: Graph, limit: int) -> tuple[Graph, Tiles] | None:
@@ -94,14 +96,15 @@ def _pair(op: Op, graph: Graph, limit: int) -> _Pair | None:
     pair, tiles = found
     first, second = pair.ops
     assert isinstance(first, Conv2D) and isinstance(second, DepthwiseConv2D)
-    numbers = requantization_of(second, pair)
-    if numbers is None:
+    scalars = requantization_of(second, pair)
+    if scalars is None or not tiles.geometry.fits_halfwords:
         return None
-    shape = replace(tiles.geometry.shape, pitch=tiles.pitch)
-    routine = _routine(shape, tiles.geometry.output[1], numbers[0].shape[1] - 2, tiles.heights)
+    geometry = tiles.geometry
+    shape = replace(geometry.shape(strided=False), pitch=tiles.pitch)
+    routine = _routine(shape, geometry.output[1], scalars.rounding, scalars.packed, tiles.heights)
     if routine is None:
         return None
-    return _Pair(pair, first, second, tiles, PlanarLayer(tiles.geometry, routine, *numbers))
+    return _Pair(pair, first, second, tiles, PlanarLayer(geometry, routine, scalars))
 
 
 def _accepts(op: Op, graph: Graph, *, limit: int, smaller: int | None) -> bool:
@@ -226,7 +229,7 @@ def _specialize(op: Op, graph: Graph, *, limit: int) -> Mapping[str, object]:
         "planes": "scattered" if pair.scattered else "row",
         "depthwise": {
             "routine": layer.routine,
-            "shift": layer.shift,
+            "shift": layer.scalars.shift,
             "line": layer.geometry.line,
             "plane": plane,
             "record_bytes": 4 * (layer.routine.scalars + layer.routine.packed),

@@ -8,7 +8,7 @@ assembly routine made for the layer's shape runs over each plane (`depthwise_rou
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import lru_cache, partial
 from typing import ClassVar
@@ -21,7 +21,7 @@ from tinyc.ir.ops.depthwise_conv_2d import DepthwiseConv2D
 from tinyc.ir.tensor import Array
 from tinyc.kernels import portable_convolution
 from tinyc.kernels.depthwise_geometry import FOUR, LARGEST_SCRATCH, Geometry, geometries, lead_of
-from tinyc.kernels.depthwise_routine import Routine, add_up, repeat
+from tinyc.kernels.depthwise_routine import Routine, Shape, add_up, repeat
 from tinyc.kernels.depthwise_schedule import best_routine
 from tinyc.kernels.kernel import Kernel, Lowered, Overlap, Work
 from tinyc.kernels.layer_constants import round_up
@@ -30,14 +30,11 @@ from tinyc.kernels.requantization import Accumulators, one_step, two_steps
 
 @dataclass(frozen=True, slots=True)
 class PlanarLayer:
-    """All that the kernel needs to know of a layer. `scalars` [channels, 3 or 4] int64 are bias,
-    multiplier, constant and shift by channel, `sign` is that of the weights."""
+    """All that the kernel needs to know of a layer."""
 
     geometry: Geometry
     routine: Routine
-    scalars: Array
-    shift: int
-    sign: int
+    scalars: Scalars
 
     @property
     def work(self) -> Work:
@@ -79,6 +76,28 @@ def _filling_some(geometry: Geometry, rows: int, channels: int) -> Work:
     return add_up(repeat(add_up(repeat(channel, channels), Work(7, 9)), rows), Work(22, 44))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Scalars:
+    """Requantization by channel. `words` [channels, n] int64: the bias in the lower and the constant in the
+    upper half of a word where they fit, and the multiplier; else bias, multiplier, constant, and shift.
+
+    `shift` is that of all channels, 0 where each has its own; `sign` that of the weights.
+    """
+
+    words: Array
+    shift: int
+    sign: int
+
+    @property
+    def rounding(self) -> int:
+        """1 for `one_step`, 2 for `two_steps`."""
+        return 2 if self.words.shape[1] == 4 else 1
+
+    @property
+    def packed(self) -> bool:
+        return bool(self.words.shape[1] == 2)
+
+
 class _Sums:
     """Accumulators that can be looked up: requantization is searched for once per layer."""
 
@@ -97,48 +116,53 @@ class _Sums:
         return isinstance(other, _Sums) and self.key == other.key
 
 
-def requantization_of(op: Op, graph: Graph) -> tuple[Array, int, int] | None:
-    """Scalars, shift and sign of `PlanarLayer`, or None where neither form of rounding is proved."""
+def requantization_of(op: Op, graph: Graph) -> Scalars | None:
+    """None where neither form of rounding is proved."""
     return _scalars(_Sums(Accumulators.of(op, graph)))
 
 
 @lru_cache(maxsize=128)
-def _scalars(wrapped: _Sums) -> tuple[Array, int, int] | None:
-    """(scalars [channels, 3 or 4], shift shared by all channels or 0, sign of the weights)."""
+def _scalars(wrapped: _Sums) -> Scalars | None:
     sums = wrapped.sums
-    steps = sums.low < sums.high
-    one = one_step(sums, np.ones(len(sums.rows), np.int64)) if steps else None
-    if one is not None:
-        return np.stack([one.bias, one.multiplier, one.constant], axis=1), one.shift, 1
+    if sums.low < sums.high:
+        ones = np.ones(len(sums.rows), np.int64)
+        if (narrow := one_step(sums, ones, 2**15)) is not None:
+            halves = narrow.constant * 2**16 + narrow.bias % 2**16
+            return Scalars(np.stack([halves, narrow.multiplier], axis=1), narrow.shift, 1)
+        if (one := one_step(sums, ones)) is not None:
+            words = np.stack([one.bias, one.multiplier, one.constant], axis=1)
+            return Scalars(words, one.shift, 1)
     two = two_steps(sums)
     if two is None or sums.rows.min() < -127:
         return None
     # Weights, bias and multiplier are negated: the carry of twice the sum then says what to add.
     half = np.where(sums.is_constant, 1 << two.right >> 1, 0)
-    return np.stack([-two.bias, -two.multiplier, two.constant + half, two.right], axis=1), 0, -1
+    words = np.stack([-two.bias, -two.multiplier, two.constant + half, two.right], axis=1)
+    return Scalars(words, 0, -1)
 
 
 @lru_cache(maxsize=128)
-def _routine(geometry: Geometry, rounding: int) -> Routine | None:
-    if geometry.plane(geometry.tile) * geometry.fewest > LARGEST_SCRATCH:
-        return None
-    return best_routine(geometry.shape, geometry.output[1], rounding, geometry.tiles)
+def _routine(shape: Shape, width: int, tiles: tuple[int, ...], rounding: int, packed: bool) -> Routine | None:
+    return best_routine(shape, width, rounding, packed, tiles)
 
 
-def _layer(op: Op, graph: Graph, *, all_channels: bool = False) -> PlanarLayer | None:
+def _layer(op: Op, graph: Graph, *, strided: bool, all_channels: bool = False) -> PlanarLayer | None:
     """The layer in its better geometry, or None where the kernel cannot compute it or does not pay."""
     assert isinstance(op, DepthwiseConv2D)
     x, filters = graph.operands(op)[:2]
     if not portable_convolution.accepts(op, graph) or filters.shape[3] != x.shape[3]:
         return None
-    numbers = requantization_of(op, graph)
-    if numbers is None:
+    scalars = requantization_of(op, graph)
+    if scalars is None:
         return None
     layers = []
     for geometry in geometries(op, graph, all_channels=all_channels):
-        routine = _routine(geometry, numbers[0].shape[1] - 2)
+        if geometry.plane(geometry.tile) * geometry.fewest > LARGEST_SCRATCH or not geometry.fits_halfwords:
+            continue
+        shape = geometry.shape(strided=strided)
+        routine = _routine(shape, geometry.output[1], geometry.tiles, scalars.rounding, scalars.packed)
         if routine is not None:
-            layers.append(PlanarLayer(geometry, routine, *numbers))
+            layers.append(PlanarLayer(geometry, routine, scalars))
     return min(filter(_pays, layers), key=_price, default=None)
 
 
@@ -159,28 +183,56 @@ def _price(layer: PlanarLayer) -> float:
     return (work.instructions + work.cycles) * (1.1 if apart else 1)
 
 
-def _known(op: Op, graph: Graph, all_channels: bool) -> PlanarLayer:
-    layer = _layer(op, graph, all_channels=all_channels)
-    assert layer is not None
-    return layer
+@dataclass(frozen=True, slots=True)
+class _Tile:
+    """A kernel: whether a layer is `tiled`, with all channels at once or some, and whether its assembly is
+    `strided`: takes the places of outputs as arguments, so that layers of other channel counts have the
+    same code."""
+
+    name: str
+    strided: bool = False
+    tiled: bool = False
+    all_channels: bool = False
+
+    def layer(self, op: Op, graph: Graph) -> PlanarLayer | None:
+        return _layer(op, graph, strided=self.strided, all_channels=self.all_channels)
+
+    def known(self, op: Op, graph: Graph) -> PlanarLayer:
+        layer = self.layer(op, graph)
+        assert layer is not None
+        return layer
+
+    def accepts(self, op: Op, graph: Graph) -> bool:
+        layer = self.layer(op, graph)
+        if layer is None or (len(layer.geometry.tiles) > 1) != self.tiled:
+            return False
+        if not self.all_channels:
+            return True
+        # Rows of the image in order, where groups of channels would take turns otherwise.
+        other = _layer(op, graph, strided=self.strided)
+        return not layer.geometry.swapped and other is not None and _takes_turns(other.geometry)
+
+    def kernel(self) -> Kernel:
+        """With one tile, a group of channels writes over what only itself has read."""
+        return Kernel(
+            symbol=f"tinyc_depthwise_conv_2d_s8_{self.name}__cortex_m4",
+            op=DepthwiseConv2D,
+            source="cortex_m4/depthwise_conv_2d_s8_planar.c.j2",
+            headers=("include/tinyc_planar.h",),
+            requires=frozenset({"dsp", "fpu"}),
+            accepts=self.accepts,
+            lower=partial(_lower, tile=self),
+            scratch=partial(_scratch, tile=self),
+            in_place=() if self.tiled else (0,),
+            overlaps=partial(_overlaps, tile=self),
+            work=partial(_work, tile=self),
+            code=partial(_code, tile=self),
+            specialize=partial(_specialize, tile=self),
+        )
 
 
-def _accepts_whole(op: Op, graph: Graph) -> bool:
-    layer = _layer(op, graph)
-    return layer is not None and len(layer.geometry.tiles) == 1
-
-
-def _accepts_tiles(op: Op, graph: Graph) -> bool:
-    layer = _layer(op, graph)
-    return layer is not None and len(layer.geometry.tiles) > 1
-
-
-def _accepts_rows(op: Op, graph: Graph) -> bool:
-    """Tiles of all rows and columns of the image in order, where groups of channels would take turns."""
-    layer, rows = _layer(op, graph), _layer(op, graph, all_channels=True)
-    if layer is None or rows is None or rows.geometry.swapped:
-        return False
-    return len(layer.geometry.tiles) > 1 and layer.geometry.group < layer.geometry.channels
+def _takes_turns(geometry: Geometry) -> bool:
+    return len(geometry.tiles) > 1 and geometry.group < geometry.channels
 
 
 def records(layer: PlanarLayer, filters: Array) -> Array:
@@ -192,15 +244,15 @@ def records(layer: PlanarLayer, filters: Array) -> Array:
     for index, taps in enumerate(words):
         for half, tap in enumerate(taps):
             if tap is not None:
-                halves[:, index, half] = layer.sign * filters[0, tap[0], tap[1]]
+                halves[:, index, half] = layer.scalars.sign * filters[0, tap[0], tap[1]]
     # [channel, packed word, word of it, half] to bytes that SXTB16 takes apart: even ones first.
     packed = halves.reshape(len(halves), -1, 2, 2).transpose(0, 1, 3, 2)
     weights = np.ascontiguousarray(packed).reshape(len(halves), -1).view("<i4")
-    return np.concatenate([layer.scalars.astype(np.int32), weights.astype(np.int32)], axis=1)
+    return np.concatenate([layer.scalars.words.astype(np.int32), weights.astype(np.int32)], axis=1)
 
 
-def _lower(op: Op, graph: Graph, *, all_channels: bool = False) -> Lowered:
-    layer = _known(op, graph, all_channels)
+def _lower(op: Op, graph: Graph, *, tile: _Tile) -> Lowered:
+    layer = tile.known(op, graph)
     geometry = layer.geometry
     x, filters = graph.operands(op)[:2]
     alone = geometry.left % 2 if geometry.columns else 0
@@ -215,21 +267,22 @@ def _lower(op: Op, graph: Graph, *, all_channels: bool = False) -> Lowered:
             "next_row": geometry.row_step - geometry.columns * geometry.column_step,
             "next_plane": 4 * (geometry.pitch - alone - pairs - last),
             "outside": x.zero_point % 256 * 0x01010101,
+            "row_step": geometry.row_step,
+            "size": geometry.size,
+            "output_pixel": geometry.pixel,
+            "output_step": geometry.line,
+            "output_size": geometry.output_size,
             "batches": geometry.batches,
             "channels": geometry.channels,
             "group": geometry.group,
             "rows": geometry.input[0],
             "columns": geometry.columns,
-            "row_step": geometry.row_step,
-            "size": geometry.size,
             "top": geometry.top,
             "left": geometry.left,
             "outputs": geometry.output[0],
             "tile": geometry.tile,
             "stride": geometry.stride[0],
             "reach": geometry.reach,
-            "output_step": geometry.line,
-            "output_size": geometry.output_size,
             "pitch": geometry.pitch,
             "record": layer.routine.scalars + layer.routine.packed,
             "weights": records(layer, filters.constant).reshape(-1),
@@ -238,31 +291,31 @@ def _lower(op: Op, graph: Graph, *, all_channels: bool = False) -> Lowered:
     )
 
 
-def _scratch(op: Op, graph: Graph, *, all_channels: bool = False) -> int:
-    geometry = _known(op, graph, all_channels).geometry
+def _scratch(op: Op, graph: Graph, *, tile: _Tile) -> int:
+    geometry = tile.known(op, graph).geometry
     return round_up(geometry.group * geometry.plane(geometry.tile), 16)
 
 
-def _overlaps(op: Op, graph: Graph, *, all_channels: bool = False) -> tuple[Overlap, ...]:
-    return (Overlap(0, "output", lead_of(_known(op, graph, all_channels).geometry)),)
+def _overlaps(op: Op, graph: Graph, *, tile: _Tile) -> tuple[Overlap, ...]:
+    return (Overlap(0, "output", lead_of(tile.known(op, graph).geometry)),)
 
 
-def _work(op: Op, graph: Graph, *, all_channels: bool = False) -> Work:
-    return _known(op, graph, all_channels).work
+def _work(op: Op, graph: Graph, *, tile: _Tile) -> Work:
+    return tile.known(op, graph).work
 
 
-def _code(op: Op, graph: Graph, *, all_channels: bool = False) -> int:
+def _code(op: Op, graph: Graph, *, tile: _Tile) -> int:
     """Code bytes of one variant."""
-    return 4 * _known(op, graph, all_channels).routine.code
+    return 4 * tile.known(op, graph).routine.code
 
 
-def _specialize(op: Op, graph: Graph, *, all_channels: bool = False) -> Mapping[str, object]:
-    layer = _known(op, graph, all_channels)
+def _specialize(op: Op, graph: Graph, *, tile: _Tile) -> Mapping[str, object]:
+    layer = tile.known(op, graph)
     geometry, routine = layer.geometry, layer.routine
     view: dict[str, object] = {
         "routine": routine,
-        "shift": layer.shift,
-        "line": geometry.line,
+        "shift": layer.scalars.shift,
+        "line": 0 if tile.strided else geometry.line,
         "plane": geometry.plane(geometry.tile),
         "record_bytes": 4 * (routine.scalars + routine.packed),
     }
@@ -271,34 +324,12 @@ def _specialize(op: Op, graph: Graph, *, all_channels: bool = False) -> Mapping[
     return {**view, "variant": "_".join((*names, f"{zlib.crc32(repr(view).encode()):08x}"))}
 
 
-def _kernel(
-    name: str,
-    accepts: Callable[[Op, Graph], bool],
-    in_place: tuple[int, ...] = (),
-    *,
-    all_channels: bool = False,
-) -> Kernel:
-    return Kernel(
-        symbol=f"tinyc_depthwise_conv_2d_s8_{name}__cortex_m4",
-        op=DepthwiseConv2D,
-        source="cortex_m4/depthwise_conv_2d_s8_planar.c.j2",
-        headers=("include/tinyc_planar.h",),
-        requires=frozenset({"dsp", "fpu"}),
-        accepts=accepts,
-        in_place=in_place,
-        lower=partial(_lower, all_channels=all_channels),
-        scratch=partial(_scratch, all_channels=all_channels),
-        overlaps=partial(_overlaps, all_channels=all_channels),
-        work=partial(_work, all_channels=all_channels),
-        code=partial(_code, all_channels=all_channels),
-        specialize=partial(_specialize, all_channels=all_channels),
-    )
-
-
-# With one tile, a group of channels writes over what only itself has read: pixels stay where they are. With
-# several, the output can follow the input closely where a tile has all channels.
+# The output can follow the input closely where a tile has all channels.
 KERNELS = (
-    _kernel("planar", _accepts_whole, in_place=(0,)),
-    _kernel("planar_tiled", _accepts_tiles),
-    _kernel("planar_rows", _accepts_rows, all_channels=True),
+    _Tile("planar").kernel(),
+    _Tile("planar_tiled", tiled=True).kernel(),
+    _Tile("planar_rows", tiled=True, all_channels=True).kernel(),
+    _Tile("planar_shared", strided=True).kernel(),
+    _Tile("planar_tiled_shared", strided=True, tiled=True).kernel(),
+    _Tile("planar_rows_shared", strided=True, tiled=True, all_channels=True).kernel(),
 )

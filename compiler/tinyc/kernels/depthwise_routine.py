@@ -26,7 +26,8 @@ WeightWord = tuple[Tap | None, Tap | None]
 @dataclass(frozen=True, slots=True)
 class Shape:
     """Kernel, stride and dilation (rows, columns), and the places in memory: bytes from one row of a
-    plane to the next, from one output to its right and lower one."""
+    plane to the next, from one output to its right and lower one. The last two are 0 for a routine that
+    takes them as arguments, so that layers share it."""
 
     kernel: tuple[int, int]
     stride: tuple[int, int]
@@ -34,6 +35,11 @@ class Shape:
     pitch: int
     pixel: int
     line: int
+
+    @property
+    def is_strided(self) -> bool:
+        """Whether the places of outputs are arguments."""
+        return self.pixel == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +58,17 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """An accumulator that becomes the output at `offset` bytes, in row `row` of the block."""
+    """An accumulator that becomes the output at `offset` bytes, in row and column of the block.
+
+    Where the places are arguments, the pointer moves on by each of `moves` pixels first, and the output
+    is `offset` pixels, 2 at most, behind it.
+    """
 
     register: str
     offset: int
     row: int
+    column: int
+    moves: tuple[int, ...] = ()
 
 
 _STEP_WORK = {"load2": Work(1, 3), "load1": Work(1, 2), "weights": Work(3, 4)}
@@ -75,19 +87,29 @@ class Block:
     """Some outputs: the steps to their accumulators, then requantization and stores.
 
     `temporaries` are free once the steps are done. `far`: rows after the first are beyond the reach
-    of a store, their addresses are computed and `offset` counts from there.
+    of a store, their addresses are computed and `offset` counts from there. `strided`: the places of
+    outputs are arguments, and the pointer moves on to the next block by each of `moves` pixels.
     """
 
     steps: tuple[Step, ...]
     stores: tuple[Store, ...]
     temporaries: tuple[str, str]
     far: bool
+    strided: bool = False
+    moves: tuple[int, ...] = ()
+
+    @property
+    def columns(self) -> int:
+        return 1 + max(store.column for store in self.stores)
 
     def work(self, rounding: int) -> Work:
         """`rounding`: in how many steps the outputs are requantized."""
         costs = [_STEP_WORK.get(step.kind, Work(1, 1)) for step in self.steps]
         # Multiplier and constant come in one transfer of two cycles, the shift in another.
         rest = rounding + len(self.stores) * (3 if rounding == 1 else 6) + 2 * self.far
+        if self.strided:
+            moves = len(self.moves) + sum(len(store.moves) for store in self.stores)
+            rest += 1 + moves
         return add_up(Work(rest, rest + 1), *costs)
 
 
@@ -103,6 +125,7 @@ class Rows:
     loop_output: int
     next_plane: int
     next_output: int
+    strided: bool = False
 
     @property
     def blocks(self) -> tuple[Block, ...]:
@@ -114,7 +137,7 @@ class Rows:
         if self.times:
             once = add_up(Work(5, 6), *(block.work(rounding) for block in self.loop))
             parts += [repeat(once, self.times), Work(2, 1)]
-        moves = _moves(self.next_plane) + _moves(self.next_output)
+        moves = _moves(self.next_plane) + _moves(self.next_output) + 2 * self.strided
         return add_up(Work(moves, moves), *parts)
 
 
@@ -133,6 +156,7 @@ class Routine:
     """
 
     rounding: int
+    packed_scalars: bool
     shape: Shape
     width: int
     words: tuple[WeightWord, ...]
@@ -150,8 +174,9 @@ class Routine:
 
     @property
     def scalars(self) -> int:
-        """Numbers before the weights of a channel: bias, multiplier, constant, and shift."""
-        return 2 + self.rounding
+        """Words before the weights of a channel: bias, multiplier, constant, and shift; or bias and
+        constant in the halves of one, and the multiplier."""
+        return 2 if self.packed_scalars else 2 + self.rounding
 
     @property
     def packed(self) -> int:
@@ -181,7 +206,8 @@ class Routine:
         """One channel of one tile with `rows` output rows."""
         weights, packed = len(self.words), self.packed
         loads = Work(1 + weights, 1 + packed + weights) if self.resident else Work(1, 1)
-        parts = [Work(14, 18 + self.scalars), loads]
+        scalars = Work(5, 8) if self.packed_scalars else Work(1, 1 + self.scalars)
+        parts = [Work(13, 17), scalars, loads]
         passes, left = divmod(rows, self.main.height)
         parts.append(repeat(add_up(self.main.work(self.rounding), Work(4, 5)), passes))
         if self.single is not None:

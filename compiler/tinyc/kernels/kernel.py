@@ -97,8 +97,8 @@ class Kernel:
     that the text depends on.
     `in_place` lists the positions among the activations whose buffer output 0 may share as a whole,
     `overlaps` the activations that output 0 or the scratch may write over while they are being read.
-    `work` predicts what the kernel executes on a Cortex-M4. `code` gives the bytes of machine code that the
-    layer needs, headers included, once per variant; without it they are estimated from the text's length.
+    `work` predicts what the kernel executes on a Cortex-M4. `code` gives the bytes of machine code of a
+    template's variant; functions whose size does not depend on the layer are measured (`code_sizes.py`).
     """
 
     symbol: str

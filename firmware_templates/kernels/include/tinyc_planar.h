@@ -18,17 +18,18 @@ struct tinyc_planar {
     int32_t next_row;    /* bytes of the input from behind the last column to the next row */
     int32_t next_plane;  /* bytes of a plane from behind the last word with a column to the next row's */
     uint32_t outside;    /* the input's zero point, four times */
-    int32_t batches, channels;
-    int32_t group;                    /* channels at a time, a multiple of 4 or all */
-    int32_t rows, columns;            /* of the input, columns as far as outputs depend on them */
     int32_t row_step, size;           /* bytes of the input from row to row, batch */
-    int32_t top, left;                /* rows and columns of padding before the input */
-    int32_t outputs;                  /* rows of the output */
-    int32_t tile;                     /* rows of the output that are computed together */
-    int32_t stride, reach;            /* rows from one output row to the next, and below one */
-    int32_t output_step, output_size; /* bytes of the output from row to row, batch */
-    int32_t pitch;                    /* words of a row of a plane */
-    int32_t record;                   /* words of a record */
+    int32_t output_pixel;             /* bytes of the output from column to column */
+    int32_t output_step, output_size; /* and from row to row, batch */
+    uint16_t batches, channels;
+    uint16_t group;                   /* channels at a time, a multiple of 4 or all */
+    uint16_t rows, columns;           /* of the input, columns as far as outputs depend on them */
+    int16_t top, left;                /* rows and columns of padding before the input */
+    uint16_t outputs;                 /* rows of the output */
+    uint16_t tile;                    /* rows of the output that are computed together */
+    uint16_t stride, reach;           /* rows from one output row to the next, and below one */
+    uint16_t pitch;                   /* words of a row of a plane */
+    uint16_t record;                  /* words of a record */
     const int32_t *weights;           /* a record per channel */
 };
 
@@ -192,18 +193,6 @@ TINYC_KERNEL void tinyc_planar_four(const struct tinyc_planar *layer, const int8
 
 #endif
 
-/* A layer before its first group. */
-TINYC_INLINE struct tinyc_planar_group tinyc_planar_start(const struct tinyc_planar *layer, const int8_t *input,
-                                                          int8_t *output, void *scratch) {
-    const struct tinyc_planar_group group = {.tile = {.planes = scratch},
-                                             .layer = layer,
-                                             .input = input,
-                                             .result = output,
-                                             .batches = layer->batches,
-                                             .channel = layer->channels};
-    return group;
-}
-
 /* Where the tile after `rows` done ones lies. Words of planes without any input get the zero point:
  * those at the sides once, those above and below where a tile has them. */
 TINYC_INLINE void tinyc_planar_tile(struct tinyc_planar_group *group, const struct tinyc_planar *layer) {
@@ -254,6 +243,22 @@ TINYC_KERNEL int32_t tinyc_planar_next(struct tinyc_planar_group *group) {
         }
     }
     return 1;
+}
+
+/* Group by group, tile by tile. */
+TINYC_KERNEL void tinyc_planar_run(const struct tinyc_planar *layer, const int8_t *input, int8_t *output,
+                                   void *scratch, tinyc_planes_rows *rows) {
+    struct tinyc_planar_group group = {.tile = {.planes = scratch,
+                                                .pixel = layer->output_pixel,
+                                                .line = layer->output_step},
+                                       .layer = layer,
+                                       .input = input,
+                                       .result = output,
+                                       .batches = layer->batches,
+                                       .channel = layer->channels};
+    while (tinyc_planar_next(&group)) {
+        rows(&group.tile);
+    }
 }
 
 #endif

@@ -7,13 +7,16 @@
 #include "tinyc_dsp.h"
 
 /* Rows of outputs of some channels. Assembly reads the fields by their place: the first record, plane and
- * output, rows of the output and channels. */
+ * output, rows of the output, channels, bytes from an output to the next in its row and in its column. */
 struct tinyc_planes {
     const int32_t *record;
     void *planes;
     int8_t *output;
     int32_t rows, channels;
+    int32_t pixel, line;
 };
+
+typedef void tinyc_planes_rows(const struct tinyc_planes *planes);
 
 #if !defined(__ARM_FEATURE_DSP)
 
