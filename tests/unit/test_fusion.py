@@ -16,9 +16,9 @@ from tinyc.ir import printer
 from tinyc.ir.graph import verify
 from tinyc.ir.ops import Conv2D, ConvDepthwise2D
 from tinyc.kernels import catalogue, cortex_m4_conv_depthwise
-from tinyc.kernels.conv_depthwise_tiles import Tiles, best_tiles
 from tinyc.kernels.depthwise_geometry import geometries
 from tinyc.kernels.kernel import Work
+from tinyc.kernels.sliding_planes import Tiles, best_tiles
 from tinyc.objective import Objective
 from tinyc.pipeline import compile_graph
 from tinyc.selection import choose

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from dataclasses import dataclass
+from functools import partial
 
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops.base import Op
@@ -19,13 +19,12 @@ from tinyc.ir.ops.conv_depthwise_2d import ConvDepthwise2D
 from tinyc.ir.ops.depthwise_conv_2d import DepthwiseConv2D
 from tinyc.kernels import cortex_m4_blocks, portable_convolution
 from tinyc.kernels.blocks_work import pixel_features
-from tinyc.kernels.conv_depthwise_tiles import Tiles, best_tiles
 from tinyc.kernels.cortex_m4_depthwise import PlanarLayer, records, requantization_of
+from tinyc.kernels.cortex_m4_sliding import routine_view
 from tinyc.kernels.depthwise_geometry import geometries
-from tinyc.kernels.depthwise_routine import Routine, Shape, add_up, repeat
-from tinyc.kernels.depthwise_schedule import best_routine
 from tinyc.kernels.features import Features
 from tinyc.kernels.kernel import FieldValue, Kernel, Lowered, Overlap, Work
+from tinyc.kernels.sliding_planes import Tiles, best_tiles
 from tinyc.kernels.work import FittedWork
 
 POINTWISE = next(k for k in cortex_m4_blocks.KERNELS if k.symbol == "tinyc_conv_2d_s8_1x1_2x4__cortex_m4")
@@ -65,13 +64,6 @@ def _panel(first: Op, graph: Graph) -> int:
     return POINTWISE.scratch(first, graph)
 
 
-@lru_cache(maxsize=128)
-def _routine(
-    shape: Shape, width: int, rounding: int, packed: bool, heights: tuple[int, ...]
-) -> Routine | None:
-    return best_routine(shape, width, rounding, packed, heights)
-
-
 def _tiles(op: Op, graph: Graph, limit: int) -> tuple[Graph, Tiles] | None:
     """The graph of both layers and their tiles, where the tiles are all that could be in the way."""
     assert isinstance(op, ConvDepthwise2D)
@@ -99,12 +91,10 @@ def _pair(op: Op, graph: Graph, limit: int) -> _Pair | None:
     scalars = requantization_of(second, pair)
     if scalars is None or not tiles.geometry.fits_halfwords:
         return None
-    geometry = tiles.geometry
-    shape = replace(geometry.shape(strided=False), pitch=tiles.pitch)
-    routine = _routine(shape, geometry.output[1], scalars.rounding, scalars.packed, tiles.heights)
+    routine = tiles.routine(scalars)
     if routine is None:
         return None
-    return _Pair(pair, first, second, tiles, PlanarLayer(geometry, routine, scalars))
+    return _Pair(pair, first, second, tiles, PlanarLayer(tiles.geometry, routine, scalars))
 
 
 def _accepts(op: Op, graph: Graph, *, limit: int, smaller: int | None) -> bool:
@@ -124,33 +114,17 @@ def _known(op: Op, graph: Graph, limit: int) -> _Pair:
 def _lower(op: Op, graph: Graph, *, limit: int) -> Lowered:
     pair = _known(op, graph, limit)
     tiles, layer = pair.tiles, pair.layer
-    geometry = tiles.geometry
     first = POINTWISE.lower(pair.first, pair.graph)
     x, filters = pair.graph.operands(pair.second)[:2]
+    depth = pair.graph.operands(pair.first)[0].shape[3]
     fields: dict[str, FieldValue] = {
-        "batches": geometry.batches,
-        "height": geometry.input[0],
-        "width": geometry.input[1],
-        "depth": first.fields["depth"],
-        "channels": geometry.channels,
+        **tiles.fields(depth, x.zero_point),
         "words": first.fields["words"],
         "record": first.fields["record"],
-        "pitch": tiles.pitch,
-        "plane": tiles.plane,
-        "buffer": tiles.buffer,
-        "room": tiles.room,
-        "top": geometry.top,
-        "left": geometry.left,
-        "outputs": geometry.output[0],
-        "tile": tiles.rows,
-        "stride": geometry.stride[0],
-        "reach": geometry.reach,
-        "output_step": geometry.line,
-        "outside": x.zero_point % 2**16 * 0x10001,
         "weights": first.fields["weights"],
         "depthwise_weights": records(layer, filters.constant).reshape(-1),
     }
-    scalars = 4 * geometry.channels * layer.routine.scalars
+    scalars = 4 * tiles.geometry.channels * layer.routine.scalars
     return Lowered("tinyc_conv_depthwise", fields, first.channel_bytes + scalars)
 
 
@@ -161,55 +135,30 @@ def _scratch(op: Op, graph: Graph, *, limit: int) -> int:
 
 
 def _overlaps(op: Op, graph: Graph, *, limit: int) -> tuple[Overlap, ...]:
-    """A tile reads the rows that are new to it, then writes; no byte that a later one still reads."""
     pair = _known(op, graph, limit)
-    geometry = pair.tiles.geometry
     (x,) = pair.graph.activations(pair.first)
-    row = x.shape[2] * x.shape[3]
-    lead, written = -x.bytes, 0
-    for batch in range(geometry.batches):
-        start = batch * x.shape[1]
-        for (first, last), rows in zip(pair.tiles.fills(), pair.tiles.heights, strict=True):
-            if first < last and written:
-                lead = max(lead, written - (start + first) * row)
-            written += rows * geometry.line
-    return (Overlap(0, "output", lead),)
+    return (Overlap(0, "output", pair.tiles.lead(x.shape[2] * x.shape[3])),)
 
 
 def _features(op: Op, graph: Graph, *, limit: int) -> Features:
     """Blocks, their pairs of channels and gathering; tiles and what they clear and move."""
     pair = _known(op, graph, limit)
     tiles, geometry = pair.tiles, pair.tiles.geometry
-    batches, channels = geometry.batches, geometry.channels
     runs = [(last - first) * geometry.input[1] for first, last in tiles.fills()]
-    blocks = batches * sum(-(-pixels // 4) for pixels in runs)
-    below = [rows for rows in tiles.below() if rows]
+    blocks = geometry.batches * sum(-(-pixels // 4) for pixels in runs)
     one_step = int(str(pair.view["shift"])) >= 0
     found = pixel_features(pair.first, pair.graph, blocks, one_step=one_step)
     if pair.scattered:
         pairs = "pairs" if one_step else "double_pairs"
         found |= {"scattered_blocks": blocks, f"scattered_{pairs}": found[pairs]}
         del found[pairs]
-    return {
-        **found,
-        "batches": batches,
-        "tiles": batches * len(tiles.heights),
-        "fills": batches * sum(pixels > 0 for pixels in runs),
-        "cleared": batches * tiles.buffer // 16,
-        "padded": batches * channels * len(below),
-        "padded_words": batches * channels * sum(below) * tiles.pitch // 4,
-        "moves": batches * tiles.moves,
-        "moved": batches * tiles.moves * channels,
-        "moved_words": batches * tiles.moves * channels * tiles.shared // 4,
-    }
+    return {**found, **tiles.features(), "fills": geometry.batches * sum(pixels > 0 for pixels in runs)}
 
 
 def _routine_work(op: Op, graph: Graph, *, limit: int) -> Work:
     """Of the depthwise routine, which is counted as it is."""
     pair = _known(op, graph, limit)
-    geometry = pair.tiles.geometry
-    works = (pair.layer.routine.work(rows) for rows in pair.tiles.heights)
-    return repeat(add_up(*works), geometry.channels * geometry.batches)
+    return pair.tiles.work(pair.layer.routine)
 
 
 def _code(op: Op, graph: Graph, *, limit: int) -> int:
@@ -222,18 +171,12 @@ def _code(op: Op, graph: Graph, *, limit: int) -> int:
 
 def _specialize(op: Op, graph: Graph, *, limit: int) -> Mapping[str, object]:
     pair = _known(op, graph, limit)
-    layer, plane = pair.layer, pair.tiles.plane
+    layer = pair.layer
     view: dict[str, object] = {
         "conv": {name: pair.view[name] for name in ("words", "part", "chunks", "shift")},
         "depth": pair.graph.operands(pair.first)[0].shape[3],
         "planes": "scattered" if pair.scattered else "row",
-        "depthwise": {
-            "routine": layer.routine,
-            "shift": layer.scalars.shift,
-            "line": layer.geometry.line,
-            "plane": plane,
-            "record_bytes": 4 * (layer.routine.scalars + layer.routine.packed),
-        },
+        "depthwise": routine_view(pair.tiles, layer),
     }
     kernel, stride = layer.geometry.kernel, layer.geometry.stride
     names = (f"d{view['depth']}", f"{kernel[0]}x{kernel[1]}", f"s{stride[1]}", f"w{layer.geometry.output[1]}")

@@ -23,7 +23,7 @@ from tinyc.kernels import portable_convolution
 from tinyc.kernels.depthwise_geometry import FOUR, LARGEST_SCRATCH, Geometry, geometries, lead_of
 from tinyc.kernels.depthwise_routine import Routine, Shape, add_up, repeat
 from tinyc.kernels.depthwise_schedule import best_routine
-from tinyc.kernels.kernel import Kernel, Lowered, Overlap, Work
+from tinyc.kernels.kernel import FieldValue, Kernel, Lowered, Overlap, Work
 from tinyc.kernels.layer_constants import round_up
 from tinyc.kernels.requantization import Accumulators, one_step, two_steps
 
@@ -51,12 +51,12 @@ class PlanarLayer:
                 works.append(repeat(Work(7, 8), geometry.plane(geometry.tile) * geometry.group // 16))
             works.append(repeat(self.routine.work(rows), geometry.channels))
             works.append(repeat(Work(60, 122), groups))
-            works.append(repeat(_filling(geometry, read), fours))
-            works.append(_filling_some(geometry, read, others))
+            works.append(repeat(filling(geometry, read), fours))
+            works.append(filling_some(geometry, read, others))
         return add_up(repeat(add_up(*works), geometry.batches), Work(70, 100))
 
 
-def _filling(geometry: Geometry, rows: int) -> Work:
+def filling(geometry: Geometry, rows: int) -> Work:
     """Four channels of some rows to planes."""
     alone = geometry.left % 2
     quads, others = divmod(geometry.columns - alone, 4)
@@ -67,7 +67,7 @@ def _filling(geometry: Geometry, rows: int) -> Work:
     return add_up(repeat(row, rows), Work(17, 48)) if rows else Work(0, 0)
 
 
-def _filling_some(geometry: Geometry, rows: int, channels: int) -> Work:
+def filling_some(geometry: Geometry, rows: int, channels: int) -> Work:
     """The same for fewer."""
     if rows == 0 or channels == 0:
         return Work(0, 0)
@@ -142,11 +142,13 @@ def _scalars(wrapped: _Sums) -> Scalars | None:
 
 
 @lru_cache(maxsize=128)
-def _routine(shape: Shape, width: int, tiles: tuple[int, ...], rounding: int, packed: bool) -> Routine | None:
+def routine_for(
+    shape: Shape, width: int, tiles: tuple[int, ...], rounding: int, packed: bool
+) -> Routine | None:
     return best_routine(shape, width, rounding, packed, tiles)
 
 
-def _layer(op: Op, graph: Graph, *, strided: bool, all_channels: bool = False) -> PlanarLayer | None:
+def _layer(op: Op, graph: Graph, *, strided: bool) -> PlanarLayer | None:
     """The layer in its better geometry, or None where the kernel cannot compute it or does not pay."""
     assert isinstance(op, DepthwiseConv2D)
     x, filters = graph.operands(op)[:2]
@@ -156,11 +158,11 @@ def _layer(op: Op, graph: Graph, *, strided: bool, all_channels: bool = False) -
     if scalars is None:
         return None
     layers = []
-    for geometry in geometries(op, graph, all_channels=all_channels):
+    for geometry in geometries(op, graph):
         if geometry.plane(geometry.tile) * geometry.fewest > LARGEST_SCRATCH or not geometry.fits_halfwords:
             continue
         shape = geometry.shape(strided=strided)
-        routine = _routine(shape, geometry.output[1], geometry.tiles, scalars.rounding, scalars.packed)
+        routine = routine_for(shape, geometry.output[1], geometry.tiles, scalars.rounding, scalars.packed)
         if routine is not None:
             layers.append(PlanarLayer(geometry, routine, scalars))
     return min(filter(_pays, layers), key=_price, default=None)
@@ -183,56 +185,15 @@ def _price(layer: PlanarLayer) -> float:
     return (work.instructions + work.cycles) * (1.1 if apart else 1)
 
 
-@dataclass(frozen=True, slots=True)
-class _Tile:
-    """A kernel: whether a layer is `tiled`, with all channels at once or some, and whether its assembly is
-    `strided`: takes the places of outputs as arguments, so that layers of other channel counts have the
-    same code."""
-
-    name: str
-    strided: bool = False
-    tiled: bool = False
-    all_channels: bool = False
-
-    def layer(self, op: Op, graph: Graph) -> PlanarLayer | None:
-        return _layer(op, graph, strided=self.strided, all_channels=self.all_channels)
-
-    def known(self, op: Op, graph: Graph) -> PlanarLayer:
-        layer = self.layer(op, graph)
-        assert layer is not None
-        return layer
-
-    def accepts(self, op: Op, graph: Graph) -> bool:
-        layer = self.layer(op, graph)
-        if layer is None or (len(layer.geometry.tiles) > 1) != self.tiled:
-            return False
-        if not self.all_channels:
-            return True
-        # Rows of the image in order, where groups of channels would take turns otherwise.
-        other = _layer(op, graph, strided=self.strided)
-        return not layer.geometry.swapped and other is not None and _takes_turns(other.geometry)
-
-    def kernel(self) -> Kernel:
-        """With one tile, a group of channels writes over what only itself has read."""
-        return Kernel(
-            symbol=f"tinyc_depthwise_conv_2d_s8_{self.name}__cortex_m4",
-            op=DepthwiseConv2D,
-            source="cortex_m4/depthwise_conv_2d_s8_planar.c.j2",
-            headers=("include/tinyc_planar.h",),
-            requires=frozenset({"dsp", "fpu"}),
-            accepts=self.accepts,
-            lower=partial(_lower, tile=self),
-            scratch=partial(_scratch, tile=self),
-            in_place=() if self.tiled else (0,),
-            overlaps=partial(_overlaps, tile=self),
-            work=partial(_work, tile=self),
-            code=partial(_code, tile=self),
-            specialize=partial(_specialize, tile=self),
-        )
+def _known(op: Op, graph: Graph, strided: bool) -> PlanarLayer:
+    layer = _layer(op, graph, strided=strided)
+    assert layer is not None
+    return layer
 
 
-def _takes_turns(geometry: Geometry) -> bool:
-    return len(geometry.tiles) > 1 and geometry.group < geometry.channels
+def _accepts(op: Op, graph: Graph, *, strided: bool, tiled: bool) -> bool:
+    layer = _layer(op, graph, strided=strided)
+    return layer is not None and (len(layer.geometry.tiles) > 1) == tiled
 
 
 def records(layer: PlanarLayer, filters: Array) -> Array:
@@ -251,22 +212,29 @@ def records(layer: PlanarLayer, filters: Array) -> Array:
     return np.concatenate([layer.scalars.words.astype(np.int32), weights.astype(np.int32)], axis=1)
 
 
-def _lower(op: Op, graph: Graph, *, tile: _Tile) -> Lowered:
-    layer = tile.known(op, graph)
-    geometry = layer.geometry
-    x, filters = graph.operands(op)[:2]
+def fill_fields(geometry: Geometry, plane: int, pitch: int, zero_point: int) -> dict[str, FieldValue]:
+    """The fields that the assembly which fills planes reads. `plane` in bytes, `pitch` in words."""
     alone = geometry.left % 2 if geometry.columns else 0
     pairs, last = divmod(geometry.columns - alone, 2)
+    return {
+        "column_step": geometry.column_step,
+        "plane": plane,
+        "quads": pairs // 2,
+        "others": alone + 2 * (pairs % 2) + 4 * last,
+        "next_row": geometry.row_step - geometry.columns * geometry.column_step,
+        "next_plane": 4 * (pitch - alone - pairs - last),
+        "outside": zero_point % 256 * 0x01010101,
+    }
+
+
+def _lower(op: Op, graph: Graph, *, strided: bool) -> Lowered:
+    layer = _known(op, graph, strided)
+    geometry = layer.geometry
+    x, filters = graph.operands(op)[:2]
     return Lowered(
         "tinyc_planar",
         {
-            "column_step": geometry.column_step,
-            "plane": geometry.plane(geometry.tile),
-            "quads": pairs // 2,
-            "others": alone + 2 * (pairs % 2) + 4 * last,
-            "next_row": geometry.row_step - geometry.columns * geometry.column_step,
-            "next_plane": 4 * (geometry.pitch - alone - pairs - last),
-            "outside": x.zero_point % 256 * 0x01010101,
+            **fill_fields(geometry, geometry.plane(geometry.tile), geometry.pitch, x.zero_point),
             "row_step": geometry.row_step,
             "size": geometry.size,
             "output_pixel": geometry.pixel,
@@ -291,31 +259,31 @@ def _lower(op: Op, graph: Graph, *, tile: _Tile) -> Lowered:
     )
 
 
-def _scratch(op: Op, graph: Graph, *, tile: _Tile) -> int:
-    geometry = tile.known(op, graph).geometry
+def _scratch(op: Op, graph: Graph, *, strided: bool) -> int:
+    geometry = _known(op, graph, strided).geometry
     return round_up(geometry.group * geometry.plane(geometry.tile), 16)
 
 
-def _overlaps(op: Op, graph: Graph, *, tile: _Tile) -> tuple[Overlap, ...]:
-    return (Overlap(0, "output", lead_of(tile.known(op, graph).geometry)),)
+def _overlaps(op: Op, graph: Graph, *, strided: bool) -> tuple[Overlap, ...]:
+    return (Overlap(0, "output", lead_of(_known(op, graph, strided).geometry)),)
 
 
-def _work(op: Op, graph: Graph, *, tile: _Tile) -> Work:
-    return tile.known(op, graph).work
+def _work(op: Op, graph: Graph, *, strided: bool) -> Work:
+    return _known(op, graph, strided).work
 
 
-def _code(op: Op, graph: Graph, *, tile: _Tile) -> int:
+def _code(op: Op, graph: Graph, *, strided: bool) -> int:
     """Code bytes of one variant."""
-    return 4 * tile.known(op, graph).routine.code
+    return 4 * _known(op, graph, strided).routine.code
 
 
-def _specialize(op: Op, graph: Graph, *, tile: _Tile) -> Mapping[str, object]:
-    layer = tile.known(op, graph)
+def _specialize(op: Op, graph: Graph, *, strided: bool) -> Mapping[str, object]:
+    layer = _known(op, graph, strided)
     geometry, routine = layer.geometry, layer.routine
     view: dict[str, object] = {
         "routine": routine,
         "shift": layer.scalars.shift,
-        "line": 0 if tile.strided else geometry.line,
+        "line": 0 if strided else geometry.line,
         "plane": geometry.plane(geometry.tile),
         "record_bytes": 4 * (routine.scalars + routine.packed),
     }
@@ -324,12 +292,30 @@ def _specialize(op: Op, graph: Graph, *, tile: _Tile) -> Mapping[str, object]:
     return {**view, "variant": "_".join((*names, f"{zlib.crc32(repr(view).encode()):08x}"))}
 
 
-# The output can follow the input closely where a tile has all channels.
+def _kernel(name: str, *, strided: bool = False, tiled: bool = False) -> Kernel:
+    """With one tile, a group of channels writes over what only itself has read."""
+    return Kernel(
+        symbol=f"tinyc_depthwise_conv_2d_s8_{name}__cortex_m4",
+        op=DepthwiseConv2D,
+        source="cortex_m4/depthwise_conv_2d_s8_planar.c.j2",
+        headers=("include/tinyc_planar.h",),
+        requires=frozenset({"dsp", "fpu"}),
+        accepts=partial(_accepts, strided=strided, tiled=tiled),
+        lower=partial(_lower, strided=strided),
+        scratch=partial(_scratch, strided=strided),
+        in_place=() if tiled else (0,),
+        overlaps=partial(_overlaps, strided=strided),
+        work=partial(_work, strided=strided),
+        code=partial(_code, strided=strided),
+        specialize=partial(_specialize, strided=strided),
+    )
+
+
+# The shared ones take the places of outputs as arguments, so that layers of other channel counts have the
+# same code.
 KERNELS = (
-    _Tile("planar").kernel(),
-    _Tile("planar_tiled", tiled=True).kernel(),
-    _Tile("planar_rows", tiled=True, all_channels=True).kernel(),
-    _Tile("planar_shared", strided=True).kernel(),
-    _Tile("planar_tiled_shared", strided=True, tiled=True).kernel(),
-    _Tile("planar_rows_shared", strided=True, tiled=True, all_channels=True).kernel(),
+    _kernel("planar"),
+    _kernel("planar_tiled", tiled=True),
+    _kernel("planar_shared", strided=True),
+    _kernel("planar_tiled_shared", strided=True, tiled=True),
 )

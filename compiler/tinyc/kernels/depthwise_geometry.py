@@ -21,13 +21,11 @@ _SCRATCH, LARGEST_SCRATCH, _SMALL_SCRATCH = 4096, 8192, 512
 class Geometry:
     """A layer as the kernel sees it, rows and columns changed where that is better.
 
-    `all_channels`: a tile is filled with all of them at once.
     `row_step`, `column_step` and `size` are bytes of the input, `line`, `pixel` and `output_size` of
     the output: to the next row, column and batch.
     """
 
     swapped: bool
-    all_channels: bool
     batches: int
     channels: int
     input: tuple[int, int]
@@ -63,13 +61,11 @@ class Geometry:
     @property
     def fewest(self) -> int:
         """Planes that are filled together."""
-        return self.channels if self.all_channels else min(self.channels, FOUR)
+        return min(self.channels, FOUR)
 
     @property
     def group(self) -> int:
-        """Channels at a time: all, or four, or as many fours as stay small."""
-        if self.all_channels:
-            return self.channels
+        """Channels at a time: four, or as many fours as stay small."""
         fours = max(1, _SMALL_SCRATCH // self.plane(self.tile) // FOUR)
         return min(self.channels, fours * FOUR)
 
@@ -110,7 +106,7 @@ class Geometry:
         return max(0, start), min(self.input[0], start + count)
 
 
-def geometries(op: DepthwiseConv2D, graph: Graph, *, all_channels: bool = False) -> Iterator[Geometry]:
+def geometries(op: DepthwiseConv2D, graph: Graph) -> Iterator[Geometry]:
     """The layer as it is, and with rows and columns changed."""
     operands = graph.operands(op)
     x, (result,) = operands[0], graph.results(op)
@@ -121,7 +117,6 @@ def geometries(op: DepthwiseConv2D, graph: Graph, *, all_channels: bool = False)
     for first, second in ((0, 1), (1, 0)):
         yield Geometry(
             first == 1,
-            all_channels,
             batches,
             channels,
             (x.shape[1 + first], x.shape[1 + second]),

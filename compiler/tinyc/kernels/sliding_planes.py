@@ -1,11 +1,15 @@
-"""How a fused pair of convolutions is cut into tiles: see `tinyc_conv_depthwise.h`."""
+"""Tiles of a depthwise layer on planes of all channels that slide down the image: see `tinyc_sliding.h`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from tinyc.kernels.cortex_m4_depthwise import Scalars, routine_for
 from tinyc.kernels.depthwise_geometry import Geometry
+from tinyc.kernels.depthwise_routine import Routine, add_up, repeat
+from tinyc.kernels.features import Features
+from tinyc.kernels.kernel import FieldValue, Work
 from tinyc.kernels.layer_constants import round_up
 
 # A store reaches the same pixel of the next channel with an offset of 12 bits.
@@ -66,6 +70,72 @@ class Tiles:
     def shared(self) -> int:
         """Of a plane that two tiles need."""
         return max(0, self.geometry.reach - self.geometry.stride[0]) * self.pitch
+
+    def lead(self, row: int) -> int:
+        """Bytes by which the output has to start before the input, when both share memory.
+
+        `row`: bytes of a row of the input. A tile reads the rows that are new to it, then writes; no byte that
+        a later one still reads.
+        """
+        geometry = self.geometry
+        lead, written = -geometry.batches * geometry.input[0] * row, 0
+        for batch in range(geometry.batches):
+            start = batch * geometry.input[0]
+            for (first, last), rows in zip(self.fills(), self.heights, strict=True):
+                if first < last and written:
+                    lead = max(lead, written - (start + first) * row)
+                written += rows * geometry.line
+        return lead
+
+    def fields(self, depth: int, zero_point: int) -> dict[str, FieldValue]:
+        """Those of `struct tinyc_sliding`, a member of a layer's. `depth`: bytes of a pixel of the input."""
+        geometry = self.geometry
+        found: dict[str, FieldValue] = {
+            "batches": geometry.batches,
+            "height": geometry.input[0],
+            "width": geometry.input[1],
+            "depth": depth,
+            "channels": geometry.channels,
+            "pitch": self.pitch,
+            "plane": self.plane,
+            "top": geometry.top,
+            "left": geometry.left,
+            "outputs": geometry.output[0],
+            "tile": self.rows,
+            "stride": geometry.stride[0],
+            "reach": geometry.reach,
+            "buffer": self.buffer,
+            "room": self.room,
+            "output_step": geometry.line,
+            "outside": zero_point % 2**16 * 0x10001,
+        }
+        return {f"sliding.{name}": value for name, value in found.items()}
+
+    def features(self) -> Features:
+        """What the C around fills and routine does for all batches: tiles, and what it clears and moves."""
+        batches, channels = self.geometry.batches, self.geometry.channels
+        below = [rows for rows in self.below() if rows]
+        return {
+            "batches": batches,
+            "tiles": batches * len(self.heights),
+            "cleared": batches * self.buffer // 16,
+            "padded": batches * channels * len(below),
+            "padded_words": batches * channels * sum(below) * self.pitch // 4,
+            "moves": batches * self.moves,
+            "moved": batches * self.moves * channels,
+            "moved_words": batches * self.moves * channels * self.shared // 4,
+        }
+
+    def routine(self, scalars: Scalars) -> Routine | None:
+        """The depthwise routine over the planes, None if none fits."""
+        shape = replace(self.geometry.shape(strided=False), pitch=self.pitch)
+        width = self.geometry.output[1]
+        return routine_for(shape, width, self.heights, scalars.rounding, scalars.packed)
+
+    def work(self, routine: Routine) -> Work:
+        """Of the routine, for all tiles and channels."""
+        works = (routine.work(rows) for rows in self.heights)
+        return repeat(add_up(*works), self.geometry.channels * self.geometry.batches)
 
     def fills(self) -> Iterator[tuple[int, int]]:
         """[first, last) rows of the intermediate that each tile of a batch adds, empty ones too."""
