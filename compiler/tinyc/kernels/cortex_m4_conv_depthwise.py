@@ -201,8 +201,4 @@ def _kernel(name: str, limit: int, smaller: int | None = None) -> Kernel:
 
 
 # Bytes of scratch that the tiles are made for.
-KERNELS = (
-    _kernel("least", 0),
-    _kernel("8k", 8 * 1024, 0),
-    _kernel("16k", 16 * 1024, 8 * 1024),
-)
+KERNELS = (_kernel("least", 0), _kernel("16k", 16 * 1024, 0))

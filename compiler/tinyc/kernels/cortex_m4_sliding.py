@@ -129,7 +129,7 @@ class _Sliding:
             overlaps=self.overlaps,
             specialize=self.specialize,
             code=self.code,
-            work=FittedWork("tinyc_depthwise_conv_2d_s8_sliding__cortex_m4", self.features, self.assembly),
+            work=FittedWork(symbol, self.features, self.assembly),
         )
 
 
@@ -144,4 +144,4 @@ def routine_view(tiles: Tiles, layer: PlanarLayer) -> dict[str, object]:
     }
 
 
-KERNELS = (_Sliding("sliding", 4 * 1024).kernel(), _Sliding("sliding_8k", 8 * 1024).kernel())
+KERNELS = (_Sliding("sliding", 8 * 1024).kernel(),)

@@ -74,8 +74,8 @@ class Tiles:
     def lead(self, row: int) -> int:
         """Bytes by which the output has to start before the input, when both share memory.
 
-        `row`: bytes of a row of the input. A tile reads the rows that are new to it, then writes; no byte that
-        a later one still reads.
+        `row`: bytes of a row of the input. A tile reads the rows that are new to it, then writes; no byte
+        that a later one still reads.
         """
         geometry = self.geometry
         lead, written = -geometry.batches * geometry.input[0] * row, 0
