@@ -20,7 +20,7 @@ from tinyc.ir.ops import Conv2D, ConvDepthwise2D, DepthwiseConv2D
 
 def random_graph(rng: np.random.Generator) -> Graph:
     """Mostly small; some are large enough for every kernel to cut them into several tiles."""
-    window, depth, channels = random_window(rng), int(rng.integers(1, 40)), int(rng.integers(2, 14))
+    window, depth, channels = random_window(rng), int(rng.integers(1, 40)), int(rng.integers(1, 14))
     if rng.random() < 0.5:
         height, width = (
             int(extent + more) for extent, more in zip(window.extent, rng.integers(4, 24, 2), strict=True)

@@ -87,7 +87,12 @@ def _run_order(run: int) -> Array:
 
 
 def slots_of(channels: int) -> tuple[Array, Array]:
-    """(low, high) channel of each record; an odd number begins with a pair that overlaps the next."""
+    """(low, high) channel of each record; an odd number begins with a pair that overlaps the next.
+
+    A single channel is a pair with itself.
+    """
+    if channels == 1:
+        return np.zeros(1, int), np.zeros(1, int)
     low = np.arange(channels % 2, channels, 2)
     if channels % 2:
         low = np.concatenate([[0], low])

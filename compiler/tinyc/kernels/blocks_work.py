@@ -11,7 +11,7 @@ from tinyc.ir.tensor import Array
 from tinyc.kernels.blocks_gather import SHARED_PART, Gather, first_pixels, slots_of
 from tinyc.kernels.features import Features, copied
 
-_SMALL_FILL = 64
+_SMALL_FILL = 16
 
 
 def block_features(op: Op, graph: Graph, *, one_step: bool, driver: str, shared: bool = False) -> Features:
@@ -56,7 +56,7 @@ def _blocks(
         "pairs" if one_step else "double_pairs": blocks * pairs,
         "parts": blocks * pairs * (parts if shared or parts > 1 else 0),
         "words": blocks * pairs * gather.words,
-        "odd_blocks": blocks * (channels % 2),
+        "odd_blocks": blocks * (channels % 2 if channels > 1 else 0),
     }
 
 

@@ -65,7 +65,7 @@ def _pairs(op: Op, graph: Graph) -> _Pairs | None:
 
 
 def _accepts(op: Op, graph: Graph) -> bool:
-    """One group, four pixels and two channels at least."""
+    """One group, four pixels at least."""
     assert isinstance(op, Conv2D)
     x, filters = graph.operands(op)[:2]
     (result,) = graph.results(op)
@@ -78,7 +78,7 @@ def _accepts(op: Op, graph: Graph) -> bool:
         and max(window.pads) < 2**15
         and filters.shape[3] == x.shape[3]
         and result.elements // channels >= 4
-        and 2 <= channels <= _MOST_CHANNELS
+        and channels <= _MOST_CHANNELS
         and _pairs(op, graph) is not None
     )
 
@@ -225,7 +225,9 @@ class _Tile:
     def accepts(self, op: Op, graph: Graph) -> bool:
         if self.driver in ("rows", "windows"):
             return _accepts_windows(op, graph, driver=self.driver)
-        return portable_convolution.is_pointwise(op, graph) and _accepts(op, graph)
+        # Shared code steps from the low to the high channel of a pair.
+        is_pair = not self.any_depth or graph.results(op)[0].shape[3] > 1
+        return is_pair and portable_convolution.is_pointwise(op, graph) and _accepts(op, graph)
 
     def kernel(self) -> Kernel:
         symbol = f"tinyc_conv_2d_s8_{self.name}__cortex_m4"

@@ -72,7 +72,8 @@ def _tiles(op: Op, graph: Graph, limit: int) -> tuple[Graph, Tiles] | None:
     x, filters = pair.operands(second)[:2]
     if not POINTWISE.accepts(first, pair) or not portable_convolution.accepts(second, pair):
         return None
-    if filters.shape[3] != x.shape[3]:
+    # A single channel would be a pair with itself, in one plane.
+    if filters.shape[3] != x.shape[3] or x.shape[3] == 1:
         return None
     tiles = best_tiles(next(geometries(second, pair)), _panel(first, pair), limit)
     if tiles is None or any(0 < (last - start) * x.shape[2] < 4 for start, last in tiles.fills()):

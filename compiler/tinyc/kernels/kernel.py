@@ -11,6 +11,7 @@ import numpy as np
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops.base import Op
 from tinyc.ir.tensor import Array
+from tinyc.kernels.code_sizes import code_sizes
 
 FieldValue: TypeAlias = "int | float | tuple[int, ...] | Array"
 
@@ -98,7 +99,7 @@ class Kernel:
     `in_place` lists the positions among the activations whose buffer output 0 may share as a whole,
     `overlaps` the activations that output 0 or the scratch may write over while they are being read.
     `work` predicts what the kernel executes on a Cortex-M4. `code` gives the bytes of machine code of a
-    template's variant; functions whose size does not depend on the layer are measured (`code_sizes.py`).
+    template's variant; `functions` are those whose size does not depend on the layer.
     """
 
     symbol: str
@@ -114,6 +115,11 @@ class Kernel:
     work: Callable[[Op, Graph], Work] | None = None
     code: Callable[[Op, Graph], int] | None = None
     specialize: Callable[[Op, Graph], Mapping[str, object]] | None = field(default=None)
+
+    @property
+    def functions(self) -> Mapping[str, int]:
+        """Measured code, function → bytes; functions of one name are one. Empty without a measurement."""
+        return code_sizes(self.symbol)
 
     @property
     def isa(self) -> str:

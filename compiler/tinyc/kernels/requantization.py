@@ -183,9 +183,10 @@ class _Question:
 @lru_cache(maxsize=256)
 def _solved(question: _Question) -> OneStep | None:
     sums, factors = question.sums, question.factors
-    live = ~sums.is_saturated
-    if not sums.clamps_like_int8() or (sums.right[live] < 1).any() or (sums.right[live] > 30).any():
+    right = sums.right[~sums.is_constant]
+    if not sums.clamps_like_int8() or (right < 1).any() or (right > 30).any():
         return None
+    live = ~sums.is_saturated
     steps = _Steps.of(sums, factors, question.limit)
     if steps.have_ties_of_both_signs():
         return None

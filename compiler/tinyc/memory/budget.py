@@ -13,7 +13,6 @@ from functools import cache
 
 from tinyc.errors import DoesNotFit, Problem
 from tinyc.ir.graph import Graph
-from tinyc.kernels.code_sizes import code_sizes
 from tinyc.program import Program, Step
 from tinyc.resources import data_folder
 
@@ -173,11 +172,10 @@ def code_pieces(graph: Graph, step: Step) -> dict[str, float]:
     if piece.endswith(".j2"):
         view = kernel.specialize(step.op, graph) if kernel.specialize else {}
         piece += f" {view['variant']}" if "variant" in view else f" {step.index}"
-    measured = code_sizes(kernel.symbol)
     if kernel.code is not None:
-        return {**measured, piece: kernel.code(step.op, graph)}
-    if measured and not piece.startswith(f"{kernel.source} "):
-        return dict(measured)
+        return {**kernel.functions, piece: kernel.code(step.op, graph)}
+    if kernel.functions and piece == kernel.source:
+        return dict(kernel.functions)
     pieces = {header: _CODE_PER_HEADER_CHARACTER * _characters(header) for header in kernel.headers}
     return pieces | {piece: _CODE_PER_SOURCE_CHARACTER * _characters(kernel.source)}
 

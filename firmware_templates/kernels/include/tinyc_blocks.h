@@ -91,7 +91,8 @@ TINYC_INLINE tinyc_word *tinyc_gather_run(tinyc_word *to, const int8_t *from, in
     return to;
 }
 
-/* All channels of one block; an odd number begins with a pair that overlaps the next. */
+/* All channels of one block; an odd number begins with a pair that overlaps the next. A single channel is a
+ * pair with itself. */
 TINYC_INLINE void tinyc_run_block(const struct tinyc_conv_2d_blocks *layer, const tinyc_word *panel,
                                   int8_t *output, tinyc_block_kernel *kernel) {
     const int32_t channels = layer->output_channels;
@@ -100,6 +101,9 @@ TINYC_INLINE void tinyc_run_block(const struct tinyc_conv_2d_blocks *layer, cons
     if (channels % 2 != 0) {
         block.end = output + 2;
         kernel(&block);
+        if (channels == 1) {
+            return;
+        }
         block.records += layer->record;
         block.output = output + 1;
         block.end = output + channels;
@@ -152,7 +156,7 @@ TINYC_INLINE void tinyc_block_in_c(const struct tinyc_block *block, int32_t shif
             int32_t pair[2];
             tinyc_pair_in_c(block, record, pixel, shift, pair);
             output[pixel * block->channels] = (int8_t)pair[0];
-            output[pixel * block->channels + 1] = (int8_t)pair[1];
+            output[pixel * block->channels + (block->channels > 1)] = (int8_t)pair[1];
         }
         record += tinyc_record_in_c(block, shift);
     }
