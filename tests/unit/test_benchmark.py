@@ -207,6 +207,7 @@ def test_layers_are_summed_by_operator() -> None:
     layers = [
         {
             "op": op.kind,
+            "name": op.name,
             "instructions": 10 + index,
             "cycles_estimated": 20 + index,
             "milliseconds_estimated": 0.5,

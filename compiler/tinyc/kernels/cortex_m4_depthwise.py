@@ -23,18 +23,18 @@ from tinyc.kernels import portable_convolution
 from tinyc.kernels.depthwise_geometry import FOUR, LARGEST_SCRATCH, Geometry, geometries, lead_of
 from tinyc.kernels.depthwise_routine import Routine, Shape, add_up, repeat
 from tinyc.kernels.depthwise_schedule import best_routine
-from tinyc.kernels.kernel import Kernel, Lowered, Overlap, Work
+from tinyc.kernels.kernel import FieldValue, Kernel, Lowered, Overlap, Work
 from tinyc.kernels.layer_constants import round_up
 from tinyc.kernels.requantization import Accumulators, one_step, two_steps
 
 
 @dataclass(frozen=True, slots=True)
-class _Layer:
+class PlanarLayer:
     """All that the kernel needs to know of a layer."""
 
     geometry: Geometry
     routine: Routine
-    scalars: _Scalars
+    scalars: Scalars
 
     @property
     def work(self) -> Work:
@@ -51,12 +51,12 @@ class _Layer:
                 works.append(repeat(Work(7, 8), geometry.plane(geometry.tile) * geometry.group // 16))
             works.append(repeat(self.routine.work(rows), geometry.channels))
             works.append(repeat(Work(60, 122), groups))
-            works.append(repeat(_filling(geometry, read), fours))
-            works.append(_filling_some(geometry, read, others))
+            works.append(repeat(filling(geometry, read), fours))
+            works.append(filling_some(geometry, read, others))
         return add_up(repeat(add_up(*works), geometry.batches), Work(70, 100))
 
 
-def _filling(geometry: Geometry, rows: int) -> Work:
+def filling(geometry: Geometry, rows: int) -> Work:
     """Four channels of some rows to planes."""
     alone = geometry.left % 2
     quads, others = divmod(geometry.columns - alone, 4)
@@ -67,7 +67,7 @@ def _filling(geometry: Geometry, rows: int) -> Work:
     return add_up(repeat(row, rows), Work(17, 48)) if rows else Work(0, 0)
 
 
-def _filling_some(geometry: Geometry, rows: int, channels: int) -> Work:
+def filling_some(geometry: Geometry, rows: int, channels: int) -> Work:
     """The same for fewer."""
     if rows == 0 or channels == 0:
         return Work(0, 0)
@@ -77,7 +77,7 @@ def _filling_some(geometry: Geometry, rows: int, channels: int) -> Work:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Scalars:
+class Scalars:
     """Requantization by channel. `words` [channels, n] int64: the bias in the lower and the constant in the
     upper half of a word where they fit, and the multiplier; else bias, multiplier, constant, and shift.
 
@@ -116,38 +116,45 @@ class _Sums:
         return isinstance(other, _Sums) and self.key == other.key
 
 
+def requantization_of(op: Op, graph: Graph) -> Scalars | None:
+    """None where neither form of rounding is proved."""
+    return _scalars(_Sums(Accumulators.of(op, graph)))
+
+
 @lru_cache(maxsize=128)
-def _scalars(wrapped: _Sums) -> _Scalars | None:
+def _scalars(wrapped: _Sums) -> Scalars | None:
     sums = wrapped.sums
     if sums.low < sums.high:
         ones = np.ones(len(sums.rows), np.int64)
         if (narrow := one_step(sums, ones, 2**15)) is not None:
             halves = narrow.constant * 2**16 + narrow.bias % 2**16
-            return _Scalars(np.stack([halves, narrow.multiplier], axis=1), narrow.shift, 1)
+            return Scalars(np.stack([halves, narrow.multiplier], axis=1), narrow.shift, 1)
         if (one := one_step(sums, ones)) is not None:
             words = np.stack([one.bias, one.multiplier, one.constant], axis=1)
-            return _Scalars(words, one.shift, 1)
+            return Scalars(words, one.shift, 1)
     two = two_steps(sums)
     if two is None or sums.rows.min() < -127:
         return None
     # Weights, bias and multiplier are negated: the carry of twice the sum then says what to add.
     half = np.where(sums.is_constant, 1 << two.right >> 1, 0)
     words = np.stack([-two.bias, -two.multiplier, two.constant + half, two.right], axis=1)
-    return _Scalars(words, 0, -1)
+    return Scalars(words, 0, -1)
 
 
 @lru_cache(maxsize=128)
-def _routine(shape: Shape, width: int, tiles: tuple[int, ...], rounding: int, packed: bool) -> Routine | None:
+def routine_for(
+    shape: Shape, width: int, tiles: tuple[int, ...], rounding: int, packed: bool
+) -> Routine | None:
     return best_routine(shape, width, rounding, packed, tiles)
 
 
-def _layer(op: Op, graph: Graph, *, strided: bool) -> _Layer | None:
+def _layer(op: Op, graph: Graph, *, strided: bool) -> PlanarLayer | None:
     """The layer in its better geometry, or None where the kernel cannot compute it or does not pay."""
     assert isinstance(op, DepthwiseConv2D)
     x, filters = graph.operands(op)[:2]
     if not portable_convolution.accepts(op, graph) or filters.shape[3] != x.shape[3]:
         return None
-    scalars = _scalars(_Sums(Accumulators.of(op, graph)))
+    scalars = requantization_of(op, graph)
     if scalars is None:
         return None
     layers = []
@@ -155,13 +162,13 @@ def _layer(op: Op, graph: Graph, *, strided: bool) -> _Layer | None:
         if geometry.plane(geometry.tile) * geometry.fewest > LARGEST_SCRATCH or not geometry.fits_halfwords:
             continue
         shape = geometry.shape(strided=strided)
-        routine = _routine(shape, geometry.output[1], geometry.tiles, scalars.rounding, scalars.packed)
+        routine = routine_for(shape, geometry.output[1], geometry.tiles, scalars.rounding, scalars.packed)
         if routine is not None:
-            layers.append(_Layer(geometry, routine, scalars))
+            layers.append(PlanarLayer(geometry, routine, scalars))
     return min(filter(_pays, layers), key=_price, default=None)
 
 
-def _pays(layer: _Layer) -> bool:
+def _pays(layer: PlanarLayer) -> bool:
     """Whether it beats the kernel that goes from pixel to pixel (`cortex_m4.py`), as that was counted."""
     geometry = layer.geometry
     taps = geometry.kernel[0] * geometry.kernel[1]
@@ -171,14 +178,14 @@ def _pays(layer: _Layer) -> bool:
     return geometry.channels < FOUR or layer.work.instructions <= pixels * pixel
 
 
-def _price(layer: _Layer) -> float:
+def _price(layer: PlanarLayer) -> float:
     """Tiles of columns of an image keep nearly all of it alive while they are written."""
     geometry, work = layer.geometry, layer.work
     apart = geometry.swapped and len(geometry.tiles) > 1
     return (work.instructions + work.cycles) * (1.1 if apart else 1)
 
 
-def _known(op: Op, graph: Graph, strided: bool) -> _Layer:
+def _known(op: Op, graph: Graph, strided: bool) -> PlanarLayer:
     layer = _layer(op, graph, strided=strided)
     assert layer is not None
     return layer
@@ -189,7 +196,7 @@ def _accepts(op: Op, graph: Graph, *, strided: bool, tiled: bool) -> bool:
     return layer is not None and (len(layer.geometry.tiles) > 1) == tiled
 
 
-def _records(layer: _Layer, filters: Array) -> Array:
+def records(layer: PlanarLayer, filters: Array) -> Array:
     """[channels, scalars and words of weights] int32: two weight words in the bytes of one."""
     if layer.geometry.swapped:
         filters = filters.transpose(0, 2, 1, 3)
@@ -205,22 +212,29 @@ def _records(layer: _Layer, filters: Array) -> Array:
     return np.concatenate([layer.scalars.words.astype(np.int32), weights.astype(np.int32)], axis=1)
 
 
+def fill_fields(geometry: Geometry, plane: int, pitch: int, zero_point: int) -> dict[str, FieldValue]:
+    """The fields that the assembly which fills planes reads. `plane` in bytes, `pitch` in words."""
+    alone = geometry.left % 2 if geometry.columns else 0
+    pairs, last = divmod(geometry.columns - alone, 2)
+    return {
+        "column_step": geometry.column_step,
+        "plane": plane,
+        "quads": pairs // 2,
+        "others": alone + 2 * (pairs % 2) + 4 * last,
+        "next_row": geometry.row_step - geometry.columns * geometry.column_step,
+        "next_plane": 4 * (pitch - alone - pairs - last),
+        "outside": zero_point % 256 * 0x01010101,
+    }
+
+
 def _lower(op: Op, graph: Graph, *, strided: bool) -> Lowered:
     layer = _known(op, graph, strided)
     geometry = layer.geometry
     x, filters = graph.operands(op)[:2]
-    alone = geometry.left % 2 if geometry.columns else 0
-    pairs, last = divmod(geometry.columns - alone, 2)
     return Lowered(
         "tinyc_planar",
         {
-            "column_step": geometry.column_step,
-            "plane": geometry.plane(geometry.tile),
-            "quads": pairs // 2,
-            "others": alone + 2 * (pairs % 2) + 4 * last,
-            "next_row": geometry.row_step - geometry.columns * geometry.column_step,
-            "next_plane": 4 * (geometry.pitch - alone - pairs - last),
-            "outside": x.zero_point % 256 * 0x01010101,
+            **fill_fields(geometry, geometry.plane(geometry.tile), geometry.pitch, x.zero_point),
             "row_step": geometry.row_step,
             "size": geometry.size,
             "output_pixel": geometry.pixel,
@@ -239,7 +253,7 @@ def _lower(op: Op, graph: Graph, *, strided: bool) -> Lowered:
             "reach": geometry.reach,
             "pitch": geometry.pitch,
             "record": layer.routine.scalars + layer.routine.packed,
-            "weights": _records(layer, filters.constant).reshape(-1),
+            "weights": records(layer, filters.constant).reshape(-1),
         },
         4 * geometry.channels * layer.routine.scalars,
     )

@@ -53,6 +53,9 @@ class Work:
     instructions: int
     cycles: int
 
+    def __add__(self, other: Work) -> Work:
+        return Work(self.instructions + other.instructions, self.cycles + other.cycles)
+
 
 @dataclass(frozen=True, slots=True)
 class Overlap:

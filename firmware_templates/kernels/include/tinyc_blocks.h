@@ -117,34 +117,48 @@ TINYC_INLINE int32_t tinyc_smmla(uint32_t acc, int32_t multiplier, int32_t const
     return constant + (int32_t)(((int64_t)(int32_t)acc * multiplier) >> 32);
 }
 
-/* What the assembly of a block computes; `shift` below 0 asks for the double rounding with the shifts of
- * the record. */
+/* Both outputs of a pair of channels at one of the four pixels; `shift` below 0 asks for the double rounding
+ * with the shifts of the record. */
+TINYC_INLINE void tinyc_pair_in_c(const struct tinyc_block *block, const int32_t *record, int32_t pixel,
+                                  int32_t shift, int32_t outputs[2]) {
+    const int32_t words = (int32_t)(block->panel_end - block->panel) / 4;
+    const int32_t *weights = record + (shift >= 0 ? 1 : 2), *constants = weights + words;
+    uint32_t low = (uint32_t)record[0], high = shift >= 0 ? 257 * low : (uint32_t)record[1];
+    for (int32_t i = 0; i < words; i++) {
+        const uint32_t both = (uint32_t)weights[i], x = block->panel[4 * i + pixel];
+        high = tinyc_smlad(both, x, high);
+        low = tinyc_smlad(tinyc_sxtb16(both), x, low);
+    }
+    high -= low;
+    int32_t y0, y1;
+    if (shift >= 0) {
+        y0 = tinyc_smmla(low, constants[0], constants[1]) >> shift;
+        y1 = tinyc_smmla(high, constants[2], constants[3]) >> (shift + 8);
+    } else {
+        const int32_t double0 = (int32_t)(low << 1), double1 = (int32_t)high >> 7;
+        y0 = (tinyc_smmulr(double0, constants[0]) + constants[1] + (double0 >> 31)) >> constants[2];
+        y1 = (tinyc_smmulr(double1, constants[3]) + constants[4] + (double1 >> 31)) >> constants[5];
+    }
+    outputs[0] = tinyc_clamp(y0, -128, 127);
+    outputs[1] = tinyc_clamp(y1, -128, 127);
+}
+
+/* The words of a record. */
+TINYC_INLINE int32_t tinyc_record_in_c(const struct tinyc_block *block, int32_t shift) {
+    return (int32_t)(block->panel_end - block->panel) / 4 + (shift >= 0 ? 1 + 4 : 2 + 6);
+}
+
+/* What the assembly of a block computes. */
 TINYC_INLINE void tinyc_block_in_c(const struct tinyc_block *block, int32_t shift) {
-    const int32_t words = (int32_t)(block->panel_end - block->panel) / 4, channels = block->channels;
     const int32_t *record = block->records;
     for (int8_t *output = block->output; output != block->end; output += 2) {
-        const int32_t *weights = record + (shift >= 0 ? 1 : 2), *constants = weights + words;
         for (int32_t pixel = 0; pixel < 4; pixel++) {
-            uint32_t low = (uint32_t)record[0], high = shift >= 0 ? 257 * low : (uint32_t)record[1];
-            for (int32_t i = 0; i < words; i++) {
-                const uint32_t both = (uint32_t)weights[i], x = block->panel[4 * i + pixel];
-                high = tinyc_smlad(both, x, high);
-                low = tinyc_smlad(tinyc_sxtb16(both), x, low);
-            }
-            high -= low;
-            int32_t y0, y1;
-            if (shift >= 0) {
-                y0 = tinyc_smmla(low, constants[0], constants[1]) >> shift;
-                y1 = tinyc_smmla(high, constants[2], constants[3]) >> (shift + 8);
-            } else {
-                const int32_t double0 = (int32_t)(low << 1), double1 = (int32_t)high >> 7;
-                y0 = (tinyc_smmulr(double0, constants[0]) + constants[1] + (double0 >> 31)) >> constants[2];
-                y1 = (tinyc_smmulr(double1, constants[3]) + constants[4] + (double1 >> 31)) >> constants[5];
-            }
-            output[pixel * channels] = (int8_t)tinyc_clamp(y0, -128, 127);
-            output[pixel * channels + (channels > 1)] = (int8_t)tinyc_clamp(y1, -128, 127);
+            int32_t pair[2];
+            tinyc_pair_in_c(block, record, pixel, shift, pair);
+            output[pixel * block->channels] = (int8_t)pair[0];
+            output[pixel * block->channels + (block->channels > 1)] = (int8_t)pair[1];
         }
-        record = constants + (shift >= 0 ? 4 : 6);
+        record += tinyc_record_in_c(block, shift);
     }
 }
 
