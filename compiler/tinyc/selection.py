@@ -33,19 +33,22 @@ def choose(
     *,
     audio_bytes: int = 0,
     measured: Measured | None = None,
-    candidates: Callable[[Op, Graph], Iterable[Kernel]] = catalogue.candidates,
+    candidates: Callable[[Op, Graph], Iterable[Kernel]] | None = None,
 ) -> tuple[tuple[Step, ...], MemoryPlan]:
     """One step per op, or per pair of ops that are fused, in op order, and the memory plan for them.
 
     The steps belong to the graph `with_steps`. Deterministic.
-    `measured` replaces predictions; the objective TUNED needs it. Raises TinycError that lists every
+    `measured` replaces predictions; the objective TUNED needs it. `candidates` are the kernels to choose
+    from, by default all of the catalogue. Raises TinycError that lists every
     layer without a kernel on `board`, or whose scales fixed point cannot hold.
     """
     if objective is Objective.TUNED and measured is None:
         raise ValueError("the objective `tuned` needs measurements")
 
     def supported(op: Op) -> tuple[Kernel, ...]:
-        return tuple(kernel for kernel in candidates(op, graph) if kernel.requires <= board.features)
+        if candidates is None:
+            return catalogue.candidates(op, graph, board.features)
+        return tuple(kernel for kernel in candidates(op, graph) if kernel.suits(board.features))
 
     kernels = [supported(op) for op in graph.ops]
     _require_kernels(graph, board, kernels)

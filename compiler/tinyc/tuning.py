@@ -134,10 +134,7 @@ def _program(name: str, graph: Graph, board: Board, steps: Sequence[Step]) -> Pr
 
 def _fused_programs(name: str, graph: Graph, board: Board, fastest: Sequence[Step]) -> list[Program]:
     """Program k has the k-th fused kernel of every pair of layers, and the fastest of all others."""
-    kernels = {
-        index: [kernel for kernel in candidates(op, graph) if kernel.requires <= board.features]
-        for index, op in fusible(graph).items()
-    }
+    kernels = {index: list(candidates(op, graph, board.features)) for index, op in fusible(graph).items()}
     programs = []
     for turn in range(max(map(len, kernels.values()), default=0)):
         chosen = {index: found[turn] for index, found in kernels.items() if turn < len(found)}
@@ -165,8 +162,8 @@ def _measures(program: Program) -> list[tuple[int, str]]:
 def _variants(fastest: Step, graph: Graph, board: Board) -> list[Step]:
     """The step with every kernel that can compute it, the one predicted to be fastest first."""
     found = [fastest]
-    for kernel in candidates(fastest.op, graph):
-        if kernel.symbol == fastest.kernel.symbol or not kernel.requires <= board.features:
+    for kernel in candidates(fastest.op, graph, board.features):
+        if kernel.symbol == fastest.kernel.symbol:
             continue
         with suppress(ValueError):
             found.append(Step.of(fastest.index, fastest.op, kernel, graph))

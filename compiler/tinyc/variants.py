@@ -100,6 +100,9 @@ def _others(program: Program, op: Op, chosen: Candidate) -> list[Candidate]:
             reason = f"the board lacks {', '.join(lacking)}"
             found.append(Candidate(kernel, False, False, reason))
             continue
+        if better := sorted(kernel.superseded & program.board.features):
+            found.append(Candidate(kernel, False, False, f"for boards without {', '.join(better)}"))
+            continue
         lowered = _lowered(op, graph, kernel)
         if isinstance(lowered, str):
             found.append(Candidate(kernel, False, False, lowered))

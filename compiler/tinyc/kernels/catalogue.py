@@ -58,6 +58,12 @@ CATALOGUE: tuple[Kernel, ...] = (
 )
 
 
-def candidates(op: Op, graph: Graph) -> tuple[Kernel, ...]:
-    """Kernels that accept this layer on some board, in catalogue order."""
-    return tuple(kernel for kernel in CATALOGUE if type(op) is kernel.op and kernel.accepts(op, graph))
+def candidates(op: Op, graph: Graph, features: frozenset[str] | None = None) -> tuple[Kernel, ...]:
+    """Kernels that accept this layer, in catalogue order: on some board, or on one with `features`."""
+    return tuple(
+        kernel
+        for kernel in CATALOGUE
+        if type(op) is kernel.op
+        and (features is None or kernel.suits(features))
+        and kernel.accepts(op, graph)
+    )

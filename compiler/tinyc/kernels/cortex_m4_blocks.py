@@ -1,4 +1,6 @@
-"""CONV_2D for ARMv7E-M in blocks of two channels by four pixels, in assembly with the FPU as storage.
+"""CONV_2D for ARMv7E-M in blocks of two channels by four pixels, in assembly.
+
+With an FPU its registers hold weights, without one the stack does.
 
 Four windows at a time are gathered and widened into a panel of int16, which all pairs of channels then
 read. Weights take the room of int8: a halfword holds two channels, see `conv_2d_s8_2x4.c.j2`. Outputs
@@ -28,7 +30,7 @@ from tinyc.kernels.layer_constants import weight_rows
 from tinyc.kernels.requantization import Accumulators, OneStep, TwoSteps, one_step, two_steps
 from tinyc.kernels.work import FittedWork
 
-_REQUIRES = frozenset({"dsp", "fpu"})
+_CORE, _FPU = frozenset({"dsp"}), frozenset({"dsp", "fpu"})
 # The last of four pixels is stored with an immediate offset of 12 bits.
 _MOST_CHANNELS = 4094 // 3
 _HIGH = 256
@@ -152,6 +154,7 @@ def _specialize(op: Op, graph: Graph, *, tile: _Tile) -> Mapping[str, object]:
             "chunks": 0,
             "shift": shift,
             "driver": tile.driver,
+            "fpu": tile.fpu,
         }
     parts = [f"{gather.rows}x{gather.runs * gather.pixels}x{gather.channels}_c{channels}"]
     parts += [f"d{gather.row_step}x{gather.pixel_step}"] * (gather.row_step * gather.pixel_step > 1)
@@ -164,6 +167,7 @@ def _specialize(op: Op, graph: Graph, *, tile: _Tile) -> Mapping[str, object]:
         "channels": channels,
         "shift": shift,
         "driver": tile.driver,
+        "fpu": tile.fpu,
         "window": gather,
         "pitch": gather.pitch,
     }
@@ -206,14 +210,15 @@ def _code(op: Op, graph: Graph, *, tile: _Tile) -> int:
     """Code bytes of one variant: its assembly, and what is its own of the driver."""
     part = SHARED_PART if tile.any_depth else Gather.of(op, graph).part
     ending = 160 if _shift(op, graph) >= 0 else 240
-    return 44 * part + 60 + ending + 60 * tile.any_depth + tile.driver_code
+    return (44 if tile.fpu else 47) * part + 60 + ending + 60 * tile.any_depth + tile.driver_code
 
 
 @dataclass(frozen=True, slots=True)
 class _Tile:
     """How blocks are walked: `driver`, the header it is in, and the code bytes that each variant has of it.
 
-    `any_depth`: the assembly serves any depth, else it is unrolled for that of the layer.
+    `any_depth`: the assembly serves any depth, else it is unrolled for that of the layer. `fpu`: its
+    registers hold weights, else the stack does.
     """
 
     name: str
@@ -221,6 +226,7 @@ class _Tile:
     header: str
     driver_code: int
     any_depth: bool = False
+    fpu: bool = True
 
     def accepts(self, op: Op, graph: Graph) -> bool:
         if self.driver in ("rows", "windows"):
@@ -236,7 +242,8 @@ class _Tile:
             op=Conv2D,
             source="cortex_m4/conv_2d_s8_2x4.c.j2",
             headers=(f"include/tinyc_blocks_{self.header}.h",),
-            requires=_REQUIRES,
+            requires=_FPU if self.fpu else _CORE,
+            superseded=frozenset() if self.fpu else frozenset({"fpu"}),
             accepts=self.accepts,
             lower=partial(_lower, shared=self.any_depth),
             scratch=partial(_scratch, tile=self),
@@ -258,4 +265,8 @@ KERNELS = (
     _Tile("1x1_2x4_unrolled", "pixels", "pixels", 20).kernel(),
     _Tile("1x1_2x4_shared", "pixels", "pixels", 20, any_depth=True).kernel(),
     *ANY_WINDOW,
+    _Tile("1x1_2x4_core", "pointwise", "pointwise", 240, fpu=False).kernel(),
+    _Tile("1x1_2x4_shared_core", "pixels", "pixels", 20, any_depth=True, fpu=False).kernel(),
+    _Tile("2x4_core", "windows", "windows", 40, fpu=False).kernel(),
+    _Tile("2x4_rows_core", "rows", "rows", 430, fpu=False).kernel(),
 )

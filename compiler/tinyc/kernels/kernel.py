@@ -96,6 +96,8 @@ class Kernel:
     `specialize` gives and `symbol`: once per layer, the symbol carrying the model and the layer number,
     or once for all layers that agree in the view's `variant`, a part of an identifier that tells all
     that the text depends on.
+    Boards need the features that it `requires`; where they have one of those in `superseded` another kernel
+    does the same better.
     `in_place` lists the positions among the activations whose buffer output 0 may share as a whole,
     `overlaps` the activations that output 0 or the scratch may write over while they are being read.
     `work` predicts what the kernel executes on a Cortex-M4. `code` gives the bytes of machine code of a
@@ -108,6 +110,7 @@ class Kernel:
     lower: Callable[[Op, Graph], Lowered]
     headers: tuple[str, ...] = ()
     requires: frozenset[str] = frozenset()
+    superseded: frozenset[str] = frozenset()
     accepts: Callable[[Op, Graph], bool] = _always
     scratch: Callable[[Op, Graph], int] = _none
     in_place: tuple[int, ...] = ()
@@ -115,6 +118,10 @@ class Kernel:
     work: Callable[[Op, Graph], Work] | None = None
     code: Callable[[Op, Graph], int] | None = None
     specialize: Callable[[Op, Graph], Mapping[str, object]] | None = field(default=None)
+
+    def suits(self, features: frozenset[str]) -> bool:
+        """Whether it is for boards with exactly these features."""
+        return self.requires <= features and not self.superseded & features
 
     @property
     def functions(self) -> Mapping[str, int]:
