@@ -23,9 +23,8 @@ from tinyc.program import Step
 
 # Balanced: cycles times (flash times RAM) to this power. 3 % fewer cycles pay for a sixth more of either.
 MEMORY_WEIGHT = 0.18
-# A variant this much slower than the layer's fastest is not tried, unless it adds less than that part to the
-# fastest choice's cycles: so much memory is hardly ever saved.
-_FAR_SLOWER, _HARDLY_SLOWER = 2.5, 0.01
+# A variant this much slower than the layer's fastest is not tried: so much memory is hardly ever saved.
+_FAR_SLOWER = 2.5
 _SWEEPS = 10
 # What aligned offsets may add to the arena at most, about.
 _ALIGNED = 256
@@ -257,18 +256,12 @@ class Search:
         `layers` are those whose variants are tried, by default all.
         """
         choice, best = list(start), key(start)
-        little = _HARDLY_SLOWER * sum(variants[0].cycles for variants in self.layers)
-
-        def is_near(index: int, variant: Variant) -> bool:
-            fastest = self._alone(index, variant)
-            return variant.cycles <= max(_FAR_SLOWER * fastest, fastest + little)
-
         usable = [
             [
                 which
                 for which, variant in enumerate(variants)
                 if (layers is None or index in layers)
-                and (not near or is_near(index, variant))
+                and (not near or variant.cycles <= _FAR_SLOWER * self._alone(index, variant))
                 and isinstance(self._flash(index, which), _Flash)
             ]
             for index, variants in enumerate(self.layers)
