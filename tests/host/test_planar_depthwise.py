@@ -61,10 +61,14 @@ def test_one_byte_closer_is_too_close() -> None:
 
 
 def test_the_layers_meet_every_branch() -> None:
-    from tinyc.kernels.cortex_m4_depthwise import _layer
+    from tinyc.kernels.cortex_m4_depthwise import planar_layer
 
     graphs = [layer(index) for index in range(len(LAYERS))]
-    layers = [_layer(graph.ops[0], graph, strided=shared) for graph in graphs for shared in (False, True)]
+    layers = [
+        planar_layer(graph.ops[0], graph, strided=shared, fpu=True)
+        for graph in graphs
+        for shared in (False, True)
+    ]
     routines = [found.routine for found in layers if found is not None]
     assert len(routines) == 2 * len(LAYERS)
     assert {(routine.rounding, routine.packed_scalars) for routine in routines} == {

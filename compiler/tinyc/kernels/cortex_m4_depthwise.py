@@ -1,4 +1,4 @@
-"""DEPTHWISE_CONV_2D on planes of int16 columns for ARMv7E-M with an FPU, whose registers hold loop state.
+"""DEPTHWISE_CONV_2D on planes of int16 columns for ARMv7E-M. With an FPU its registers hold loop state.
 
 Some channels at a time are moved from the input to planes in scratch (`depthwise_geometry.py`), then an
 assembly routine made for the layer's shape runs over each plane (`depthwise_routine.py`, found by
@@ -10,7 +10,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -143,12 +143,12 @@ def _scalars(wrapped: _Sums) -> Scalars | None:
 
 @lru_cache(maxsize=128)
 def routine_for(
-    shape: Shape, width: int, tiles: tuple[int, ...], rounding: int, packed: bool
+    shape: Shape, width: int, tiles: tuple[int, ...], rounding: int, packed: bool, fpu: bool = True
 ) -> Routine | None:
-    return best_routine(shape, width, rounding, packed, tiles)
+    return best_routine(shape, width, rounding, packed, tiles, fpu)
 
 
-def _layer(op: Op, graph: Graph, *, strided: bool) -> PlanarLayer | None:
+def planar_layer(op: Op, graph: Graph, *, strided: bool, fpu: bool) -> PlanarLayer | None:
     """The layer in its better geometry, or None where the kernel cannot compute it or does not pay."""
     assert isinstance(op, DepthwiseConv2D)
     x, filters = graph.operands(op)[:2]
@@ -161,8 +161,8 @@ def _layer(op: Op, graph: Graph, *, strided: bool) -> PlanarLayer | None:
     for geometry in geometries(op, graph):
         if geometry.plane(geometry.tile) * geometry.fewest > LARGEST_SCRATCH or not geometry.fits_halfwords:
             continue
-        shape = geometry.shape(strided=strided)
-        routine = routine_for(shape, geometry.output[1], geometry.tiles, scalars.rounding, scalars.packed)
+        shape, width = geometry.shape(strided=strided), geometry.output[1]
+        routine = routine_for(shape, width, geometry.tiles, scalars.rounding, scalars.packed, fpu)
         if routine is not None:
             layers.append(PlanarLayer(geometry, routine, scalars))
     return min(filter(_pays, layers), key=_price, default=None)
@@ -183,17 +183,6 @@ def _price(layer: PlanarLayer) -> float:
     geometry, work = layer.geometry, layer.work
     apart = geometry.swapped and len(geometry.tiles) > 1
     return (work.instructions + work.cycles) * (1.1 if apart else 1)
-
-
-def _known(op: Op, graph: Graph, strided: bool) -> PlanarLayer:
-    layer = _layer(op, graph, strided=strided)
-    assert layer is not None
-    return layer
-
-
-def _accepts(op: Op, graph: Graph, *, strided: bool, tiled: bool) -> bool:
-    layer = _layer(op, graph, strided=strided)
-    return layer is not None and (len(layer.geometry.tiles) > 1) == tiled
 
 
 def records(layer: PlanarLayer, filters: Array) -> Array:
@@ -227,95 +216,118 @@ def fill_fields(geometry: Geometry, plane: int, pitch: int, zero_point: int) -> 
     }
 
 
-def _lower(op: Op, graph: Graph, *, strided: bool) -> Lowered:
-    layer = _known(op, graph, strided)
-    geometry = layer.geometry
-    x, filters = graph.operands(op)[:2]
-    return Lowered(
-        "tinyc_planar",
-        {
-            **fill_fields(geometry, geometry.plane(geometry.tile), geometry.pitch, x.zero_point),
-            "row_step": geometry.row_step,
-            "size": geometry.size,
-            "output_pixel": geometry.pixel,
-            "output_step": geometry.line,
-            "output_size": geometry.output_size,
-            "batches": geometry.batches,
-            "channels": geometry.channels,
-            "group": geometry.group,
-            "rows": geometry.input[0],
-            "columns": geometry.columns,
-            "top": geometry.top,
-            "left": geometry.left,
-            "outputs": geometry.output[0],
-            "tile": geometry.tile,
-            "stride": geometry.stride[0],
-            "reach": geometry.reach,
-            "pitch": geometry.pitch,
-            "record": layer.routine.scalars + layer.routine.packed,
-            "weights": records(layer, filters.constant).reshape(-1),
-        },
-        4 * geometry.channels * layer.routine.scalars,
+@dataclass(frozen=True, slots=True)
+class _Planar:
+    """A kernel. `tiled`: for layers of several tiles, else for those of one.
+
+    `strided`: the places of outputs are arguments, so that layers of other channel counts have the same
+    code. `fpu`: its registers hold numbers, else the stack does.
+    """
+
+    name: str
+    tiled: bool
+    strided: bool = False
+    fpu: bool = True
+
+    def find(self, op: Op, graph: Graph) -> PlanarLayer | None:
+        return planar_layer(op, graph, strided=self.strided, fpu=self.fpu)
+
+    def known(self, op: Op, graph: Graph) -> PlanarLayer:
+        layer = self.find(op, graph)
+        assert layer is not None
+        return layer
+
+    def accepts(self, op: Op, graph: Graph) -> bool:
+        layer = self.find(op, graph)
+        return layer is not None and (len(layer.geometry.tiles) > 1) == self.tiled
+
+    def lower(self, op: Op, graph: Graph) -> Lowered:
+        layer = self.known(op, graph)
+        geometry = layer.geometry
+        x, filters = graph.operands(op)[:2]
+        return Lowered(
+            "tinyc_planar",
+            {
+                **fill_fields(geometry, geometry.plane(geometry.tile), geometry.pitch, x.zero_point),
+                "row_step": geometry.row_step,
+                "size": geometry.size,
+                "output_pixel": geometry.pixel,
+                "output_step": geometry.line,
+                "output_size": geometry.output_size,
+                "batches": geometry.batches,
+                "channels": geometry.channels,
+                "group": geometry.group,
+                "rows": geometry.input[0],
+                "columns": geometry.columns,
+                "top": geometry.top,
+                "left": geometry.left,
+                "outputs": geometry.output[0],
+                "tile": geometry.tile,
+                "stride": geometry.stride[0],
+                "reach": geometry.reach,
+                "pitch": geometry.pitch,
+                "record": layer.routine.scalars + layer.routine.packed,
+                "weights": records(layer, filters.constant).reshape(-1),
+            },
+            4 * geometry.channels * layer.routine.scalars,
+        )
+
+    def scratch(self, op: Op, graph: Graph) -> int:
+        geometry = self.known(op, graph).geometry
+        return round_up(geometry.group * geometry.plane(geometry.tile), 16)
+
+    def overlaps(self, op: Op, graph: Graph) -> tuple[Overlap, ...]:
+        return (Overlap(0, "output", lead_of(self.known(op, graph).geometry)),)
+
+    def work(self, op: Op, graph: Graph) -> Work:
+        return self.known(op, graph).work
+
+    def code(self, op: Op, graph: Graph) -> int:
+        """Code bytes of one variant."""
+        return 4 * self.known(op, graph).routine.code
+
+    def specialize(self, op: Op, graph: Graph) -> Mapping[str, object]:
+        layer = self.known(op, graph)
+        geometry, routine = layer.geometry, layer.routine
+        view: dict[str, object] = {
+            "routine": routine,
+            "shift": layer.scalars.shift,
+            "line": 0 if self.strided else geometry.line,
+            "plane": geometry.plane(geometry.tile),
+            "record_bytes": 4 * (routine.scalars + routine.packed),
+        }
+        kernel, stride = geometry.kernel, geometry.stride
+        names = (f"{kernel[0]}x{kernel[1]}", f"s{stride[1]}", f"w{geometry.output[1]}")
+        return {**view, "variant": "_".join((*names, f"{zlib.crc32(repr(view).encode()):08x}"))}
+
+    def kernel(self) -> Kernel:
+        """With one tile, a group of channels writes over what only itself has read."""
+        return Kernel(
+            symbol=f"tinyc_depthwise_conv_2d_s8_{self.name}__cortex_m4",
+            op=DepthwiseConv2D,
+            source="cortex_m4/depthwise_conv_2d_s8_planar.c.j2",
+            headers=("include/tinyc_planar.h",),
+            requires=frozenset({"dsp", "fpu"} if self.fpu else {"dsp"}),
+            superseded=frozenset() if self.fpu else frozenset({"fpu"}),
+            accepts=self.accepts,
+            lower=self.lower,
+            scratch=self.scratch,
+            in_place=() if self.tiled else (0,),
+            overlaps=self.overlaps,
+            work=self.work,
+            code=self.code,
+            specialize=self.specialize,
+        )
+
+
+KERNELS = tuple(
+    _Planar(name, tiled, strided, fpu).kernel()
+    for name, tiled, strided, fpu in (
+        ("planar", False, False, True),
+        ("planar_tiled", True, False, True),
+        ("planar_shared", False, True, True),
+        ("planar_tiled_shared", True, True, True),
+        ("planar_core", False, False, False),
+        ("planar_tiled_core", True, False, False),
     )
-
-
-def _scratch(op: Op, graph: Graph, *, strided: bool) -> int:
-    geometry = _known(op, graph, strided).geometry
-    return round_up(geometry.group * geometry.plane(geometry.tile), 16)
-
-
-def _overlaps(op: Op, graph: Graph, *, strided: bool) -> tuple[Overlap, ...]:
-    return (Overlap(0, "output", lead_of(_known(op, graph, strided).geometry)),)
-
-
-def _work(op: Op, graph: Graph, *, strided: bool) -> Work:
-    return _known(op, graph, strided).work
-
-
-def _code(op: Op, graph: Graph, *, strided: bool) -> int:
-    """Code bytes of one variant."""
-    return 4 * _known(op, graph, strided).routine.code
-
-
-def _specialize(op: Op, graph: Graph, *, strided: bool) -> Mapping[str, object]:
-    layer = _known(op, graph, strided)
-    geometry, routine = layer.geometry, layer.routine
-    view: dict[str, object] = {
-        "routine": routine,
-        "shift": layer.scalars.shift,
-        "line": 0 if strided else geometry.line,
-        "plane": geometry.plane(geometry.tile),
-        "record_bytes": 4 * (routine.scalars + routine.packed),
-    }
-    kernel, stride = geometry.kernel, geometry.stride
-    names = (f"{kernel[0]}x{kernel[1]}", f"s{stride[1]}", f"w{geometry.output[1]}")
-    return {**view, "variant": "_".join((*names, f"{zlib.crc32(repr(view).encode()):08x}"))}
-
-
-def _kernel(name: str, *, strided: bool = False, tiled: bool = False) -> Kernel:
-    """With one tile, a group of channels writes over what only itself has read."""
-    return Kernel(
-        symbol=f"tinyc_depthwise_conv_2d_s8_{name}__cortex_m4",
-        op=DepthwiseConv2D,
-        source="cortex_m4/depthwise_conv_2d_s8_planar.c.j2",
-        headers=("include/tinyc_planar.h",),
-        requires=frozenset({"dsp", "fpu"}),
-        accepts=partial(_accepts, strided=strided, tiled=tiled),
-        lower=partial(_lower, strided=strided),
-        scratch=partial(_scratch, strided=strided),
-        in_place=() if tiled else (0,),
-        overlaps=partial(_overlaps, strided=strided),
-        work=partial(_work, strided=strided),
-        code=partial(_code, strided=strided),
-        specialize=partial(_specialize, strided=strided),
-    )
-
-
-# The shared ones take the places of outputs as arguments, so that layers of other channel counts have the
-# same code.
-KERNELS = (
-    _kernel("planar"),
-    _kernel("planar_tiled", tiled=True),
-    _kernel("planar_shared", strided=True),
-    _kernel("planar_tiled_shared", strided=True, tiled=True),
 )

@@ -255,7 +255,7 @@ def _rows(
 
 
 def _routine(
-    shape: Shape, width: int, rounding: int, packed: bool, odd: bool, how: _Candidate
+    shape: Shape, width: int, rounding: int, packed: bool, fpu: bool, odd: bool, how: _Candidate
 ) -> Routine | None:
     words = _weight_words(shape, how.height, how.columns)
     resident = REGISTERS[: len(words)] if how.resident else ()
@@ -268,16 +268,16 @@ def _routine(
         single = _rows(shape, words, resident, width, _Candidate(1, how.columns, how.resident, how.unroll))
         if single is None:
             return None
-    return Routine(rounding, packed, shape, width, words, resident, main, single)
+    return Routine(rounding, packed, fpu, shape, width, words, resident, main, single)
 
 
 def best_routine(
-    shape: Shape, width: int, rounding: int, packed: bool, tiles: Sequence[int]
+    shape: Shape, width: int, rounding: int, packed: bool, tiles: Sequence[int], fpu: bool = True
 ) -> Routine | None:
     """The cheapest routine for rows of `width` outputs in tiles of `tiles` rows; None if none fits.
 
     `rounding` is 1 for `requantization.one_step`, 2 for `two_steps`; `packed`: bias and constant are the
-    halves of a word.
+    halves of a word; `fpu`: its registers hold numbers, else the stack does.
     """
     best: Routine | None = None
     best_cost = 0.0
@@ -291,7 +291,7 @@ def best_routine(
             for resident in (True, False):
                 for unroll in (0, 1, 2, 3):
                     how = _Candidate(height, columns, resident, unroll)
-                    found = _routine(shape, width, rounding, packed, odd, how)
+                    found = _routine(shape, width, rounding, packed, fpu, odd, how)
                     if found is None:
                         continue
                     works = [found.work(rows) for rows in tiles]
