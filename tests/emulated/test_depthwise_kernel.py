@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from strategies.common import random_inputs
-from support.depthwise_layers import LAYERS, kernel_for, layer, overlapped
+from support.depthwise_layers import KINDS, LAYERS, kernel_for, layer, overlapped
 from support.kernel_firmware import KernelFirmware, is_installed
 from support.programs import program_of
 from tinyc import interpreter
@@ -20,13 +20,13 @@ pytestmark = pytest.mark.emulated
 BOARD = load_board("nrf52840")
 
 
-@pytest.mark.parametrize("shared", [False, True], ids=["by shape", "shared"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("toolchain", ["zig", "gcc"])
-def test_the_reference_equals_the_chip(toolchain: str, shared: bool, tmp_path: Path) -> None:
+def test_the_reference_equals_the_chip(toolchain: str, kind: str, tmp_path: Path) -> None:
     if not is_installed(toolchain):
         pytest.skip("arm-none-eabi-gcc is not installed")
     small = [n for n, (shape, *_) in enumerate(LAYERS) if np.prod(shape) <= 32_000]
-    kernels = [kernel_for(layer(n), shared=shared) for n in small]
+    kernels = [kernel_for(layer(n), kind) for n in small]
     apart = [dataclasses.replace(kernel, in_place=()) for kernel in kernels]
     programs = [program_of(layer(n), [k], f"m{n}", BOARD) for n, k in zip(small, apart, strict=True)]
     programs = [overlapped(program) if n % 2 else program for n, program in zip(small, programs, strict=True)]
@@ -39,7 +39,7 @@ def test_the_reference_equals_the_chip(toolchain: str, shared: bool, tmp_path: P
         (expected,) = interpreter.run(graph, inputs)
         assert expected.tobytes() == answer.outputs[0].tobytes(), where
         assert not answer.misdeed or n % 2, f"{where}: {answer.misdeed}"
-        predict = kernel_for(graph, shared=shared).work
+        predict = kernel_for(graph, kind).work
         assert predict is not None
         predicted = predict(graph.ops[0], graph).instructions
         assert abs(predicted - answer.instructions) <= 0.05 * answer.instructions + 60, (

@@ -18,9 +18,9 @@ from tinyc.toolchain.host import HostBundle
 pytestmark = pytest.mark.host
 
 
-def _apart(index: int, *, shared: bool = False) -> Program:
+def _apart(index: int, *, kind: str = "") -> Program:
     graph = layer(index)
-    kernel = dataclasses.replace(kernel_for(graph, shared=shared), in_place=())
+    kernel = dataclasses.replace(kernel_for(graph, kind), in_place=())
     return program_of(graph, [kernel], f"m{index}")
 
 
@@ -32,14 +32,15 @@ def _bundle(how: str) -> HostBundle:
         in_place = program_of(graph, [kernel_for(graph)], f"m{index}")
         choices = {
             "apart": _apart,
-            "shared": partial(_apart, shared=True),
+            "shared": partial(_apart, kind="shared"),
+            "core": partial(_apart, kind="core"),
             "in place": lambda _, p=in_place: p,
         }
         programs.append(choices[how](index) if how in choices else overlapped(_apart(index)))
     return HostBundle(programs)
 
 
-@pytest.mark.parametrize("how", ["apart", "shared", "in place", "overlapped"])
+@pytest.mark.parametrize("how", ["apart", "shared", "core", "in place", "overlapped"])
 def test_the_reference_equals_the_c(how: str) -> None:
     rng = np.random.default_rng(7)
     records = [(index, tuple(random_inputs(rng, layer(index)))) for index in range(len(LAYERS))]

@@ -48,10 +48,10 @@ LAYERS: tuple[tuple[tuple[int, int, int, int], Pair, Pair, Pair, Padding, Activa
     ((1, 11, 11, 1), (2, 2), (1, 1), (1, 1), _SAME, _NONE),
     ((1, 12, 13, 10), (4, 4), (3, 3), (1, 1), _VALID, _RELU),
     ((1, 10, 10, 5), (1, 1), (2, 2), (1, 1), _VALID, _NONE),
-    ((1, 9, 9, 6), (7, 7), (1, 1), (1, 1), _SAME, _RELU),
+    ((1, 16, 17, 6), (15, 15), (1, 1), (1, 1), _SAME, _RELU),
 )
-# Of biases; the last is too large for 16 bits with a constant of 16 bits.
-_LARGEST_BIAS = (*(4000 for _ in LAYERS[:-1]), 700_000)
+# Of biases; the accumulators of the last layer reach too far for 16 bits.
+_LARGEST_BIAS = (*(4000 for _ in LAYERS[:-1]), 4_000_000)
 
 
 def layer(index: int) -> Graph:
@@ -87,9 +87,13 @@ def layer(index: int) -> Graph:
     return single_op_graph(op, [*tensors, y])
 
 
-def kernel_for(graph: Graph, *, shared: bool = False) -> Kernel:
-    """The planar kernel that accepts the layer: the one for its shape, or the one that layers share."""
-    kernels = [kernel for kernel in cortex_m4_depthwise.KERNELS if kernel.symbol.count("shared") == shared]
+KINDS = ("", "shared", "core")
+
+
+def kernel_for(graph: Graph, kind: str = "") -> Kernel:
+    """The planar kernel that accepts the layer: for its shape, one that layers share, one without an FPU."""
+    endings = tuple(f"planar{tiled}{'_' * bool(kind)}{kind}__cortex_m4" for tiled in ("", "_tiled"))
+    kernels = [kernel for kernel in cortex_m4_depthwise.KERNELS if kernel.symbol.endswith(endings)]
     return next(kernel for kernel in kernels if kernel.accepts(graph.ops[0], graph))
 
 
