@@ -13,7 +13,8 @@ from support.programs import program_of
 from support.row_layers import SHAPES, row_chain, row_graph
 from tinyc import interpreter, pipeline, profiling
 from tinyc.boards import load_board
-from tinyc.kernels.cortex_m4_fully_connected import KERNELS
+from tinyc.kernels.cortex_m4_fully_connected import CORE_KERNELS, KERNELS
+from tinyc.kernels.kernel import Kernel
 
 pytestmark = pytest.mark.emulated
 
@@ -21,14 +22,17 @@ BOARD = load_board("nrf52840")
 both = pytest.mark.parametrize("toolchain", ["zig", "gcc"])
 
 
+@pytest.mark.parametrize("kernels", [KERNELS, CORE_KERNELS], ids=["fpu", "core"])
 @both
-def test_all_shapes_and_roundings_equal_the_reference(toolchain: str, tmp_path: Path) -> None:
+def test_all_shapes_and_roundings_equal_the_reference(
+    toolchain: str, kernels: tuple[Kernel, ...], tmp_path: Path
+) -> None:
     if not is_installed(toolchain):
         pytest.skip("arm-none-eabi-gcc is not installed")
     graphs = [row_graph(seed, *shape) for seed, shape in enumerate(3 * SHAPES)]
     programs = []
     for index, graph in enumerate(graphs):
-        (kernel,) = [kernel for kernel in KERNELS if type(graph.ops[0]) is kernel.op]
+        (kernel,) = [kernel for kernel in kernels if type(graph.ops[0]) is kernel.op]
         programs.append(program_of(graph, [kernel], f"m{index}", BOARD))
     firmware = KernelFirmware(programs, tmp_path, toolchain)
     rng = np.random.default_rng(0)

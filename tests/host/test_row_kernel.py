@@ -12,7 +12,7 @@ from tinyc import interpreter
 from tinyc.boards import load_board
 from tinyc.emit.kernel_files import kernel_symbol
 from tinyc.ir.graph import Graph
-from tinyc.kernels.cortex_m4_fully_connected import KERNELS
+from tinyc.kernels.cortex_m4_fully_connected import CORE_KERNELS, KERNELS
 from tinyc.kernels.kernel import Kernel
 from tinyc.pipeline import compile_graph
 from tinyc.program import Program
@@ -21,18 +21,19 @@ from tinyc.toolchain.host import HostBundle
 pytestmark = pytest.mark.host
 
 
-def kernel_of(graph: Graph) -> Kernel:
-    (kernel,) = [k for k in KERNELS if type(graph.ops[0]) is k.op]
+def kernel_of(graph: Graph, kernels: tuple[Kernel, ...]) -> Kernel:
+    (kernel,) = [k for k in kernels if type(graph.ops[0]) is k.op]
     return kernel
 
 
-def programs() -> list[Program]:
+def programs(kernels: tuple[Kernel, ...]) -> list[Program]:
     graphs = [row_graph(seed, *shape) for seed, shape in enumerate(3 * SHAPES)]
-    return [program_of(graph, [kernel_of(graph)], f"m{i}") for i, graph in enumerate(graphs)]
+    return [program_of(graph, [kernel_of(graph, kernels)], f"m{i}") for i, graph in enumerate(graphs)]
 
 
-def test_all_shapes_and_roundings_equal_the_reference() -> None:
-    tested = programs()
+@pytest.mark.parametrize("kernels", [KERNELS, CORE_KERNELS], ids=["fpu", "core"])
+def test_all_shapes_and_roundings_equal_the_reference(kernels: tuple[Kernel, ...]) -> None:
+    tested = programs(kernels)
     assert all(p.steps[0].kernel.accepts(p.steps[0].op, p.graph) for p in tested)
     symbols = {kernel_symbol(p, p.steps[0]).rsplit("__", 1)[1] for p in tested}
     for rounding in ("_s", "_double"):
@@ -70,5 +71,5 @@ def test_weights_that_do_not_fit_a_halfword_are_refused() -> None:
     weights[1, 0], weights[0, 0] = -128, -1
     tensors = {**graph.tensors, "w0": graph["w0"].with_(data=weights)}
     changed = graph.rebuilt(tensors=tensors)
-    assert kernel_of(graph).accepts(graph.ops[0], graph)
-    assert not kernel_of(graph).accepts(graph.ops[0], changed)
+    assert kernel_of(graph, KERNELS).accepts(graph.ops[0], graph)
+    assert not kernel_of(graph, KERNELS).accepts(graph.ops[0], changed)

@@ -21,6 +21,7 @@ from strategies import (
 )
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops import (
+    OPS,
     Add,
     AveragePool2D,
     Concatenation,
@@ -78,3 +79,6 @@ STRATEGIES: dict[type[Op], Strategy] = {
     Pad: movement.random_pad,
     Concatenation: movement.random_concatenation,
 }
+
+IN_FILES = tuple(op for op in STRATEGIES if op.kind in OPS)
+"""Those that model files hold."""

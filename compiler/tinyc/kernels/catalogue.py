@@ -40,6 +40,7 @@ CATALOGUE: tuple[Kernel, ...] = (
     *cortex_m4_sliding.KERNELS,
     *cortex_m4_conv_depthwise.KERNELS,
     *cortex_m4_fully_connected.KERNELS,
+    *cortex_m4_fully_connected.CORE_KERNELS,
     *cortex_m4.KERNELS,
     *cortex_m4_lookup.KERNELS,
     *cortex_m4_elementwise.KERNELS,

@@ -24,27 +24,36 @@ from tinyc.kernels.kernel import Kernel, Lowered, Overlap, Work
 from tinyc.kernels.layer_constants import weight_rows
 from tinyc.kernels.requantization import Accumulators, OneStep, TwoSteps, one_step, two_steps
 
-_REQUIRES = frozenset({"dsp", "fpu"})
 _HIGH = 256
 # Steps of eight inputs that the FPU registers s0-s15 hold, and that the loop over the rest is unrolled by.
 _STEPS = 4
-_HELD_BYTES = 64
 
 
 @dataclass(frozen=True, slots=True)
 class _Steps:
-    """Inputs of the layer by where they wait as int16: in FPU registers, in the panel."""
+    """Inputs of the layer by where they wait as int16: in FPU registers where there are any, in the panel."""
 
     depth: int
+    fpu: bool
 
     @property
     def held(self) -> int:
-        return (-(-self.depth // 8) - 1) % _STEPS + 1
+        return (-(-self.depth // 8) - 1) % _STEPS + 1 if self.fpu else 0
 
     @property
     def panel(self) -> int:
-        """A multiple of `_STEPS`."""
+        """A multiple of `_STEPS` with an FPU."""
         return -(-self.depth // 8) - self.held
+
+    @property
+    def entry(self) -> int:
+        """Where the sums of a group begin in the code."""
+        return 2 * (_STEPS - self.held) + (self.panel == 0) if self.fpu else -self.panel % _STEPS
+
+    @property
+    def scratch(self) -> int:
+        """The panel; the steps that are held pass through it."""
+        return max(16 * _STEPS if self.fpu else 0, 16 * self.panel)
 
     @property
     def held_inputs(self) -> int:
@@ -170,12 +179,6 @@ def _accepts_conv_2d(op: Op, graph: Graph) -> bool:
     )
 
 
-def _required(op: Op, graph: Graph) -> tuple[_Row, _Steps]:
-    row = _row(op, graph)
-    assert row is not None
-    return row, _Steps(row.rows.shape[1])
-
-
 def _padded(values: Array) -> Array:
     """With zeros for channels behind the last, as [groups of four, 4, ...]."""
     missing = -len(values) % 4
@@ -209,56 +212,6 @@ def _records(row: _Row, steps: _Steps) -> Array:
     return np.concatenate(columns, axis=1).astype(np.int32)
 
 
-def _lower(op: Op, graph: Graph) -> Lowered:
-    row, steps = _required(op, graph)
-    constants = row.constants() if row.is_shared else np.zeros((2, 2), np.int64)
-    records = _records(row, steps)
-    own = 8 if row.is_narrow else 16
-    own += 0 if row.is_shared else 16 * row.constants().shape[1]
-    return Lowered(
-        "tinyc_row",
-        {
-            "weights": records.reshape(-1),
-            "units": len(row.rows),
-            "entry": 2 * (_STEPS - steps.held) + (steps.panel == 0),
-            "panel": 16 * steps.panel,
-            "held": steps.held_inputs,
-            "rest": steps.depth - steps.held_inputs,
-            "zero_points": graph.operands(op)[0].zero_point % 2**16 * 0x10001,
-            "constants": tuple(int(value) for value in constants.reshape(-1)),
-        },
-        len(records) * own,
-    )
-
-
-def _specialize(op: Op, graph: Graph) -> Mapping[str, object]:
-    row, _ = _required(op, graph)
-    rounding = f"s{row.shift}" if row.shift >= 0 else f"double{row.right}" if row.is_shared else "double"
-    return {
-        "variant": f"{rounding}_{'layer' if row.is_shared else 'channel'}{'_narrow' * row.is_narrow}",
-        "shift": row.shift,
-        "right": row.right,
-        "shared": row.is_shared,
-        "narrow": row.is_narrow,
-    }
-
-
-def _scratch(op: Op, graph: Graph) -> int:
-    """The panel; the steps that are held pass through it."""
-    steps = _Steps(weight_rows(op, graph).shape[1])
-    return max(_HELD_BYTES, 16 * steps.panel)
-
-
-def _overlaps(op: Op, graph: Graph) -> tuple[Overlap, ...]:
-    """The inputs are read once, piece by piece, while the panel is written, and before any output."""
-    steps = _Steps(weight_rows(op, graph).shape[1])
-    unread = [written - at - size for at, size, written in steps.pieces() if at + size < steps.depth]
-    return (
-        Overlap(0, "scratch", max(unread, default=-steps.depth)),
-        Overlap(0, "output", -steps.depth),
-    )
-
-
 # Instructions and cycles of the assembly, in its order; a jump that is taken costs a cycle more, or two
 # through a register.
 _Cost = tuple[int, int]
@@ -280,52 +233,116 @@ def _widen(count: int) -> _Cost:
     return _sum(*heads, *loops, (1, 3))
 
 
-def _work(op: Op, graph: Graph) -> Work:
-    row, steps = _required(op, graph)
-    units, is_one = len(row.rows), row.shift >= 0
-    start = _sum((26, 78), _widen(steps.held_inputs), _widen(steps.depth - steps.held_inputs))
-    panel = _sum((27 * steps.panel, 39 * steps.panel), _loop((3, 3), steps.panel // _STEPS))
-    sums = _sum((4, 9), (28 * steps.held, 38 * steps.held), (1, 1 + (steps.panel == 0)), panel, (4, 6))
-    outputs = {
-        (True, True): (10, 12),
-        (True, False): (9, 17),
-        (False, True): (17, 18),
-        (False, False): (22, 34),
-    }[is_one, row.is_shared]
-    group = _sum((7, 8) if row.is_narrow else (1, 4), (1, 2), sums, outputs, (3, 3))
-    groups, rest = divmod(units, 4)
-    whole = _loop((6, 8), groups) if rest == 0 else (6 * groups, 9 * groups)
-    # The jump over the last outputs, or the outputs behind the last four.
-    end = (1, 2) if rest == 0 else _sum((4, 6), _loop((4, 4), rest))
-    done = (2, 23)
-    calls = (units + 3) // 4
-    total = _sum(start, (group[0] * calls, group[1] * calls), whole, end, done)
-    return Work(*total)
+@dataclass(frozen=True, slots=True)
+class _Kernel:
+    """`fpu`: its registers hold inputs and the state of loops, else the panel and the stack do."""
+
+    symbol: str
+    fpu: bool
+
+    def known(self, op: Op, graph: Graph) -> tuple[_Row, _Steps]:
+        row = _row(op, graph)
+        assert row is not None
+        return row, _Steps(row.rows.shape[1], self.fpu)
+
+    def steps(self, op: Op, graph: Graph) -> _Steps:
+        return _Steps(weight_rows(op, graph).shape[1], self.fpu)
+
+    def lower(self, op: Op, graph: Graph) -> Lowered:
+        row, steps = self.known(op, graph)
+        constants = row.constants() if row.is_shared else np.zeros((2, 2), np.int64)
+        records = _records(row, steps)
+        own = 8 if row.is_narrow else 16
+        own += 0 if row.is_shared else 16 * row.constants().shape[1]
+        return Lowered(
+            "tinyc_row",
+            {
+                "weights": records.reshape(-1),
+                "units": len(row.rows),
+                "entry": steps.entry,
+                "panel": 16 * steps.panel,
+                "held": steps.held_inputs,
+                "rest": steps.depth - steps.held_inputs,
+                "zero_points": graph.operands(op)[0].zero_point % 2**16 * 0x10001,
+                "constants": tuple(int(value) for value in constants.reshape(-1)),
+            },
+            len(records) * own,
+        )
+
+    def specialize(self, op: Op, graph: Graph) -> Mapping[str, object]:
+        row, _ = self.known(op, graph)
+        rounding = f"s{row.shift}" if row.shift >= 0 else f"double{row.right}" if row.is_shared else "double"
+        constants, biases = "layer" if row.is_shared else "channel", "_narrow" * row.is_narrow
+        return {
+            "variant": f"{rounding}_{constants}{biases}",
+            "shift": row.shift,
+            "right": row.right,
+            "shared": row.is_shared,
+            "narrow": row.is_narrow,
+            "fpu": self.fpu,
+        }
+
+    def scratch(self, op: Op, graph: Graph) -> int:
+        return self.steps(op, graph).scratch
+
+    def overlaps(self, op: Op, graph: Graph) -> tuple[Overlap, ...]:
+        """The inputs are read once, piece by piece, while the panel is written, and before any output."""
+        steps = self.steps(op, graph)
+        unread = [written - at - size for at, size, written in steps.pieces() if at + size < steps.depth]
+        return (
+            Overlap(0, "scratch", max(unread, default=-steps.depth)),
+            Overlap(0, "output", -steps.depth),
+        )
+
+    def work(self, op: Op, graph: Graph) -> Work:
+        row, steps = self.known(op, graph)
+        units, is_one = len(row.rows), row.shift >= 0
+        start = _sum((26, 78), _widen(steps.held_inputs), _widen(steps.depth - steps.held_inputs))
+        panel = _sum((27 * steps.panel, 39 * steps.panel), _loop((3, 3), steps.panel // _STEPS))
+        sums = _sum((4, 9), (28 * steps.held, 38 * steps.held), (1, 1 + (steps.panel == 0)), panel, (4, 6))
+        if not self.fpu:
+            start = _sum((28, 62), _widen(steps.depth))
+            sums = _sum((4, 9), _loop((3, 4), -(-steps.panel // _STEPS)), (4, 8))
+            sums = _sum(sums, (27 * steps.panel, 39 * steps.panel))
+        outputs = {
+            (True, True): (10, 12),
+            (True, False): (9, 17),
+            (False, True): (17, 18),
+            (False, False): (22, 34),
+        }[is_one, row.is_shared]
+        group = _sum((7, 8) if row.is_narrow else (1, 4), (1, 2), sums, outputs, (3, 3))
+        groups, rest = divmod(units, 4)
+        whole = _loop((6, 8), groups) if rest == 0 else (6 * groups, 9 * groups)
+        # The jump over the last outputs, or the outputs behind the last four.
+        end = (1, 2) if rest == 0 else _sum((4, 6), _loop((4, 4), rest))
+        done = (2, 23)
+        calls = (units + 3) // 4
+        total = _sum(start, (group[0] * calls, group[1] * calls), whole, end, done)
+        return Work(*total)
+
+    def code(self, op: Op, graph: Graph) -> int:
+        """Code bytes of one variant; its loops are the headers'."""
+        row, _ = self.known(op, graph)
+        return (110 if row.shift >= 0 else 138) + 22 * row.is_narrow
+
+    def kernels(self) -> Iterator[Kernel]:
+        for op, accepts in ((FullyConnected, _accepts_fully_connected), (Conv2D, _accepts_conv_2d)):
+            yield Kernel(
+                symbol=self.symbol,
+                op=op,
+                source="cortex_m4/fully_connected_s8_4x1.c.j2",
+                headers=("include/tinyc_row_fpu.h" if self.fpu else "include/tinyc_row_core.h",),
+                requires=frozenset({"dsp", "fpu"} if self.fpu else {"dsp"}),
+                superseded=frozenset() if self.fpu else frozenset({"fpu"}),
+                accepts=accepts,
+                lower=self.lower,
+                scratch=self.scratch,
+                overlaps=self.overlaps,
+                work=self.work,
+                code=self.code,
+                specialize=self.specialize,
+            )
 
 
-def _code(op: Op, graph: Graph) -> int:
-    """Code bytes of one variant; its loops are the header's."""
-    row, _ = _required(op, graph)
-    return (110 if row.shift >= 0 else 138) + 22 * row.is_narrow
-
-
-KERNELS = tuple(
-    Kernel(
-        symbol=symbol,
-        op=op,
-        source="cortex_m4/fully_connected_s8_4x1.c.j2",
-        headers=("include/tinyc_row.h",),
-        requires=_REQUIRES,
-        accepts=accepts,
-        lower=_lower,
-        scratch=_scratch,
-        overlaps=_overlaps,
-        work=_work,
-        code=_code,
-        specialize=_specialize,
-    )
-    for symbol, op, accepts in (
-        ("tinyc_fully_connected_s8_4x1__cortex_m4", FullyConnected, _accepts_fully_connected),
-        ("tinyc_fully_connected_s8_4x1__cortex_m4", Conv2D, _accepts_conv_2d),
-    )
-)
+KERNELS = tuple(_Kernel("tinyc_fully_connected_s8_4x1__cortex_m4", True).kernels())
+CORE_KERNELS = tuple(_Kernel("tinyc_fully_connected_s8_4x1_core__cortex_m4", False).kernels())

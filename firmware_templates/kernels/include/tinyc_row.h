@@ -7,9 +7,9 @@
 #include "tinyc_dsp.h"
 
 /* Inputs go in steps of eight. Less their zero point they are int16, each four as (0, 2), (1, 3), one to
- * three left over at the end as (0, 1), (2, nothing). The first one to four steps are held in FPU registers,
- * so many that those in the scratch, the panel, are a multiple of four. What lies behind the last input
- * meets weights of zero.
+ * three left over at the end as (0, 1), (2, nothing). With an FPU its registers hold the first one to four
+ * steps, so many that those in the scratch, the panel, are a multiple of four; without one all are there. What
+ * lies behind the last input meets weights of zero.
  *
  * `weights` holds, for each four channels a, b, c, d: the biases of a, of 256 * b + a, of c and of
  * 256 * d + c, or those of a and b, c and d in the halves of two words where all of the layer fit; the weights, for each word of two inputs a word of 256 * b + a and one of 256 * d + c,
@@ -18,7 +18,8 @@
 struct tinyc_row {
     const int32_t *weights;
     int32_t units;
-    int32_t entry;        /* 2 * (4 - held steps), plus 1 for an empty panel */
+    int32_t entry;        /* 2 * (4 - held steps), plus 1 for an empty panel; without an FPU the steps of the
+                           * panel that a multiple of four lacks */
     int32_t panel;        /* bytes */
     int32_t held, rest;   /* inputs in held steps, in panel steps */
     uint32_t zero_points; /* the inputs' zero point in both halves */
@@ -27,8 +28,7 @@ struct tinyc_row {
 
 #if defined(__ARM_FEATURE_DSP)
 
-/* Functions of the assembly that calls them, not of C. s16: start of the panel, s17: entry, s18: end of the
- * panel, s19: return address, s20: output, s21: channels left, s22-s25: constants, r12: weights. */
+/* Functions of the assembly that calls them, not of C. */
 
 /* r2 inputs from r0 to r1, both of which move on, less the zero points in r11. A panel may overlap the inputs:
  * the order of reads and writes is what the planner was told. Leaves r11, r12 alone. */
@@ -82,35 +82,6 @@ __attribute__((used)) TINYC_ASSEMBLY void tinyc_row_widen(void) {
         "bx lr");
 }
 
-/* Takes the arguments of a kernel, fills s0-s15, the panel and the registers above. */
-__attribute__((used)) TINYC_ASSEMBLY void tinyc_row_start(void) {
-    __asm__ volatile(
-        "vmov s19, lr\n\t"
-        "vmov s20, r2\n\t"
-        "vmov s16, r3\n\t"
-        "mov r12, r0\n\t"
-        "mov r0, r1\n\t"
-        "mov r1, r3\n\t"
-        "ldr r2, [r12, #16]\n\t"
-        "ldr r11, [r12, #24]\n\t"
-        "bl tinyc_row_widen\n\t"
-        "vmov r1, s16\n\t"
-        "vldm r1, {s0-s15}\n\t"
-        "ldr r2, [r12, #20]\n\t"
-        "bl tinyc_row_widen\n\t"
-        "vmov r11, s16\n\t"
-        "ldmia r12!, {r0-r3}\n\t"
-        "add r3, r3, r11\n\t"
-        "vmov s17, r2\n\t"
-        "vmov s18, r3\n\t"
-        "vmov s21, r1\n\t"
-        "add r12, r12, #12\n\t"
-        "vldm r12, {s22-s25}\n\t"
-        "mov r12, r0\n\t"
-        "vmov lr, s19\n\t"
-        "bx lr");
-}
-
 /* clang-format off */
 #define TINYC_ROW_PRODUCTS(x, weights)           \
     "smlad r1, " #weights ", " #x ", r1\n\t"     \
@@ -132,44 +103,10 @@ __attribute__((used)) TINYC_ASSEMBLY void tinyc_row_start(void) {
     TINYC_ROW_PRODUCTS_2(r6, r9)                 \
     TINYC_ROW_PRODUCTS(r7, r10)                  \
     TINYC_ROW_PRODUCTS_2(r7, r11)
-#define TINYC_ROW_HELD_STEP(s0, s1, s2, s3)      \
-    "vmov r4, r5, " #s0 ", " #s1 "\n\t"          \
-    "vmov r6, r7, " #s2 ", " #s3 "\n\t"          \
-    TINYC_ROW_STEP
 #define TINYC_ROW_PANEL_STEP                     \
     "ldmia lr!, {r4-r7}\n\t"                     \
     TINYC_ROW_STEP
 /* clang-format on */
-
-/* The sums of the next four channels, which begin with their biases in r0-r3: r0, 256 times that of r1, r2,
- * 256 times that of r3. r12 moves on to the constants behind the weights. The carry tells from the entry on
- * whether the panel is empty. */
-__attribute__((used)) TINYC_ASSEMBLY void tinyc_row_sums(void) {
-    __asm__ volatile(
-        "vmov s19, lr\n\t"
-        "vmov lr, r4, s16, s17\n\t"
-        "lsrs r4, r4, #1\n\t"
-        "tbb [pc, r4]\n\t"
-        "1:\n\t"
-        ".byte (2f - 1b) / 2\n\t"
-        ".byte (3f - 1b) / 2\n\t"
-        ".byte (4f - 1b) / 2\n\t"
-        ".byte (5f - 1b) / 2\n\t"
-        "2:\n\t" TINYC_ROW_HELD_STEP(s12, s13, s14, s15)
-        "3:\n\t" TINYC_ROW_HELD_STEP(s8, s9, s10, s11)
-        "4:\n\t" TINYC_ROW_HELD_STEP(s4, s5, s6, s7)
-        "5:\n\t" TINYC_ROW_HELD_STEP(s0, s1, s2, s3)
-        "bcs 7f\n\t"
-        "6:\n\t" TINYC_ROW_PANEL_STEP TINYC_ROW_PANEL_STEP TINYC_ROW_PANEL_STEP TINYC_ROW_PANEL_STEP
-        "vmov r4, s18\n\t"
-        "cmp lr, r4\n\t"
-        "bne 6b\n\t"
-        "7:\n\t"
-        "vmov lr, s19\n\t"
-        "sub r1, r1, r0\n\t"
-        "sub r3, r3, r2\n\t"
-        "bx lr");
-}
 
 #else
 
@@ -236,10 +173,10 @@ TINYC_INLINE void tinyc_row_in_c(const struct tinyc_row *layer, const int8_t *in
                                  void *scratch, struct tinyc_row_rounding rounding) {
     tinyc_word *const panel = scratch;
     tinyc_word held[16];
-    const int32_t stride = rounding.is_shared ? 2 : rounding.shift >= 0 ? 2 : 3;
+    const int32_t stride = rounding.is_shared ? 2 : rounding.shift >= 0 ? 2 : 3, steps = (layer->held + 7) / 8;
     const int32_t *record = layer->weights;
     tinyc_row_widen(panel, input, layer->held, layer->zero_points);
-    memcpy(held, panel, sizeof held);
+    memcpy(held, panel, (uint32_t)(16 * steps));
     tinyc_row_widen(panel, input + layer->held, layer->rest, layer->zero_points);
     for (int32_t unit = 0; unit < layer->units; unit += 4) {
         uint32_t sums[4];
@@ -252,7 +189,7 @@ TINYC_INLINE void tinyc_row_in_c(const struct tinyc_row *layer, const int8_t *in
         } else {
             memcpy(sums, record, sizeof sums);
         }
-        for (int32_t step = 3 - layer->entry / 2; step >= 0; step--) {
+        for (int32_t step = steps - 1; step >= 0; step--) {
             weights = tinyc_row_step(sums, weights, held + 4 * step);
         }
         for (int32_t word = 0; word < layer->panel / 4; word += 4) {
