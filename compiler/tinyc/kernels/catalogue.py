@@ -15,6 +15,7 @@ from tinyc.kernels import (
     cortex_m4_pooling,
     cortex_m4_softmax,
     cortex_m4_winograd,
+    helium,
     portable_conversion,
     portable_convolution,
     portable_elementwise,
@@ -31,6 +32,7 @@ from tinyc.kernels.kernel import Kernel
 # Kernels that do not state their work are ranked in this order, so specialised sets come before the
 # portable one.
 CATALOGUE: tuple[Kernel, ...] = (
+    *helium.KERNELS,
     *cortex_m4_winograd.KERNELS,
     *cortex_m4_blocks.KERNELS,
     *cortex_m4_dense.KERNELS,

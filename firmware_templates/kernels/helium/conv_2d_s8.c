@@ -1,0 +1,40 @@
+/* Any window of all channels. Scratch: TINYC_MVE_HEAD, the sums of three rows, three windows. */
+TINYC_KERNEL void tinyc_conv_2d_s8__helium(const struct tinyc_mve_conv_2d *layer, const int8_t *input,
+                                           int8_t *output, void *scratch) {
+    const int32_t image = layer->input_height * layer->input_width * layer->input_channels;
+    const int32_t part = layer->channels < TINYC_MVE_PART ? layer->channels : TINYC_MVE_PART;
+    const struct tinyc_mve_matrix matrix = {
+        .depth = layer->kernel_height * layer->kernel_width * layer->input_channels,
+        .channels = layer->channels,
+        .outputs = layer->output_channels,
+        .weights = layer->weights,
+        .bias = layer->bias,
+        .multiplier = layer->multiplier,
+        .constant = layer->constant,
+        .right = layer->right,
+        .shift = layer->shift,
+        .low = layer->low,
+        .high = layer->high,
+    };
+    int32_t *const sums = (int32_t *)scratch + TINYC_MVE_HEAD / 4;
+    int8_t *const panel = (int8_t *)sums + 2 * TINYC_MVE_PITCH + 4 * ((part + 1) & ~1);
+    int8_t *to = panel, *const end = panel + 3 * matrix.depth;
+    for (int32_t batch = 0; batch < layer->batches; batch++, input += image) {
+        int32_t top = -layer->pad_top;
+        for (int32_t y = 0; y < layer->output_height; y++, top += layer->stride_height) {
+            int32_t left = -layer->pad_left;
+            for (int32_t x = 0; x < layer->output_width; x++, left += layer->stride_width) {
+                tinyc_mve_window(layer, input, top, left, to);
+                to += matrix.depth;
+                if (to == end) {
+                    tinyc_mve_matrix_three(&matrix, panel, matrix.depth, output, sums);
+                    output += 3 * matrix.outputs;
+                    to = panel;
+                }
+            }
+        }
+    }
+    for (const int8_t *from = panel; from != to; from += matrix.depth, output += matrix.outputs) {
+        tinyc_mve_matrix_one(&matrix, from, output, sums);
+    }
+}

@@ -1,0 +1,329 @@
+/* Rows of inputs times a matrix of weights: three rows by two channels at a time, or one row by four.
+ *
+ * VMLADAVA multiplies 16 inputs by 16 weights and adds the products to a core register; only even registers
+ * can be the sum, of which there are seven besides the loop counter. Loops are predicated by their tail: any
+ * number of products, without padding. Channels left over are computed together with those before them a
+ * second time. */
+#ifndef TINYC_MVE_MATRIX_H
+#define TINYC_MVE_MATRIX_H
+
+#include "tinyc_mve.h"
+
+/* Channels whose sums wait at a time, and the bytes from a row's sums to the next row's. */
+#define TINYC_MVE_PART 124
+#define TINYC_MVE_PITCH 496
+/* Bytes before the sums, for channels of the part before that are computed again. */
+#define TINYC_MVE_HEAD 16
+
+struct tinyc_mve_matrix {
+    int32_t rows;
+    int32_t depth;    /* products of an output */
+    int32_t channels; /* four or more; those behind `outputs` are not written */
+    int32_t outputs;
+    const int8_t *weights; /* [channels][depth] */
+    const int32_t *bias;   /* with the input's zero point */
+    const int32_t *multiplier, *constant, *right;
+    int32_t shift;
+    int32_t low, high;
+};
+
+/* Arguments of the assembly, in the order in which it loads them. */
+struct tinyc_mve_block {
+    const int8_t *x0, *x1, *x2;
+    int32_t depth;
+    int32_t behind; /* from `depth` to the next multiple of 16 */
+    const int32_t *end;
+    const int8_t *weights;
+    int32_t *sums;
+    const int32_t *bias; /* of the first channel; of the last one it ends at `end` */
+};
+
+#if defined(__ARM_FEATURE_MVE)
+
+/* Sums of three rows for pairs of channels. */
+TINYC_MVE_NAKED void tinyc_mve_three_rows(const struct tinyc_mve_block *block TINYC_MVE_UNUSED) {
+    __asm__ volatile(
+        "push {r4-r11, lr}\n\t"
+        "ldmia r0, {r1-r7, r11, r12}\n\t"
+        "push {r1-r6}\n"
+        "1:\n\t"
+        "ldrd r0, r2, [r12], #8\n\t"
+        "ldrd r1, r3, [sp]\n\t"
+        "ldrd r5, lr, [sp, #8]\n\t"
+        "mov r4, r0\n\t"
+        "mov r6, r2\n\t"
+        "mov r8, r0\n\t"
+        "mov r10, r2\n\t"
+        "add r9, r7, lr\n\t"
+        "dlstp.8 lr, lr\n"
+        "2:\n\t"
+        "vldrb.8 q0, [r7], #16\n\t"
+        "vldrb.8 q1, [r1], #16\n\t"
+        "vmladava.s8 r0, q0, q1\n\t"
+        "vldrb.8 q2, [r9], #16\n\t"
+        "vmladava.s8 r2, q2, q1\n\t"
+        "vldrb.8 q3, [r3], #16\n\t"
+        "vmladava.s8 r4, q0, q3\n\t"
+        "vldrb.8 q1, [r5], #16\n\t"
+        "vmladava.s8 r6, q2, q3\n\t"
+        "vmladava.s8 r8, q0, q1\n\t"
+        "vmladava.s8 r10, q2, q1\n\t"
+        "letp lr, 2b\n\t"
+        "strd r4, r6, [r11, #" TINYC_MVE_NUMBER(TINYC_MVE_PITCH) "]\n\t"
+        "strd r8, r10, [r11, #2 * " TINYC_MVE_NUMBER(TINYC_MVE_PITCH) "]\n\t"
+        "strd r0, r2, [r11], #8\n\t"
+        "ldrd r1, r3, [sp, #16]\n\t"
+        "sub r7, r9, r1\n\t"
+        "cmp r12, r3\n\t"
+        "bne 1b\n\t"
+        "add sp, sp, #24\n\t"
+        "pop {r4-r11, pc}");
+}
+
+/* Sums of one row, x0, for four channels at a time. */
+TINYC_MVE_NAKED void tinyc_mve_one_row(const struct tinyc_mve_block *block TINYC_MVE_UNUSED) {
+    __asm__ volatile(
+        "push {r4-r11, lr}\n\t"
+        "ldmia r0, {r1-r7, r11, r12}\n\t"
+        "mov r8, r5\n\t"
+        "mov r10, r6\n\t"
+        "push {r1, r4}\n\t"
+        "mov r3, r7\n"
+        "1:\n\t"
+        "ldrd r1, lr, [sp]\n\t"
+        "ldmia r12!, {r0, r2, r4, r6}\n\t"
+        "add r5, r3, lr\n\t"
+        "add r7, r5, lr\n\t"
+        "add r9, r7, lr\n\t"
+        "dlstp.8 lr, lr\n"
+        "2:\n\t"
+        "vldrb.8 q0, [r1], #16\n\t"
+        "vldrb.8 q1, [r3], #16\n\t"
+        "vmladava.s8 r0, q0, q1\n\t"
+        "vldrb.8 q2, [r5], #16\n\t"
+        "vmladava.s8 r2, q0, q2\n\t"
+        "vldrb.8 q1, [r7], #16\n\t"
+        "vmladava.s8 r4, q0, q1\n\t"
+        "vldrb.8 q2, [r9], #16\n\t"
+        "vmladava.s8 r6, q0, q2\n\t"
+        "letp lr, 2b\n\t"
+        "stmia r11!, {r0, r2, r4, r6}\n\t"
+        "sub r3, r9, r8\n\t"
+        "cmp r12, r10\n\t"
+        "bne 1b\n\t"
+        "add sp, sp, #8\n\t"
+        "pop {r4-r11, pc}");
+}
+
+/* clang-format off */
+#define TINYC_MVE_ONE_STEP(q, from, to)            \
+    "vldrw.32 " q ", [" from "], #16\n\t"          \
+    "vmulh.s32 " q ", " q ", q0\n\t"               \
+    "vadd.i32 " q ", " q ", q1\n\t"                \
+    "vshl.s32 " q ", r8\n\t"                       \
+    "vqmovnb.s32 " q ", " q "\n\t"                 \
+    "vqmovnb.s16 " q ", " q "\n\t"                 \
+    "vstrb.32 " q ", [" to "], #4\n\t"
+#define TINYC_MVE_TWO_STEPS(q, sign, from, to)     \
+    "vldrw.32 " q ", [" from "], #16\n\t"          \
+    "vshr.s32 " sign ", " q ", #31\n\t"            \
+    "vqrdmulh.s32 " q ", " q ", q0\n\t"            \
+    "vadd.i32 " sign ", " sign ", q1\n\t"          \
+    "vadd.i32 " q ", " q ", " sign "\n\t"          \
+    "vshl.s32 " q ", " q ", q2\n\t"                \
+    "vmax.s32 " q ", " q ", q6\n\t"                \
+    "vmin.s32 " q ", " q ", q7\n\t"                \
+    "vstrb.32 " q ", [" to "], #4\n\t"
+/* r5: multipliers, r6: constants, r7: right shifts, r8: the shift; low and high go to q6 and q7. */
+#define TINYC_MVE_ROUNDING(at)                     \
+    "ldmia " at ", {r5-r8, r12, lr}\n\t"           \
+    "cbnz r7, 3f\n\t"
+/* clang-format on */
+
+/* Outputs of one row of `count` sums. */
+TINYC_MVE_NAKED void tinyc_mve_row_outputs(const struct tinyc_mve_rounding *rounding TINYC_MVE_UNUSED,
+                                           const int32_t *sums TINYC_MVE_UNUSED,
+                                           int8_t *output TINYC_MVE_UNUSED, int32_t count TINYC_MVE_UNUSED) {
+    __asm__ volatile(
+        "push {r4-r8, lr}\n\t"
+        TINYC_MVE_ROUNDING("r0")
+        "dlstp.32 lr, r3\n"
+        "1:\n\t"
+        "vldrw.32 q0, [r5], #16\n\t"
+        "vldrw.32 q1, [r6], #16\n\t"
+        TINYC_MVE_ONE_STEP("q2", "r1", "r2")
+        "letp lr, 1b\n\t"
+        "pop {r4-r8, pc}\n"
+        "3:\n\t"
+        "vpush {d8-d15}\n\t"
+        "vdup.32 q6, r12\n\t"
+        "vdup.32 q7, lr\n\t"
+        "dlstp.32 lr, r3\n"
+        "4:\n\t"
+        "vldrw.32 q0, [r5], #16\n\t"
+        "vldrw.32 q1, [r6], #16\n\t"
+        "vldrw.32 q2, [r7], #16\n\t"
+        TINYC_MVE_TWO_STEPS("q3", "q4", "r1", "r2")
+        "letp lr, 4b\n\t"
+        "vpop {d8-d15}\n\t"
+        "pop {r4-r8, pc}");
+}
+
+/* Outputs of three rows, `step` bytes from one to the next; their sums lie TINYC_MVE_PITCH apart. */
+TINYC_MVE_NAKED void tinyc_mve_three_outputs(const struct tinyc_mve_rounding *rounding TINYC_MVE_UNUSED,
+                                             const int32_t *sums TINYC_MVE_UNUSED,
+                                             int8_t *output TINYC_MVE_UNUSED, int32_t count TINYC_MVE_UNUSED,
+                                             int32_t step TINYC_MVE_UNUSED) {
+    __asm__ volatile(
+        "ldr r12, [sp]\n\t"
+        "push {r4-r11, lr}\n\t"
+        "mov r9, r0\n\t"
+        "add r4, r2, r12\n\t"
+        "add r0, r4, r12\n\t" /* narrowing stores need a low register */
+        "add r10, r1, #" TINYC_MVE_NUMBER(TINYC_MVE_PITCH) "\n\t"
+        "add r11, r10, #" TINYC_MVE_NUMBER(TINYC_MVE_PITCH) "\n\t"
+        TINYC_MVE_ROUNDING("r9")
+        "dlstp.32 lr, r3\n"
+        "1:\n\t"
+        "vldrw.32 q0, [r5], #16\n\t"
+        "vldrw.32 q1, [r6], #16\n\t"
+        TINYC_MVE_ONE_STEP("q2", "r1", "r2")
+        TINYC_MVE_ONE_STEP("q3", "r10", "r4")
+        TINYC_MVE_ONE_STEP("q2", "r11", "r0")
+        "letp lr, 1b\n\t"
+        "pop {r4-r11, pc}\n"
+        "3:\n\t"
+        "vpush {d8-d15}\n\t"
+        "vdup.32 q6, r12\n\t"
+        "vdup.32 q7, lr\n\t"
+        "dlstp.32 lr, r3\n"
+        "4:\n\t"
+        "vldrw.32 q0, [r5], #16\n\t"
+        "vldrw.32 q1, [r6], #16\n\t"
+        "vldrw.32 q2, [r7], #16\n\t"
+        TINYC_MVE_TWO_STEPS("q3", "q4", "r1", "r2")
+        TINYC_MVE_TWO_STEPS("q5", "q4", "r10", "r4")
+        TINYC_MVE_TWO_STEPS("q3", "q4", "r11", "r0")
+        "letp lr, 4b\n\t"
+        "vpop {d8-d15}\n\t"
+        "pop {r4-r11, pc}");
+}
+
+#else
+
+TINYC_INLINE int32_t tinyc_mve_dot(int32_t sum, const int8_t *x, const int8_t *weights, int32_t depth) {
+    for (int32_t i = 0; i < depth; i++) {
+        sum = (int32_t)((uint32_t)sum + (uint32_t)(x[i] * weights[i]));
+    }
+    return sum;
+}
+
+TINYC_KERNEL void tinyc_mve_three_rows(const struct tinyc_mve_block *block) {
+    const int8_t *const x[3] = {block->x0, block->x1, block->x2};
+    for (int32_t channel = 0; block->bias + channel != block->end; channel++) {
+        const int8_t *const weights = block->weights + channel * block->depth;
+        for (int32_t row = 0; row < 3; row++) {
+            block->sums[row * (TINYC_MVE_PITCH / 4) + channel] =
+                tinyc_mve_dot(block->bias[channel], x[row], weights, block->depth);
+        }
+    }
+}
+
+TINYC_KERNEL void tinyc_mve_one_row(const struct tinyc_mve_block *block) {
+    for (int32_t channel = 0; block->bias + channel != block->end; channel++) {
+        const int8_t *const weights = block->weights + channel * block->depth;
+        block->sums[channel] = tinyc_mve_dot(block->bias[channel], block->x0, weights, block->depth);
+    }
+}
+
+TINYC_KERNEL void tinyc_mve_row_outputs(const struct tinyc_mve_rounding *rounding, const int32_t *sums,
+                                        int8_t *output, int32_t count) {
+    for (int32_t i = 0; i < count; i++) {
+        output[i] = tinyc_mve_output(rounding, i, sums[i]);
+    }
+}
+
+TINYC_KERNEL void tinyc_mve_three_outputs(const struct tinyc_mve_rounding *rounding, const int32_t *sums,
+                                          int8_t *output, int32_t count, int32_t step) {
+    for (int32_t row = 0; row < 3; row++, sums += TINYC_MVE_PITCH / 4, output += step) {
+        for (int32_t i = 0; i < count; i++) {
+            output[i] = tinyc_mve_output(rounding, i, sums[i]);
+        }
+    }
+}
+
+#endif
+
+TINYC_INLINE struct tinyc_mve_rounding tinyc_mve_rounding_from(const struct tinyc_mve_matrix *matrix,
+                                                               int32_t first) {
+    const struct tinyc_mve_rounding rounding = {
+        .multiplier = matrix->multiplier + first,
+        .constant = matrix->constant + first,
+        .right = matrix->right == 0 ? 0 : matrix->right + first,
+        .shift = matrix->shift,
+        .low = matrix->low,
+        .high = matrix->high,
+    };
+    return rounding;
+}
+
+/* `block` for the channels from `first` to `end`. */
+TINYC_INLINE void tinyc_mve_channels(struct tinyc_mve_block *block, const struct tinyc_mve_matrix *matrix,
+                                     int32_t *sums, int32_t first, int32_t end) {
+    block->end = matrix->bias + end;
+    block->weights = matrix->weights + first * matrix->depth;
+    block->bias = matrix->bias + first;
+    block->sums = sums;
+}
+
+/* Three rows of inputs, `step` bytes apart; their outputs lie one behind the other. */
+TINYC_KERNEL void tinyc_mve_matrix_three(const struct tinyc_mve_matrix *matrix, const int8_t *x, int32_t step,
+                                         int8_t *output, int32_t *sums) {
+    const int32_t channels = matrix->channels, outputs = matrix->outputs;
+    struct tinyc_mve_block block;
+    block.x0 = x;
+    block.x1 = x + step;
+    block.x2 = x + 2 * step;
+    block.depth = matrix->depth;
+    block.behind = -matrix->depth & 15;
+    for (int32_t first = 0; first < outputs; first += TINYC_MVE_PART) {
+        const int32_t end = first + TINYC_MVE_PART < channels ? first + TINYC_MVE_PART : channels;
+        const int32_t even = (end - first) & ~1, count = outputs < end ? outputs - first : end - first;
+        const struct tinyc_mve_rounding rounding = tinyc_mve_rounding_from(matrix, first);
+        if (even != 0) {
+            tinyc_mve_channels(&block, matrix, sums, first, first + even);
+            tinyc_mve_three_rows(&block);
+        }
+        if (first + even != end) {
+            tinyc_mve_channels(&block, matrix, sums + (end - 2 - first), end - 2, end);
+            tinyc_mve_three_rows(&block);
+        }
+        tinyc_mve_three_outputs(&rounding, sums, output + first, count, outputs);
+    }
+}
+
+/* One row. */
+TINYC_KERNEL void tinyc_mve_matrix_one(const struct tinyc_mve_matrix *matrix, const int8_t *x, int8_t *output,
+                                       int32_t *sums) {
+    const int32_t channels = matrix->channels, outputs = matrix->outputs;
+    struct tinyc_mve_block block;
+    block.x0 = x;
+    block.depth = matrix->depth;
+    block.behind = -matrix->depth & 15;
+    for (int32_t first = 0; first < outputs; first += TINYC_MVE_PART) {
+        const int32_t end = first + TINYC_MVE_PART < channels ? first + TINYC_MVE_PART : channels;
+        const int32_t fours = (end - first) & ~3, count = outputs < end ? outputs - first : end - first;
+        const struct tinyc_mve_rounding rounding = tinyc_mve_rounding_from(matrix, first);
+        if (fours != 0) {
+            tinyc_mve_channels(&block, matrix, sums, first, first + fours);
+            tinyc_mve_one_row(&block);
+        }
+        if (first + fours != end) {
+            tinyc_mve_channels(&block, matrix, sums + (end - 4 - first), end - 4, end);
+            tinyc_mve_one_row(&block);
+        }
+        tinyc_mve_row_outputs(&rounding, sums, output + first, count);
+    }
+}
+
+#endif
