@@ -16,6 +16,7 @@ from tinyc.kernels import (
     cortex_m4_softmax,
     cortex_m4_winograd,
     helium,
+    helium_depthwise,
     portable_conversion,
     portable_convolution,
     portable_elementwise,
@@ -33,6 +34,7 @@ from tinyc.kernels.kernel import Kernel
 # portable one.
 CATALOGUE: tuple[Kernel, ...] = (
     *helium.KERNELS,
+    *helium_depthwise.KERNELS,
     *cortex_m4_winograd.KERNELS,
     *cortex_m4_blocks.KERNELS,
     *cortex_m4_dense.KERNELS,

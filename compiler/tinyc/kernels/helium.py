@@ -16,14 +16,14 @@ from tinyc.kernels.helium_rounding import Rounding, rounding
 from tinyc.kernels.kernel import FieldValue, Kernel, Lowered, Work
 from tinyc.kernels.layer_constants import round_up, weight_rows
 
-_REQUIRES = frozenset({"helium"})
+REQUIRES = frozenset({"helium"})
 # As in tinyc_mve_matrix.h.
 _PART, _PITCH, _HEAD = 124, 496, 16
 _LEAST_CHANNELS = 4
 _ROWS = 3
 
 
-def _required(op: Op, graph: Graph) -> Rounding:
+def required(op: Op, graph: Graph) -> Rounding:
     found = rounding(op, graph)
     assert found is not None
     return found
@@ -37,7 +37,7 @@ def _at_least_four(values: Array) -> Array:
 
 def _matrix(op: Op, graph: Graph) -> dict[str, FieldValue]:
     """The fields of both structs from `weights` on."""
-    found = _required(op, graph)
+    found = required(op, graph)
     weights = np.ascontiguousarray(_at_least_four(weight_rows(op, graph)))
     return {"weights": weights.reshape(-1), "bias": _at_least_four(found.bias), **found.fields()}
 
@@ -103,7 +103,7 @@ def _conv_2d_scratch(op: Op, graph: Graph) -> int:
 # Instructions of core registers and of vectors; the latter take two cycles where they do not overlap.
 
 
-def _work(scalar: float, vector: float) -> Work:
+def vector_work(scalar: float, vector: float) -> Work:
     return Work(round(scalar + vector), round(scalar + 2 * vector))
 
 
@@ -111,7 +111,7 @@ def _product(op: Op, graph: Graph) -> tuple[float, float]:
     channels, depth = weight_rows(op, graph).shape
     channels, steps = max(channels, _LEAST_CHANNELS), math.ceil(depth / 16)
     threes, ones = divmod(_rows(op, graph), _ROWS)
-    is_one = _required(op, graph).right is None
+    is_one = required(op, graph).right is None
     parts = math.ceil(channels / _PART)
     pairs, fours = math.ceil(channels / 2), math.ceil(channels / 4)
     scalar = threes * (parts * 110 + (channels % 2) * 30 + pairs * (16 + steps) + fours * 1)
@@ -123,7 +123,7 @@ def _product(op: Op, graph: Graph) -> tuple[float, float]:
 
 def _rows_work(op: Op, graph: Graph) -> Work:
     scalar, vector = _product(op, graph)
-    return _work(20 + scalar, vector)
+    return vector_work(20 + scalar, vector)
 
 
 def _conv_2d_work(op: Op, graph: Graph) -> Work:
@@ -136,7 +136,7 @@ def _conv_2d_work(op: Op, graph: Graph) -> Work:
     pixels, steps = _rows(op, graph), math.ceil(run / 16)
     scalar, vector = _product(op, graph)
     scalar += 60 + pixels * (30 + runs * (14 + steps))
-    return _work(scalar, vector + pixels * runs * 2 * steps)
+    return vector_work(scalar, vector + pixels * runs * 2 * steps)
 
 
 _HEADERS = ("include/tinyc_mve_matrix.h",)
@@ -148,7 +148,7 @@ KERNELS = (
             op=op,
             source="helium/fully_connected_s8.c",
             headers=_HEADERS,
-            requires=_REQUIRES,
+            requires=REQUIRES,
             accepts=accepts,
             lower=_lower_rows,
             scratch=_sums_bytes,
@@ -161,7 +161,7 @@ KERNELS = (
         op=Conv2D,
         source="helium/conv_2d_s8.c",
         headers=("include/tinyc_mve_conv_2d.h",),
-        requires=_REQUIRES,
+        requires=REQUIRES,
         accepts=_accepts_conv_2d,
         lower=_lower_conv_2d,
         scratch=_conv_2d_scratch,
