@@ -17,6 +17,7 @@ TINYC_KERNEL void tinyc_conv_2d_s8__helium(const struct tinyc_mve_conv_2d *layer
         .high = layer->high,
     };
     int32_t *const sums = (int32_t *)scratch + TINYC_MVE_HEAD / 4;
+    struct tinyc_mve_product product = tinyc_mve_product_of(&matrix, sums);
     int8_t *const panel = (int8_t *)sums + 2 * TINYC_MVE_PITCH + 4 * ((part + 1) & ~1);
     int8_t *to = panel, *const end = panel + 3 * matrix.depth;
     for (int32_t batch = 0; batch < layer->batches; batch++, input += image) {
@@ -27,7 +28,7 @@ TINYC_KERNEL void tinyc_conv_2d_s8__helium(const struct tinyc_mve_conv_2d *layer
                 tinyc_mve_window(layer, input, top, left, to);
                 to += matrix.depth;
                 if (to == end) {
-                    tinyc_mve_matrix_three(&matrix, panel, matrix.depth, output, sums);
+                    tinyc_mve_three(&product, panel, matrix.depth, output);
                     output += 3 * matrix.outputs;
                     to = panel;
                 }
@@ -35,6 +36,6 @@ TINYC_KERNEL void tinyc_conv_2d_s8__helium(const struct tinyc_mve_conv_2d *layer
         }
     }
     for (const int8_t *from = panel; from != to; from += matrix.depth, output += matrix.outputs) {
-        tinyc_mve_matrix_one(&matrix, from, output, sums);
+        tinyc_mve_one(&product, from, output);
     }
 }

@@ -46,6 +46,29 @@ TINYC_INLINE void tinyc_mve_copy(int8_t *to, const int8_t *from, int32_t count) 
         : "lr", "q0", "memory");
 }
 
+/* Copies `rows` runs of `count` bytes, both 1 or more, that lie `step` bytes apart, to one run. */
+TINYC_INLINE void tinyc_mve_copy_rows(int8_t *to, const int8_t *from, int32_t count, int32_t rows,
+                                      int32_t step) {
+    const int8_t *at;
+    int8_t *target;
+    __asm__ volatile(
+        "1:\n\t"
+        "mov %[at], %[from]\n\t"
+        "mov %[target], %[to]\n\t"
+        "dlstp.8 lr, %[count]\n"
+        "2:\n\t"
+        "vldrb.8 q0, [%[at]], #16\n\t"
+        "vstrb.8 q0, [%[target]], #16\n\t"
+        "letp lr, 2b\n\t"
+        "add %[to], %[to], %[count]\n\t"
+        "add %[from], %[from], %[step]\n\t"
+        "subs %[rows], %[rows], #1\n\t"
+        "bne 1b"
+        : [to] "+r"(to), [from] "+r"(from), [rows] "+r"(rows), [at] "=&r"(at), [target] "=&r"(target)
+        : [count] "r"(count), [step] "r"(step)
+        : "lr", "q0", "cc", "memory");
+}
+
 /* Sets `count` bytes, 0 or more. */
 TINYC_INLINE void tinyc_mve_fill(int8_t *to, int32_t value, int32_t count) {
     __asm__ volatile(
@@ -65,6 +88,13 @@ TINYC_INLINE void tinyc_mve_fill(int8_t *to, int32_t value, int32_t count) {
 TINYC_INLINE void tinyc_mve_copy(int8_t *to, const int8_t *from, int32_t count) {
     for (int32_t i = 0; i < count; i++) {
         to[i] = from[i];
+    }
+}
+
+TINYC_INLINE void tinyc_mve_copy_rows(int8_t *to, const int8_t *from, int32_t count, int32_t rows,
+                                      int32_t step) {
+    for (; rows > 0; rows--, to += count, from += step) {
+        tinyc_mve_copy(to, from, count);
     }
 }
 

@@ -254,75 +254,94 @@ TINYC_KERNEL void tinyc_mve_three_outputs(const struct tinyc_mve_rounding *round
 
 #endif
 
-TINYC_INLINE struct tinyc_mve_rounding tinyc_mve_rounding_from(const struct tinyc_mve_matrix *matrix,
-                                                               int32_t first) {
-    const struct tinyc_mve_rounding rounding = {
-        .multiplier = matrix->multiplier + first,
-        .constant = matrix->constant + first,
-        .right = matrix->right == 0 ? 0 : matrix->right + first,
-        .shift = matrix->shift,
-        .low = matrix->low,
-        .high = matrix->high,
-    };
-    return rounding;
+/* A matrix and a part of its channels, ready to be multiplied: all of them, if they are not too many. */
+struct tinyc_mve_product {
+    const struct tinyc_mve_matrix *matrix;
+    int32_t *sums;
+    struct tinyc_mve_block block;
+    struct tinyc_mve_rounding rounding;
+    int32_t first, end, outputs;
+    int32_t is_simple; /* all channels, an even number, are one part */
+};
+
+/* Channels from `first` to `end`. */
+TINYC_INLINE void tinyc_mve_channels(struct tinyc_mve_product *product, int32_t first, int32_t end) {
+    const struct tinyc_mve_matrix *const matrix = product->matrix;
+    product->block.end = matrix->bias + end;
+    product->block.weights = matrix->weights + first * matrix->depth;
+    product->block.bias = matrix->bias + first;
+    product->block.sums = product->sums + (first - product->first);
 }
 
-/* `block` for the channels from `first` to `end`. */
-TINYC_INLINE void tinyc_mve_channels(struct tinyc_mve_block *block, const struct tinyc_mve_matrix *matrix,
-                                     int32_t *sums, int32_t first, int32_t end) {
-    block->end = matrix->bias + end;
-    block->weights = matrix->weights + first * matrix->depth;
-    block->bias = matrix->bias + first;
-    block->sums = sums;
+/* The part that begins with channel `first`. */
+TINYC_INLINE void tinyc_mve_part(struct tinyc_mve_product *product, int32_t first) {
+    const struct tinyc_mve_matrix *const matrix = product->matrix;
+    const int32_t channels = matrix->channels, outputs = matrix->outputs - first;
+    product->first = first;
+    product->end = first + TINYC_MVE_PART < channels ? first + TINYC_MVE_PART : channels;
+    product->outputs = outputs < TINYC_MVE_PART ? outputs : TINYC_MVE_PART;
+    product->rounding.multiplier = matrix->multiplier + first;
+    product->rounding.constant = matrix->constant + first;
+    product->rounding.right = matrix->right == 0 ? 0 : matrix->right + first;
+}
+
+TINYC_INLINE struct tinyc_mve_product tinyc_mve_product_of(const struct tinyc_mve_matrix *matrix,
+                                                           int32_t *sums) {
+    struct tinyc_mve_product product = {
+        .matrix = matrix,
+        .sums = sums,
+        .block = {.depth = matrix->depth, .behind = -matrix->depth & 15},
+        .rounding = {.shift = matrix->shift, .low = matrix->low, .high = matrix->high},
+    };
+    tinyc_mve_part(&product, 0);
+    tinyc_mve_channels(&product, 0, product.end);
+    product.is_simple = product.end == matrix->channels && (product.end & 1) == 0;
+    return product;
 }
 
 /* Three rows of inputs, `step` bytes apart; their outputs lie one behind the other. */
-TINYC_KERNEL void tinyc_mve_matrix_three(const struct tinyc_mve_matrix *matrix, const int8_t *x, int32_t step,
-                                         int8_t *output, int32_t *sums) {
-    const int32_t channels = matrix->channels, outputs = matrix->outputs;
-    struct tinyc_mve_block block;
-    block.x0 = x;
-    block.x1 = x + step;
-    block.x2 = x + 2 * step;
-    block.depth = matrix->depth;
-    block.behind = -matrix->depth & 15;
+TINYC_KERNEL void tinyc_mve_three(struct tinyc_mve_product *product, const int8_t *x, int32_t step,
+                                  int8_t *output) {
+    const int32_t outputs = product->matrix->outputs;
+    product->block.x0 = x;
+    product->block.x1 = x + step;
+    product->block.x2 = x + 2 * step;
+    if (product->is_simple) {
+        tinyc_mve_three_rows(&product->block);
+        tinyc_mve_three_outputs(&product->rounding, product->sums, output, outputs, outputs);
+        return;
+    }
     for (int32_t first = 0; first < outputs; first += TINYC_MVE_PART) {
-        const int32_t end = first + TINYC_MVE_PART < channels ? first + TINYC_MVE_PART : channels;
-        const int32_t even = (end - first) & ~1, count = outputs < end ? outputs - first : end - first;
-        const struct tinyc_mve_rounding rounding = tinyc_mve_rounding_from(matrix, first);
+        tinyc_mve_part(product, first);
+        const int32_t end = product->end, even = (end - first) & ~1;
         if (even != 0) {
-            tinyc_mve_channels(&block, matrix, sums, first, first + even);
-            tinyc_mve_three_rows(&block);
+            tinyc_mve_channels(product, first, first + even);
+            tinyc_mve_three_rows(&product->block);
         }
         if (first + even != end) {
-            tinyc_mve_channels(&block, matrix, sums + (end - 2 - first), end - 2, end);
-            tinyc_mve_three_rows(&block);
+            tinyc_mve_channels(product, end - 2, end);
+            tinyc_mve_three_rows(&product->block);
         }
-        tinyc_mve_three_outputs(&rounding, sums, output + first, count, outputs);
+        tinyc_mve_three_outputs(&product->rounding, product->sums, output + first, product->outputs, outputs);
     }
 }
 
 /* One row. */
-TINYC_KERNEL void tinyc_mve_matrix_one(const struct tinyc_mve_matrix *matrix, const int8_t *x, int8_t *output,
-                                       int32_t *sums) {
-    const int32_t channels = matrix->channels, outputs = matrix->outputs;
-    struct tinyc_mve_block block;
-    block.x0 = x;
-    block.depth = matrix->depth;
-    block.behind = -matrix->depth & 15;
+TINYC_KERNEL void tinyc_mve_one(struct tinyc_mve_product *product, const int8_t *x, int8_t *output) {
+    const int32_t outputs = product->matrix->outputs;
+    product->block.x0 = x;
     for (int32_t first = 0; first < outputs; first += TINYC_MVE_PART) {
-        const int32_t end = first + TINYC_MVE_PART < channels ? first + TINYC_MVE_PART : channels;
-        const int32_t fours = (end - first) & ~3, count = outputs < end ? outputs - first : end - first;
-        const struct tinyc_mve_rounding rounding = tinyc_mve_rounding_from(matrix, first);
+        tinyc_mve_part(product, first);
+        const int32_t end = product->end, fours = (end - first) & ~3;
         if (fours != 0) {
-            tinyc_mve_channels(&block, matrix, sums, first, first + fours);
-            tinyc_mve_one_row(&block);
+            tinyc_mve_channels(product, first, first + fours);
+            tinyc_mve_one_row(&product->block);
         }
         if (first + fours != end) {
-            tinyc_mve_channels(&block, matrix, sums + (end - 4 - first), end - 4, end);
-            tinyc_mve_one_row(&block);
+            tinyc_mve_channels(product, end - 4, end);
+            tinyc_mve_one_row(&product->block);
         }
-        tinyc_mve_row_outputs(&rounding, sums, output + first, count);
+        tinyc_mve_row_outputs(&product->rounding, product->sums, output + first, product->outputs);
     }
 }
 
