@@ -9,11 +9,12 @@ import numpy as np
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.conv_2d import Conv2D
+from tinyc.ir.ops.depthwise_conv_2d import DepthwiseConv2D
 from tinyc.ir.ops.fully_connected import FullyConnected
-from tinyc.ir.tensor import Array
-from tinyc.kernels import portable_convolution, portable_fully_connected
+from tinyc.ir.tensor import Array, Tensor
+from tinyc.kernels import features, portable_convolution, portable_fully_connected
 from tinyc.kernels.helium_rounding import Rounding, rounding
-from tinyc.kernels.kernel import FieldValue, Kernel, Lowered, Work
+from tinyc.kernels.kernel import FieldValue, Kernel, Lowered, Overlap, Work
 from tinyc.kernels.layer_constants import round_up, weight_rows
 
 REQUIRES = frozenset({"helium"})
@@ -92,51 +93,100 @@ def _accepts_rows(op: Op, graph: Graph) -> bool:
 
 
 def _sums_bytes(op: Op, graph: Graph) -> int:
+    """Of three rows, or of one where there are no three."""
     channels = max(len(weight_rows(op, graph)), _LEAST_CHANNELS)
-    return _HEAD + 2 * _PITCH + 4 * round_up(min(channels, _PART), 2)
+    before = 2 * _PITCH if _rows(op, graph) >= _ROWS else 0
+    return _HEAD + before + 4 * round_up(min(channels, _PART), 2)
 
 
 def _conv_2d_scratch(op: Op, graph: Graph) -> int:
-    return _sums_bytes(op, graph) + _ROWS * weight_rows(op, graph).shape[1]
+    channels, depth = weight_rows(op, graph).shape
+    sums = _HEAD + 2 * _PITCH + 4 * round_up(min(max(channels, _LEAST_CHANNELS), _PART), 2)
+    return sums + min(_ROWS, _rows(op, graph)) * depth
 
 
-# Instructions of core registers and of vectors; the latter take two cycles where they do not overlap.
+def first_inputs(op: Conv2D | DepthwiseConv2D, graph: Graph) -> Array:
+    """For each output pixel the first byte of the input that it or a later one reads."""
+    operands = graph.operands(op)
+    x, (result,), window = operands[0], graph.results(op), op.window(operands)
+    _, height, width, depth = x.shape
+    area = result.shape[1] * result.shape[2]
+    pixel = np.arange(result.elements // result.shape[3])
+    y = np.clip(pixel % area // result.shape[2] * window.stride[0] - window.pads[0], 0, height)
+    left = np.clip(pixel % result.shape[2] * window.stride[1] - window.pads[2], 0, width)
+    first = ((pixel // area * height + y) * width + left) * depth
+    later: Array = np.minimum.accumulate(first[::-1])[::-1]
+    return later
 
 
-def vector_work(scalar: float, vector: float) -> Work:
-    return Work(round(scalar + vector), round(scalar + 2 * vector))
+def _overlap(first: Array, starts: Array, channels: int, x: Tensor) -> tuple[Overlap, ...]:
+    """Outputs from one of `starts` to the next are written when their inputs have been read."""
+    behind = starts[1:] * channels - first[starts[1:]]
+    return (Overlap(0, "output", int(behind.max(initial=-x.bytes))),)
 
 
-def _product(op: Op, graph: Graph) -> tuple[float, float]:
+def _conv_2d_overlaps(op: Op, graph: Graph) -> tuple[Overlap, ...]:
+    """Three windows are copied before their outputs are written, as are those left over."""
+    assert isinstance(op, Conv2D)
+    first, channels = first_inputs(op, graph), len(weight_rows(op, graph))
+    return _overlap(first, np.arange(0, len(first), _ROWS), channels, graph.operands(op)[0])
+
+
+def _rows_overlaps(op: Op, graph: Graph) -> tuple[Overlap, ...]:
+    channels, depth = weight_rows(op, graph).shape
+    rows, x = _rows(op, graph), graph.operands(op)[0]
+    threes = rows // _ROWS * _ROWS
+    starts = np.concatenate([np.arange(0, threes, _ROWS), np.arange(threes, rows)])
+    first = np.arange(rows) * depth
+    if channels > _PART:  # rows are read once more for each part of the channels
+        ends = np.append(starts[1:], rows)
+        return (Overlap(0, "output", int((ends * channels - first[starts]).max())),)
+    return _overlap(first, starts, channels, x)
+
+
+def vector_work(scalar: float, paired: float, vector: float) -> Work:
+    """So many instructions of core registers, loads and multiplications of vectors, and others of vectors.
+
+    A Cortex-M55 works two cycles on a vector; a load and a multiplication that follow each other overlap.
+    """
+    return Work(round(scalar + paired + vector), round(scalar + paired + 2 * vector))
+
+
+def _product(op: Op, graph: Graph) -> tuple[float, float, float]:
     channels, depth = weight_rows(op, graph).shape
     channels, steps = max(channels, _LEAST_CHANNELS), math.ceil(depth / 16)
     threes, ones = divmod(_rows(op, graph), _ROWS)
     is_one = required(op, graph).right is None
-    parts = math.ceil(channels / _PART)
-    pairs, fours = math.ceil(channels / 2), math.ceil(channels / 4)
-    scalar = threes * (parts * 110 + (channels % 2) * 30 + pairs * (16 + steps) + fours * 1)
-    vector = threes * (pairs * 11 * steps + fours * (23 if is_one else 30))
-    scalar += ones * (parts * 90 + (channels % 4 > 0) * 30 + fours * (10 + steps) + fours * 1)
-    vector += ones * (fours * 9 * steps + fours * (9 if is_one else 12))
-    return scalar, vector
+    parts, pairs, fours = math.ceil(channels / _PART), math.ceil(channels / 2), math.ceil(channels / 4)
+    is_simple = parts == 1 and channels % 2 == 0
+    once = 52 if is_simple else parts * 110 + (channels % 2) * 30
+    of_pair = 10 if steps == 1 else 16 + steps
+    scalar = threes * (once + pairs * of_pair + fours) + ones * (parts * 90 + (channels % 4 > 0) * 30)
+    scalar += ones * (fours * (11 + steps))
+    paired = threes * (pairs * (9 if steps == 1 else 11 * steps) + fours * (8 if is_one else 9))
+    paired += ones * (fours * 9 * steps + fours * (4 if is_one else 5))
+    vector = (threes * 3 + ones) * fours * (5 if is_one else 7)
+    return 70 + scalar, paired, vector
 
 
 def _rows_work(op: Op, graph: Graph) -> Work:
-    scalar, vector = _product(op, graph)
-    return vector_work(20 + scalar, vector)
+    return vector_work(*_product(op, graph))
 
 
 def _conv_2d_work(op: Op, graph: Graph) -> Work:
     assert isinstance(op, Conv2D)
     operands = graph.operands(op)
-    window, channels = op.window(operands), operands[0].shape[3]
+    x, window = operands[0], op.window(operands)
     joined = window.dilation[1] == 1
     runs = window.kernel[0] * (1 if joined else window.kernel[1])
-    run = channels * (window.kernel[1] if joined else 1)
-    pixels, steps = _rows(op, graph), math.ceil(run / 16)
-    scalar, vector = _product(op, graph)
-    scalar += 60 + pixels * (30 + runs * (14 + steps))
-    return vector_work(scalar, vector + pixels * runs * 2 * steps)
+    run = x.shape[3] * (window.kernel[1] if joined else 1)
+    steps = math.ceil(run / 16)
+    rows, columns = (int(features.positions_inside(window, x.shape, a).all(axis=1).sum()) for a in (0, 1))
+    pixels = _rows(op, graph)
+    whole = x.shape[0] * rows * columns if joined else 0
+    scalar, paired, vector = _product(op, graph)
+    scalar += 60 + whole * (25 + runs * (7 + steps)) + (pixels - whole) * (40 + runs * (28 + 2 * steps))
+    return vector_work(scalar, paired, vector + (whole * 2 + (pixels - whole) * 3) * runs * steps)
 
 
 _HEADERS = ("include/tinyc_mve_matrix.h",)
@@ -152,6 +202,7 @@ KERNELS = (
             accepts=accepts,
             lower=_lower_rows,
             scratch=_sums_bytes,
+            overlaps=_rows_overlaps,
             work=_rows_work,
         )
         for op, accepts in ((FullyConnected, _accepts_fully_connected), (Conv2D, _accepts_rows))
@@ -165,6 +216,7 @@ KERNELS = (
         accepts=_accepts_conv_2d,
         lower=_lower_conv_2d,
         scratch=_conv_2d_scratch,
+        overlaps=_conv_2d_overlaps,
         work=_conv_2d_work,
     ),
 )

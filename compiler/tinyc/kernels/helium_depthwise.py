@@ -11,9 +11,9 @@ from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.depthwise_conv_2d import DepthwiseConv2D
 from tinyc.ir.tensor import Array
 from tinyc.kernels import features, portable_convolution
-from tinyc.kernels.helium import REQUIRES, required, vector_work
+from tinyc.kernels.helium import REQUIRES, first_inputs, required, vector_work
 from tinyc.kernels.helium_rounding import rounding
-from tinyc.kernels.kernel import FieldValue, Kernel, Lowered, Work
+from tinyc.kernels.kernel import FieldValue, Kernel, Lowered, Overlap, Work
 from tinyc.kernels.layer_constants import weight_rows
 
 _BLOCK = 16
@@ -79,13 +79,21 @@ def _work(op: Op, graph: Graph) -> Work:
     )
     # A pixel whose window and that of the one before lie inside has its pointers moved, others new ones.
     moved = result.shape[0] * int(rows.sum()) * int((columns[1:] & columns[:-1]).sum())
-    is_one = required(op, graph).right is None
-    tail = channels % _BLOCK > 0
-    scalar = pixels * (45 + blocks * (11 + 3 * (taps // 2) + 2 * (taps % 2))) + 60
-    vector = pixels * blocks * (33 if is_one else 48) + pixels * (blocks * 19 * (taps // 2))
-    vector += pixels * (blocks * 13 * (taps % 2) + tail * 2 * (taps // 2))
+    is_one, tail = required(op, graph).right is None, channels % _BLOCK > 0
+    pairs, odd = divmod(taps, 2)
+    scalar = 60 + pixels * (45 + blocks * (11 + 3 * pairs + 2 * odd))
     scalar += (pixels - moved) * (10 + 9 * taps) + moved * (4 + math.ceil(taps / 4))
-    return vector_work(scalar, vector + moved * 3 * math.ceil(taps / 4))
+    paired = pixels * blocks * (9 * pairs + 4 * odd + (16 if is_one else 20))
+    vector = pixels * (blocks * (10 * pairs + 9 * odd + (17 if is_one else 29)) + tail * 2 * pairs)
+    return vector_work(scalar, paired, vector + moved * 3 * math.ceil(taps / 4))
+
+
+def _overlaps(op: Op, graph: Graph) -> tuple[Overlap, ...]:
+    """A pixel's outputs are written block by block, while its inputs are read."""
+    assert isinstance(op, DepthwiseConv2D)
+    first, channels = first_inputs(op, graph), graph.results(op)[0].shape[3]
+    behind = (np.arange(len(first)) + 1) * channels - first
+    return (Overlap(0, "output", int(behind.max())),)
 
 
 def _code(op: Op, graph: Graph) -> int:
@@ -102,6 +110,7 @@ KERNELS = (
         accepts=_accepts,
         lower=_lower,
         scratch=_scratch,
+        overlaps=_overlaps,
         work=_work,
         code=_code,
     ),

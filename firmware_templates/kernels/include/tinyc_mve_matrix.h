@@ -80,6 +80,46 @@ TINYC_MVE_NAKED void tinyc_mve_three_rows(const struct tinyc_mve_block *block TI
         "pop {r4-r11, pc}");
 }
 
+/* The same for a depth of 16 at most: the rows stay in registers. */
+TINYC_MVE_NAKED void tinyc_mve_three_short_rows(const struct tinyc_mve_block *block TINYC_MVE_UNUSED) {
+    __asm__ volatile(
+        "push {r4-r11, lr}\n\t"
+        "vpush {d8-d9}\n\t"
+        "ldmia r0, {r1-r7, r11, r12}\n\t"
+        "vctp.8 r4\n\t"
+        "vpsttt\n\t"
+        "vldrbt.8 q1, [r1]\n\t"
+        "vldrbt.8 q2, [r2]\n\t"
+        "vldrbt.8 q3, [r3]\n\t"
+        "mov r1, r4\n\t"
+        "sub lr, r6, r12\n\t"
+        "lsr lr, lr, #3\n\t"
+        "dls lr, lr\n"
+        "1:\n\t"
+        "add r9, r7, r1\n\t"
+        "vpstt\n\t"
+        "vldrbt.8 q0, [r7]\n\t"
+        "vldrbt.8 q4, [r9]\n\t"
+        "ldrd r0, r2, [r12], #8\n\t"
+        "add r7, r9, r1\n\t"
+        "mov r4, r0\n\t"
+        "vmladava.s8 r0, q0, q1\n\t"
+        "mov r6, r2\n\t"
+        "vmladava.s8 r2, q4, q1\n\t"
+        "mov r8, r4\n\t"
+        "vmladava.s8 r4, q0, q2\n\t"
+        "mov r10, r6\n\t"
+        "vmladava.s8 r6, q4, q2\n\t"
+        "vmladava.s8 r8, q0, q3\n\t"
+        "vmladava.s8 r10, q4, q3\n\t"
+        "strd r0, r2, [r11], #8\n\t"
+        "strd r4, r6, [r11, #" TINYC_MVE_NUMBER(TINYC_MVE_PITCH) " - 8]\n\t"
+        "strd r8, r10, [r11, #2 * " TINYC_MVE_NUMBER(TINYC_MVE_PITCH) " - 8]\n\t"
+        "le lr, 1b\n\t"
+        "vpop {d8-d9}\n\t"
+        "pop {r4-r11, pc}");
+}
+
 /* Sums of one row, x0, for four channels at a time. */
 TINYC_MVE_NAKED void tinyc_mve_one_row(const struct tinyc_mve_block *block TINYC_MVE_UNUSED) {
     __asm__ volatile(
@@ -229,6 +269,10 @@ TINYC_KERNEL void tinyc_mve_three_rows(const struct tinyc_mve_block *block) {
     }
 }
 
+TINYC_INLINE void tinyc_mve_three_short_rows(const struct tinyc_mve_block *block) {
+    tinyc_mve_three_rows(block);
+}
+
 TINYC_KERNEL void tinyc_mve_one_row(const struct tinyc_mve_block *block) {
     for (int32_t channel = 0; block->bias + channel != block->end; channel++) {
         const int8_t *const weights = block->weights + channel * block->depth;
@@ -307,7 +351,11 @@ TINYC_KERNEL void tinyc_mve_three(struct tinyc_mve_product *product, const int8_
     product->block.x1 = x + step;
     product->block.x2 = x + 2 * step;
     if (product->is_simple) {
-        tinyc_mve_three_rows(&product->block);
+        if (product->block.depth <= 16) {
+            tinyc_mve_three_short_rows(&product->block);
+        } else {
+            tinyc_mve_three_rows(&product->block);
+        }
         tinyc_mve_three_outputs(&product->rounding, product->sums, output, outputs, outputs);
         return;
     }
