@@ -17,6 +17,7 @@ from tinyc.kernels import (
     cortex_m4_winograd,
     helium,
     helium_depthwise,
+    helium_elementwise,
     portable_conversion,
     portable_convolution,
     portable_elementwise,
@@ -35,6 +36,7 @@ from tinyc.kernels.kernel import Kernel
 CATALOGUE: tuple[Kernel, ...] = (
     *helium.KERNELS,
     *helium_depthwise.KERNELS,
+    *helium_elementwise.KERNELS,
     *cortex_m4_winograd.KERNELS,
     *cortex_m4_blocks.KERNELS,
     *cortex_m4_dense.KERNELS,
