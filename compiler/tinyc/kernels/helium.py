@@ -44,8 +44,7 @@ def _matrix(op: Op, graph: Graph) -> dict[str, FieldValue]:
 
 
 def _rows(op: Op, graph: Graph) -> int:
-    (result,) = graph.results(op)
-    return result.elements // len(weight_rows(op, graph))
+    return graph.results(op)[0].elements // int(weight_rows(op, graph).shape[0])
 
 
 def _lower_rows(op: Op, graph: Graph) -> Lowered:
@@ -102,7 +101,7 @@ def _sums_bytes(op: Op, graph: Graph) -> int:
 def _conv_2d_scratch(op: Op, graph: Graph) -> int:
     channels, depth = weight_rows(op, graph).shape
     sums = _HEAD + 2 * _PITCH + 4 * round_up(min(max(channels, _LEAST_CHANNELS), _PART), 2)
-    return sums + min(_ROWS, _rows(op, graph)) * depth
+    return sums + min(_ROWS, _rows(op, graph)) * int(depth)
 
 
 def first_inputs(op: Conv2D | DepthwiseConv2D, graph: Graph) -> Array:
@@ -158,14 +157,13 @@ def _product(op: Op, graph: Graph) -> tuple[float, float, float]:
     threes, ones = divmod(_rows(op, graph), _ROWS)
     is_one = required(op, graph).right is None
     parts, pairs, fours = math.ceil(channels / _PART), math.ceil(channels / 2), math.ceil(channels / 4)
-    is_simple = parts == 1 and channels % 2 == 0
-    once = 52 if is_simple else parts * 110 + (channels % 2) * 30
-    of_pair = 10 if steps == 1 else 16 + steps
-    scalar = threes * (once + pairs * of_pair + fours) + ones * (parts * 90 + (channels % 4 > 0) * 30)
-    scalar += ones * (fours * (11 + steps))
-    paired = threes * (pairs * (9 if steps == 1 else 11 * steps) + fours * (8 if is_one else 9))
-    paired += ones * (fours * 9 * steps + fours * (4 if is_one else 5))
-    vector = (threes * 3 + ones) * fours * (5 if is_one else 7)
+    is_simple, is_short = parts == 1 and channels % 2 == 0, steps == 1
+    once = 68 if is_simple else parts * 115 + (channels % 2) * 35
+    scalar = threes * (once + pairs * (6 if is_short else 10 + steps) + fours)
+    scalar += ones * (parts * 90 + (channels % 4 > 0) * 30 + fours * (11 + steps))
+    paired = threes * (pairs * (9 if is_short else 11 * steps) + fours * (9 if is_one else 10))
+    paired += ones * fours * (9 * steps + (4 if is_one else 5))
+    vector = (threes * 3 + ones) * fours * (5 if is_one else 7) + threes * 3 * fours
     return 70 + scalar, paired, vector
 
 
@@ -185,7 +183,7 @@ def _conv_2d_work(op: Op, graph: Graph) -> Work:
     pixels = _rows(op, graph)
     whole = x.shape[0] * rows * columns if joined else 0
     scalar, paired, vector = _product(op, graph)
-    scalar += 60 + whole * (25 + runs * (7 + steps)) + (pixels - whole) * (40 + runs * (28 + 2 * steps))
+    scalar += 60 + whole * (40 + runs * (7 + steps)) + (pixels - whole) * (50 + runs * (28 + 2 * steps))
     return vector_work(scalar, paired, vector + (whole * 2 + (pixels - whole) * 3) * runs * steps)
 
 

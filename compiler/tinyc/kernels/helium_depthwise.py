@@ -74,15 +74,14 @@ def _work(op: Op, graph: Graph) -> Work:
     window, channels = op.window(operands), operands[0].shape[3]
     taps = window.kernel[0] * window.kernel[1]
     blocks, pixels = math.ceil(channels / _BLOCK), result.elements // channels
-    rows, columns = (
-        features.positions_inside(window, operands[0].shape, axis).all(axis=1) for axis in (0, 1)
-    )
+    inside = [features.positions_inside(window, operands[0].shape, axis) for axis in (0, 1)]
+    rows, columns = (np.asarray(axis.all(axis=1)) for axis in inside)
     # A pixel whose window and that of the one before lie inside has its pointers moved, others new ones.
     moved = result.shape[0] * int(rows.sum()) * int((columns[1:] & columns[:-1]).sum())
     is_one, tail = required(op, graph).right is None, channels % _BLOCK > 0
     pairs, odd = divmod(taps, 2)
-    scalar = 60 + pixels * (45 + blocks * (11 + 3 * pairs + 2 * odd))
-    scalar += (pixels - moved) * (10 + 9 * taps) + moved * (4 + math.ceil(taps / 4))
+    scalar = 60 + pixels * (55 + blocks * (14 + 3 * (pairs + odd)))
+    scalar += (pixels - moved) * (10 + 11 * taps) + moved * (4 + math.ceil(taps / 4))
     paired = pixels * blocks * (9 * pairs + 4 * odd + (16 if is_one else 20))
     vector = pixels * (blocks * (10 * pairs + 9 * odd + (17 if is_one else 29)) + tail * 2 * pairs)
     return vector_work(scalar, paired, vector + moved * 3 * math.ceil(taps / 4))

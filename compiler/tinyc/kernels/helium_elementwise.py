@@ -12,6 +12,7 @@ from tinyc.ir.graph import Graph
 from tinyc.ir.ops.average_pool_2d import AveragePool2D
 from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.max_pool_2d import MaxPool2D
+from tinyc.ir.ops.mul import Mul
 from tinyc.ir.ops.pooling import Pool2D
 from tinyc.ir.tensor import DType
 from tinyc.kernels import cortex_m4_elementwise, features, portable_pooling
@@ -26,7 +27,8 @@ def _binary_work(op: Op, graph: Graph) -> Work:
     loops = cortex_m4_elementwise.runs(op, graph)
     assert loops is not None
     count, fours = math.prod(loops.extents), math.ceil(loops.run / 4)
-    return vector_work(60 + count * (45 + fours), 4 * count * fours, count * (9 * fours + 4))
+    others = 10 if isinstance(op, Mul) else 8
+    return vector_work(60 + count * (45 + fours), 4 * count * fours, count * (others * fours + 4))
 
 
 def _binary(kernel: Kernel) -> Kernel:
@@ -68,7 +70,7 @@ def _pool_work(op: Op, graph: Graph) -> Work:
     averages = isinstance(op, AveragePool2D)
     blocks, pixels = math.ceil(channels / (8 if averages else 16)), batch * height * width
     lines, taps = batch * rows * width * blocks, batch * rows * columns * blocks
-    scalar = 40 + pixels * (90 if averages else 60) + 4 * pixels * blocks + 4 * lines + 3 * taps
+    scalar = 40 + pixels * (80 if averages else 60) + 4 * pixels * blocks + 4 * lines + 3 * taps
     fours = pixels * math.ceil(channels / 4) if averages else 0
     return vector_work(scalar + fours, taps + 2 * fours, taps + 3 * pixels * blocks + 5 * fours)
 

@@ -32,29 +32,36 @@ struct tinyc_mve_block {
     const int8_t *x0, *x1, *x2;
     int32_t depth;
     int32_t behind; /* from `depth` to the next multiple of 16 */
-    const int32_t *end;
     const int8_t *weights;
-    int32_t *sums;
-    const int32_t *bias; /* of the first channel; of the last one it ends at `end` */
+    int32_t *sums, *end; /* where those of the first channel go, and behind the last one's */
+    const int32_t *bias; /* of the first channel; for one row only, others get it with the rounding */
 };
 
 #if defined(__ARM_FEATURE_MVE)
 
-/* Sums of three rows for pairs of channels. */
-TINYC_MVE_NAKED void tinyc_mve_three_rows(const struct tinyc_mve_block *block TINYC_MVE_UNUSED) {
+/* Sums of three rows for pairs of channels; more than 16 products. */
+TINYC_MVE_NAKED void tinyc_mve_three_long_rows(const struct tinyc_mve_block *block TINYC_MVE_UNUSED) {
     __asm__ volatile(
         "push {r4-r11, lr}\n\t"
-        "ldmia r0, {r1-r7, r11, r12}\n\t"
+        "ldmia r0, {r1-r5, r7, r11, r12}\n\t"
+        "add r9, r7, r4\n\t"
+        "sub r6, r4, r5\n\t"
+        "sub r4, r4, #16\n\t"
         "push {r1-r6}\n"
         "1:\n\t"
-        "ldrd r0, r2, [r12], #8\n\t"
         "ldrd r1, r3, [sp]\n\t"
         "ldrd r5, lr, [sp, #8]\n\t"
-        "mov r4, r0\n\t"
-        "mov r6, r2\n\t"
-        "mov r8, r0\n\t"
-        "mov r10, r2\n\t"
-        "add r9, r7, lr\n\t"
+        "vldrb.8 q0, [r7], #16\n\t"
+        "vldrb.8 q1, [r1], #16\n\t"
+        "vmladav.s8 r0, q0, q1\n\t"
+        "vldrb.8 q2, [r9], #16\n\t"
+        "vmladav.s8 r2, q2, q1\n\t"
+        "vldrb.8 q3, [r3], #16\n\t"
+        "vmladav.s8 r4, q0, q3\n\t"
+        "vldrb.8 q1, [r5], #16\n\t"
+        "vmladav.s8 r6, q2, q3\n\t"
+        "vmladav.s8 r8, q0, q1\n\t"
+        "vmladav.s8 r10, q2, q1\n\t"
         "dlstp.8 lr, lr\n"
         "2:\n\t"
         "vldrb.8 q0, [r7], #16\n\t"
@@ -74,25 +81,26 @@ TINYC_MVE_NAKED void tinyc_mve_three_rows(const struct tinyc_mve_block *block TI
         "strd r0, r2, [r11], #8\n\t"
         "ldrd r1, r3, [sp, #16]\n\t"
         "sub r7, r9, r1\n\t"
-        "cmp r12, r3\n\t"
+        "add r9, r9, r3\n\t"
+        "cmp r11, r12\n\t"
         "bne 1b\n\t"
         "add sp, sp, #24\n\t"
         "pop {r4-r11, pc}");
 }
 
-/* The same for a depth of 16 at most: the rows stay in registers. */
+/* The same for up to 16 products: the rows stay in registers. */
 TINYC_MVE_NAKED void tinyc_mve_three_short_rows(const struct tinyc_mve_block *block TINYC_MVE_UNUSED) {
     __asm__ volatile(
         "push {r4-r11, lr}\n\t"
         "vpush {d8-d9}\n\t"
-        "ldmia r0, {r1-r7, r11, r12}\n\t"
+        "ldmia r0, {r1-r5, r7, r11, r12}\n\t"
         "vctp.8 r4\n\t"
         "vpsttt\n\t"
         "vldrbt.8 q1, [r1]\n\t"
         "vldrbt.8 q2, [r2]\n\t"
         "vldrbt.8 q3, [r3]\n\t"
         "mov r1, r4\n\t"
-        "sub lr, r6, r12\n\t"
+        "sub lr, r12, r11\n\t"
         "lsr lr, lr, #3\n\t"
         "dls lr, lr\n"
         "1:\n\t"
@@ -100,18 +108,13 @@ TINYC_MVE_NAKED void tinyc_mve_three_short_rows(const struct tinyc_mve_block *bl
         "vpstt\n\t"
         "vldrbt.8 q0, [r7]\n\t"
         "vldrbt.8 q4, [r9]\n\t"
-        "ldrd r0, r2, [r12], #8\n\t"
         "add r7, r9, r1\n\t"
-        "mov r4, r0\n\t"
-        "vmladava.s8 r0, q0, q1\n\t"
-        "mov r6, r2\n\t"
-        "vmladava.s8 r2, q4, q1\n\t"
-        "mov r8, r4\n\t"
-        "vmladava.s8 r4, q0, q2\n\t"
-        "mov r10, r6\n\t"
-        "vmladava.s8 r6, q4, q2\n\t"
-        "vmladava.s8 r8, q0, q3\n\t"
-        "vmladava.s8 r10, q4, q3\n\t"
+        "vmladav.s8 r0, q0, q1\n\t"
+        "vmladav.s8 r2, q4, q1\n\t"
+        "vmladav.s8 r4, q0, q2\n\t"
+        "vmladav.s8 r6, q4, q2\n\t"
+        "vmladav.s8 r8, q0, q3\n\t"
+        "vmladav.s8 r10, q4, q3\n\t"
         "strd r0, r2, [r11], #8\n\t"
         "strd r4, r6, [r11, #" TINYC_MVE_NUMBER(TINYC_MVE_PITCH) " - 8]\n\t"
         "strd r8, r10, [r11, #2 * " TINYC_MVE_NUMBER(TINYC_MVE_PITCH) " - 8]\n\t"
@@ -120,13 +123,22 @@ TINYC_MVE_NAKED void tinyc_mve_three_short_rows(const struct tinyc_mve_block *bl
         "pop {r4-r11, pc}");
 }
 
-/* Sums of one row, x0, for four channels at a time. */
+TINYC_INLINE void tinyc_mve_three_rows(const struct tinyc_mve_block *block) {
+    if (block->depth > 16) {
+        tinyc_mve_three_long_rows(block);
+    } else {
+        tinyc_mve_three_short_rows(block);
+    }
+}
+
+/* Sums of one row, x0, for four channels at a time, with their biases. */
 TINYC_MVE_NAKED void tinyc_mve_one_row(const struct tinyc_mve_block *block TINYC_MVE_UNUSED) {
     __asm__ volatile(
         "push {r4-r11, lr}\n\t"
-        "ldmia r0, {r1-r7, r11, r12}\n\t"
+        "ldmia r0, {r1-r5, r7, r11, r12}\n\t"
         "mov r8, r5\n\t"
-        "mov r10, r6\n\t"
+        "mov r10, r12\n\t"
+        "ldr r12, [r0, #32]\n\t"
         "push {r1, r4}\n\t"
         "mov r3, r7\n"
         "1:\n\t"
@@ -149,23 +161,21 @@ TINYC_MVE_NAKED void tinyc_mve_one_row(const struct tinyc_mve_block *block TINYC
         "letp lr, 2b\n\t"
         "stmia r11!, {r0, r2, r4, r6}\n\t"
         "sub r3, r9, r8\n\t"
-        "cmp r12, r10\n\t"
+        "cmp r11, r10\n\t"
         "bne 1b\n\t"
         "add sp, sp, #8\n\t"
         "pop {r4-r11, pc}");
 }
 
 /* clang-format off */
-#define TINYC_MVE_ONE_STEP(q, from, to)            \
-    "vldrw.32 " q ", [" from "], #16\n\t"          \
+#define TINYC_MVE_ONE_STEP(q, to)                  \
     "vmulh.s32 " q ", " q ", q0\n\t"               \
     "vadd.i32 " q ", " q ", q1\n\t"                \
     "vshl.s32 " q ", r8\n\t"                       \
     "vqmovnb.s32 " q ", " q "\n\t"                 \
     "vqmovnb.s16 " q ", " q "\n\t"                 \
     "vstrb.32 " q ", [" to "], #4\n\t"
-#define TINYC_MVE_TWO_STEPS(q, sign, from, to)     \
-    "vldrw.32 " q ", [" from "], #16\n\t"          \
+#define TINYC_MVE_TWO_STEPS(q, sign, to)           \
     "vshr.s32 " sign ", " q ", #31\n\t"            \
     "vqrdmulh.s32 " q ", " q ", q0\n\t"            \
     "vadd.i32 " sign ", " sign ", q1\n\t"          \
@@ -191,7 +201,8 @@ TINYC_MVE_NAKED void tinyc_mve_row_outputs(const struct tinyc_mve_rounding *roun
         "1:\n\t"
         "vldrw.32 q0, [r5], #16\n\t"
         "vldrw.32 q1, [r6], #16\n\t"
-        TINYC_MVE_ONE_STEP("q2", "r1", "r2")
+        "vldrw.32 q2, [r1], #16\n\t"
+        TINYC_MVE_ONE_STEP("q2", "r2")
         "letp lr, 1b\n\t"
         "pop {r4-r8, pc}\n"
         "3:\n\t"
@@ -203,80 +214,95 @@ TINYC_MVE_NAKED void tinyc_mve_row_outputs(const struct tinyc_mve_rounding *roun
         "vldrw.32 q0, [r5], #16\n\t"
         "vldrw.32 q1, [r6], #16\n\t"
         "vldrw.32 q2, [r7], #16\n\t"
-        TINYC_MVE_TWO_STEPS("q3", "q4", "r1", "r2")
+        "vldrw.32 q3, [r1], #16\n\t"
+        TINYC_MVE_TWO_STEPS("q3", "q4", "r2")
         "letp lr, 4b\n\t"
         "vpop {d8-d15}\n\t"
         "pop {r4-r8, pc}");
 }
 
-/* Outputs of three rows, `step` bytes from one to the next; their sums lie TINYC_MVE_PITCH apart. */
+/* Outputs of three rows, `step` bytes from one to the next; their sums, which lie TINYC_MVE_PITCH apart, lack
+ * the biases. */
 TINYC_MVE_NAKED void tinyc_mve_three_outputs(const struct tinyc_mve_rounding *rounding TINYC_MVE_UNUSED,
                                              const int32_t *sums TINYC_MVE_UNUSED,
                                              int8_t *output TINYC_MVE_UNUSED, int32_t count TINYC_MVE_UNUSED,
-                                             int32_t step TINYC_MVE_UNUSED) {
+                                             int32_t step TINYC_MVE_UNUSED,
+                                             const int32_t *bias TINYC_MVE_UNUSED) {
     __asm__ volatile(
-        "ldr r12, [sp]\n\t"
         "push {r4-r11, lr}\n\t"
+        "vpush {d8-d15}\n\t"
+        "ldrd r12, r11, [sp, #100]\n\t"
         "mov r9, r0\n\t"
         "add r4, r2, r12\n\t"
         "add r0, r4, r12\n\t" /* narrowing stores need a low register */
         "add r10, r1, #" TINYC_MVE_NUMBER(TINYC_MVE_PITCH) "\n\t"
-        "add r11, r10, #" TINYC_MVE_NUMBER(TINYC_MVE_PITCH) "\n\t"
         TINYC_MVE_ROUNDING("r9")
+        "add r9, r10, #" TINYC_MVE_NUMBER(TINYC_MVE_PITCH) "\n\t"
         "dlstp.32 lr, r3\n"
         "1:\n\t"
         "vldrw.32 q0, [r5], #16\n\t"
         "vldrw.32 q1, [r6], #16\n\t"
-        TINYC_MVE_ONE_STEP("q2", "r1", "r2")
-        TINYC_MVE_ONE_STEP("q3", "r10", "r4")
-        TINYC_MVE_ONE_STEP("q2", "r11", "r0")
+        "vldrw.32 q5, [r11], #16\n\t"
+        "vldrw.32 q2, [r1], #16\n\t"
+        "vadd.i32 q2, q2, q5\n\t"
+        "vldrw.32 q3, [r10], #16\n\t"
+        TINYC_MVE_ONE_STEP("q2", "r2")
+        "vadd.i32 q3, q3, q5\n\t"
+        "vldrw.32 q4, [r9], #16\n\t"
+        TINYC_MVE_ONE_STEP("q3", "r4")
+        "vadd.i32 q4, q4, q5\n\t"
+        TINYC_MVE_ONE_STEP("q4", "r0")
         "letp lr, 1b\n\t"
-        "pop {r4-r11, pc}\n"
+        "b 5f\n"
         "3:\n\t"
-        "vpush {d8-d15}\n\t"
+        "add r9, r10, #" TINYC_MVE_NUMBER(TINYC_MVE_PITCH) "\n\t"
         "vdup.32 q6, r12\n\t"
         "vdup.32 q7, lr\n\t"
         "dlstp.32 lr, r3\n"
         "4:\n\t"
         "vldrw.32 q0, [r5], #16\n\t"
         "vldrw.32 q1, [r6], #16\n\t"
+        "vldrw.32 q5, [r11], #16\n\t"
         "vldrw.32 q2, [r7], #16\n\t"
-        TINYC_MVE_TWO_STEPS("q3", "q4", "r1", "r2")
-        TINYC_MVE_TWO_STEPS("q5", "q4", "r10", "r4")
-        TINYC_MVE_TWO_STEPS("q3", "q4", "r11", "r0")
-        "letp lr, 4b\n\t"
+        "vldrw.32 q3, [r1], #16\n\t"
+        "vadd.i32 q3, q3, q5\n\t"
+        TINYC_MVE_TWO_STEPS("q3", "q4", "r2")
+        "vldrw.32 q3, [r10], #16\n\t"
+        "vadd.i32 q3, q3, q5\n\t"
+        TINYC_MVE_TWO_STEPS("q3", "q4", "r4")
+        "vldrw.32 q3, [r9], #16\n\t"
+        "vadd.i32 q3, q3, q5\n\t"
+        TINYC_MVE_TWO_STEPS("q3", "q4", "r0")
+        "letp lr, 4b\n"
+        "5:\n\t"
         "vpop {d8-d15}\n\t"
         "pop {r4-r11, pc}");
 }
 
 #else
 
-TINYC_INLINE int32_t tinyc_mve_dot(int32_t sum, const int8_t *x, const int8_t *weights, int32_t depth) {
+TINYC_INLINE int32_t tinyc_mve_dot(const int8_t *x, const int8_t *weights, int32_t depth) {
+    uint32_t sum = 0u;
     for (int32_t i = 0; i < depth; i++) {
-        sum = (int32_t)((uint32_t)sum + (uint32_t)(x[i] * weights[i]));
+        sum += (uint32_t)(x[i] * weights[i]);
     }
-    return sum;
+    return (int32_t)sum;
 }
 
 TINYC_KERNEL void tinyc_mve_three_rows(const struct tinyc_mve_block *block) {
     const int8_t *const x[3] = {block->x0, block->x1, block->x2};
-    for (int32_t channel = 0; block->bias + channel != block->end; channel++) {
+    for (int32_t channel = 0; block->sums + channel != block->end; channel++) {
         const int8_t *const weights = block->weights + channel * block->depth;
         for (int32_t row = 0; row < 3; row++) {
-            block->sums[row * (TINYC_MVE_PITCH / 4) + channel] =
-                tinyc_mve_dot(block->bias[channel], x[row], weights, block->depth);
+            block->sums[row * (TINYC_MVE_PITCH / 4) + channel] = tinyc_mve_dot(x[row], weights, block->depth);
         }
     }
 }
 
-TINYC_INLINE void tinyc_mve_three_short_rows(const struct tinyc_mve_block *block) {
-    tinyc_mve_three_rows(block);
-}
-
 TINYC_KERNEL void tinyc_mve_one_row(const struct tinyc_mve_block *block) {
-    for (int32_t channel = 0; block->bias + channel != block->end; channel++) {
+    for (int32_t channel = 0; block->sums + channel != block->end; channel++) {
         const int8_t *const weights = block->weights + channel * block->depth;
-        block->sums[channel] = tinyc_mve_dot(block->bias[channel], block->x0, weights, block->depth);
+        block->sums[channel] = block->bias[channel] + tinyc_mve_dot(block->x0, weights, block->depth);
     }
 }
 
@@ -288,10 +314,10 @@ TINYC_KERNEL void tinyc_mve_row_outputs(const struct tinyc_mve_rounding *roundin
 }
 
 TINYC_KERNEL void tinyc_mve_three_outputs(const struct tinyc_mve_rounding *rounding, const int32_t *sums,
-                                          int8_t *output, int32_t count, int32_t step) {
+                                          int8_t *output, int32_t count, int32_t step, const int32_t *bias) {
     for (int32_t row = 0; row < 3; row++, sums += TINYC_MVE_PITCH / 4, output += step) {
         for (int32_t i = 0; i < count; i++) {
-            output[i] = tinyc_mve_output(rounding, i, sums[i]);
+            output[i] = tinyc_mve_output(rounding, i, sums[i] + bias[i]);
         }
     }
 }
@@ -311,10 +337,10 @@ struct tinyc_mve_product {
 /* Channels from `first` to `end`. */
 TINYC_INLINE void tinyc_mve_channels(struct tinyc_mve_product *product, int32_t first, int32_t end) {
     const struct tinyc_mve_matrix *const matrix = product->matrix;
-    product->block.end = matrix->bias + end;
     product->block.weights = matrix->weights + first * matrix->depth;
-    product->block.bias = matrix->bias + first;
     product->block.sums = product->sums + (first - product->first);
+    product->block.end = product->sums + (end - product->first);
+    product->block.bias = matrix->bias + first;
 }
 
 /* The part that begins with channel `first`. */
@@ -351,12 +377,9 @@ TINYC_KERNEL void tinyc_mve_three(struct tinyc_mve_product *product, const int8_
     product->block.x1 = x + step;
     product->block.x2 = x + 2 * step;
     if (product->is_simple) {
-        if (product->block.depth <= 16) {
-            tinyc_mve_three_short_rows(&product->block);
-        } else {
-            tinyc_mve_three_rows(&product->block);
-        }
-        tinyc_mve_three_outputs(&product->rounding, product->sums, output, outputs, outputs);
+        tinyc_mve_three_rows(&product->block);
+        tinyc_mve_three_outputs(&product->rounding, product->sums, output, outputs, outputs,
+                                product->matrix->bias);
         return;
     }
     for (int32_t first = 0; first < outputs; first += TINYC_MVE_PART) {
@@ -370,7 +393,8 @@ TINYC_KERNEL void tinyc_mve_three(struct tinyc_mve_product *product, const int8_
             tinyc_mve_channels(product, end - 2, end);
             tinyc_mve_three_rows(&product->block);
         }
-        tinyc_mve_three_outputs(&product->rounding, product->sums, output + first, product->outputs, outputs);
+        tinyc_mve_three_outputs(&product->rounding, product->sums, output + first, product->outputs, outputs,
+                                product->matrix->bias + first);
     }
 }
 
