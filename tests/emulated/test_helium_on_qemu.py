@@ -27,7 +27,7 @@ pytestmark = pytest.mark.emulated
 BOARD = load_board("mps3_an547")
 # Inputs and outputs that the protocol of a firmware can describe.
 PORTS = 96
-RECORDS = 8
+RECORDS = 4
 HELIUM = [key for key, kernel in KERNELS.items() if kernel.isa == "helium"]
 
 
@@ -78,9 +78,8 @@ def test_random_layers(toolchain: str, first: int, tmp_path: Path) -> None:
     check(graphs, [KERNELS[key].symbol for key, _ in pairs], records, tmp_path, toolchain)
 
 
-@pytest.mark.parametrize("toolchain", ["zig", "gcc"])
-def test_every_rounding_of_every_input(toolchain: str, tmp_path: Path) -> None:
+def test_every_rounding_of_every_input(tmp_path: Path) -> None:
     """Ties of both signs, the largest sums, clamps: all inputs of layers with one product an output."""
     layers = rounding_layers()
     records = [[layer.every_input() for layer in layers]]
-    check([layer.graph for layer in layers], [layer.symbol for layer in layers], records, tmp_path, toolchain)
+    check([layer.graph for layer in layers], [layer.symbol for layer in layers], records, tmp_path, "zig")

@@ -1,3 +1,18 @@
+/* Points `taps` at the pixels under one window, outside of the image at `padding`. */
+TINYC_INLINE void tinyc_mve_point(const struct tinyc_mve_depthwise *layer, const int8_t *image, int32_t top,
+                                  int32_t left, const int8_t *padding, const int8_t **taps) {
+    const int32_t width = layer->input_width, channels = layer->input_channels;
+    for (int32_t row = 0, y = top; row < layer->kernel_height; row++, y += layer->dilation_height) {
+        /* As an unsigned number, a column left of the image is beyond its right edge. */
+        const uint32_t columns = (uint32_t)y < (uint32_t)layer->input_height ? (uint32_t)width : 0u;
+        const int32_t line = y * width;
+        int32_t x = left;
+        for (int32_t tap = 0; tap < layer->kernel_width; tap++, x += layer->dilation_width) {
+            *taps++ = (uint32_t)x < columns ? image + (line + x) * channels : padding;
+        }
+    }
+}
+
 /* Pixel by pixel. Scratch: a pointer per tap (8 bytes each), then a pixel of padding. */
 TINYC_KERNEL void tinyc_depthwise_conv_2d_s8__helium(const struct tinyc_mve_depthwise *layer,
                                                      const int8_t *input, int8_t *output, void *scratch) {
@@ -9,18 +24,7 @@ TINYC_KERNEL void tinyc_depthwise_conv_2d_s8__helium(const struct tinyc_mve_dept
     const int32_t bottom = layer->input_height - (layer->kernel_height - 1) * layer->dilation_height;
     const int32_t right = layer->input_width - (layer->kernel_width - 1) * layer->dilation_width;
     int8_t *const padding = (int8_t *)scratch + 8 * count;
-    struct tinyc_mve_pixel pixel = {
-        .weights = layer->weights,
-        .constants = layer->constants,
-        .output = output,
-        .channels = channels,
-        .pairs = count / 2,
-        .shift = layer->shift,
-        .low = layer->low,
-        .high = layer->high,
-        .taps = scratch,
-        .odd = count & 1,
-    };
+    struct tinyc_mve_taps run = tinyc_mve_taps_of(layer, channels, output, scratch);
     tinyc_mve_fill(padding, layer->padding, channels);
     for (int32_t batch = 0; batch < layer->batches; batch++, input += image) {
         int32_t top = -layer->pad_top;
@@ -31,12 +35,12 @@ TINYC_KERNEL void tinyc_depthwise_conv_2d_s8__helium(const struct tinyc_mve_dept
                 const int32_t before = inside;
                 inside = rows_inside && left >= 0 && left < right;
                 if (before && inside) {
-                    tinyc_mve_move(pixel.taps, count, step);
+                    tinyc_mve_move(run.taps, count, step);
                 } else {
-                    tinyc_mve_taps(layer, input, top, left, padding, pixel.taps);
+                    tinyc_mve_point(layer, input, top, left, padding, run.taps);
                 }
-                tinyc_mve_depthwise_pixel(&pixel);
-                pixel.output += channels;
+                tinyc_mve_depthwise_run(&run);
+                run.output += channels;
             }
         }
     }

@@ -22,27 +22,30 @@ struct tinyc_mve_depthwise {
      * in `struct tinyc_mve_rounding`. */
     const int8_t *weights;
     const int32_t *constants;
+    int32_t tile; /* bytes of the weights */
     int32_t shift;
     int32_t low, high;
 };
 
-/* Arguments of the assembly, in the order in which it loads them. */
-struct tinyc_mve_pixel {
+/* Arguments of the assembly, in the order in which it loads them: a run of outputs, those of one pixel or of a
+ * row of pixels whose windows lie one behind the other. */
+struct tinyc_mve_taps {
     const int8_t *weights;
     const int32_t *constants;
     int8_t *output;
-    int32_t channels;
-    int32_t pairs; /* of taps; there is one more tap, the first, where `odd` is 1 */
+    int32_t count;       /* of outputs */
+    int32_t pairs;       /* of taps; there is one more tap, the first, where `odd` is 1 */
     int32_t shift;
-    int32_t low, high;
-    const int8_t **taps; /* where the window's pixels lie; they move on by TINYC_MVE_MOVED(channels) */
+    const int8_t **taps; /* where the first window's pixels lie; they move on by TINYC_MVE_MOVED(count) */
     int32_t odd;
+    const int8_t *end;   /* of the weights: then they begin again, as do the constants */
+    int32_t low, high;
 };
 
 #if defined(__ARM_FEATURE_MVE)
 
 /* By whole blocks. */
-#define TINYC_MVE_MOVED(channels) (((channels) + 15) & ~15)
+#define TINYC_MVE_MOVED(count) (((count) + 15) & ~15)
 
 /* clang-format off */
 /* Two taps whose pixels `load` loads. */
@@ -94,15 +97,16 @@ struct tinyc_mve_pixel {
     "vqmovnt.s16 q2, q1\n\t"
 /* clang-format on */
 
-/* All outputs of one pixel. */
-TINYC_MVE_NAKED void tinyc_mve_depthwise_pixel(const struct tinyc_mve_pixel *pixel TINYC_MVE_UNUSED) {
+/* All outputs of a run. */
+TINYC_MVE_NAKED void tinyc_mve_depthwise_run(const struct tinyc_mve_taps *run TINYC_MVE_UNUSED) {
     __asm__ volatile(
         "push {r4-r11, lr}\n\t"
         "vpush {d8-d15}\n\t"
-        "mov r12, r0\n\t"
-        "ldmia r12!, {r0-r3}\n\t"
-        "ldmia r12, {r7, r8, r10, r11}\n\t"
-        "ldrd r6, r12, [r12, #16]\n"
+        "mov r11, r0\n\t"
+        "ldmia r11, {r0-r3}\n\t"
+        "ldrd r7, r8, [r11, #16]\n\t"
+        "ldrd r6, r12, [r11, #24]\n\t"
+        "ldr r10, [r11, #32]\n"
         "1:\n\t"
         "vctp.8 r3\n\t"
         "vldrw.32 q4, [r1], #16\n\t"
@@ -143,13 +147,18 @@ TINYC_MVE_NAKED void tinyc_mve_depthwise_pixel(const struct tinyc_mve_pixel *pix
         TINYC_MVE_TWO_STEPS_OF("q6")
         TINYC_MVE_TWO_STEPS_OF("q7")
         TINYC_MVE_NARROW
-        "vdup.8 q0, r10\n\t"
+        "ldrd r4, r5, [r11, #36]\n\t"
+        "vdup.8 q0, r4\n\t"
         "vmax.s8 q2, q2, q0\n\t"
-        "vdup.8 q0, r11\n\t"
+        "vdup.8 q0, r5\n\t"
         "vmin.s8 q2, q2, q0\n"
         "7:\n\t"
         "vpst\n\t"
         "vstrbt.8 q2, [r2], #16\n\t"
+        "cmp r0, r10\n\t"
+        "bne 8f\n\t"
+        "ldrd r0, r1, [r11]\n"
+        "8:\n\t"
         "subs r3, r3, #16\n\t"
         "bgt 1b\n\t"
         "vpop {d8-d15}\n\t"
@@ -173,33 +182,31 @@ TINYC_INLINE void tinyc_mve_move(const int8_t **taps, int32_t count, int32_t ste
 
 #else
 
-#define TINYC_MVE_MOVED(channels) 0
+#define TINYC_MVE_MOVED(count) 0
 
-TINYC_KERNEL void tinyc_mve_depthwise_pixel(const struct tinyc_mve_pixel *pixel) {
-    /* Channels of the lanes of four vectors. */
-    static const int8_t first[4] = {0, 2, 1, 3};
-    const int32_t taps = 2 * pixel->pairs + pixel->odd, fields = pixel->shift == 0 ? 3 : 2;
-    const int8_t *weights = pixel->weights;
-    const int32_t *constants = pixel->constants;
-    for (int32_t block = 0; block < pixel->channels; block += 16, weights += 16 * taps) {
-        for (int32_t vector = 0; vector < 4; vector++) {
+TINYC_KERNEL void tinyc_mve_depthwise_run(const struct tinyc_mve_taps *run) {
+    const int32_t taps = 2 * run->pairs + run->odd, fields = run->shift == 0 ? 3 : 2;
+    const int8_t *weights = run->weights;
+    const int32_t *constants = run->constants;
+    for (int32_t block = 0; block < run->count; block += 16) {
+        for (int32_t lane = 0; lane < 16 && block + lane < run->count; lane++) {
+            const int32_t vector = (lane & 1) << 1 | (lane >> 1 & 1);
             const int32_t *const own = constants + 16 + 4 * fields * vector;
             const struct tinyc_mve_rounding rounding = {
-                own, own + 4, fields == 3 ? own + 8 : 0, pixel->shift, pixel->low, pixel->high,
+                own, own + 4, fields == 3 ? own + 8 : 0, run->shift, run->low, run->high,
             };
-            for (int32_t lane = 0; lane < 4; lane++) {
-                const int32_t channel = first[vector] + 4 * lane;
-                if (block + channel >= pixel->channels) {
-                    continue;
-                }
-                int32_t sum = constants[4 * vector + lane];
-                for (int32_t tap = 0; tap < taps; tap++) {
-                    sum += pixel->taps[tap][block + channel] * weights[16 * tap + channel];
-                }
-                pixel->output[block + channel] = tinyc_mve_output(&rounding, lane, sum);
+            int32_t sum = constants[4 * vector + lane / 4];
+            for (int32_t tap = 0; tap < taps; tap++) {
+                sum += run->taps[tap][block + lane] * weights[16 * tap + lane];
             }
+            run->output[block + lane] = tinyc_mve_output(&rounding, lane / 4, sum);
         }
+        weights += 16 * taps;
         constants += 16 + 16 * fields;
+        if (weights == run->end) {
+            weights = run->weights;
+            constants = run->constants;
+        }
     }
 }
 
@@ -211,19 +218,23 @@ TINYC_INLINE void tinyc_mve_move(const int8_t **taps, int32_t count, int32_t ste
 
 #endif
 
-/* Points `taps` at the pixels under one window, outside of the image at `padding`. */
-TINYC_INLINE void tinyc_mve_taps(const struct tinyc_mve_depthwise *layer, const int8_t *image, int32_t top,
-                                 int32_t left, const int8_t *padding, const int8_t **taps) {
-    const int32_t width = layer->input_width, channels = layer->input_channels;
-    for (int32_t row = 0, y = top; row < layer->kernel_height; row++, y += layer->dilation_height) {
-        /* As an unsigned number, a column left of the image is beyond its right edge. */
-        const uint32_t columns = (uint32_t)y < (uint32_t)layer->input_height ? (uint32_t)width : 0u;
-        const int32_t line = y * width;
-        int32_t x = left;
-        for (int32_t tap = 0; tap < layer->kernel_width; tap++, x += layer->dilation_width) {
-            *taps++ = (uint32_t)x < columns ? image + (line + x) * channels : padding;
-        }
-    }
+TINYC_INLINE struct tinyc_mve_taps tinyc_mve_taps_of(const struct tinyc_mve_depthwise *layer, int32_t count,
+                                                     int8_t *output, const int8_t **taps) {
+    const int32_t window = layer->kernel_height * layer->kernel_width;
+    const struct tinyc_mve_taps run = {
+        .weights = layer->weights,
+        .constants = layer->constants,
+        .output = output,
+        .count = count,
+        .pairs = window / 2,
+        .shift = layer->shift,
+        .taps = taps,
+        .odd = window & 1,
+        .end = layer->weights + layer->tile,
+        .low = layer->low,
+        .high = layer->high,
+    };
+    return run;
 }
 
 #endif
