@@ -51,7 +51,12 @@ def _lower_rows(op: Op, graph: Graph) -> Lowered:
     channels, depth = weight_rows(op, graph).shape
     shape: dict[str, FieldValue] = {"rows": _rows(op, graph), "depth": depth}
     shape |= {"channels": max(channels, _LEAST_CHANNELS), "outputs": channels}
-    return _lowered("tinyc_mve_matrix", {**shape, **_matrix(op, graph)})
+    fields = _matrix(op, graph)
+    tables = [name for name in ("multiplier", "constant", "right") if np.size(fields[name]) > 0]
+    is_shared = _rows(op, graph) < _ROWS and all(len(np.unique(fields[name])) == 1 for name in tables)
+    if is_shared:
+        fields |= {name: np.repeat(fields[name], _LEAST_CHANNELS)[:_LEAST_CHANNELS] for name in tables}
+    return _lowered("tinyc_mve_matrix", {**shape, **fields, "step": 0 if is_shared else 4})
 
 
 def _lower_conv_2d(op: Op, graph: Graph) -> Lowered:
@@ -160,7 +165,7 @@ def _product(op: Op, graph: Graph) -> tuple[float, float, float]:
     is_simple, is_short = parts == 1 and channels % 2 == 0, steps == 1
     once = 68 if is_simple else parts * 115 + (channels % 2) * 35
     scalar = threes * (once + pairs * (6 if is_short else 10 + steps) + fours)
-    scalar += ones * (parts * 90 + (channels % 4 > 0) * 30 + fours * (11 + steps))
+    scalar += ones * (parts * 90 + (channels % 4 > 0) * 30 + fours * (13 + steps))
     paired = threes * (pairs * (9 if is_short else 11 * steps) + fours * (9 if is_one else 10))
     paired += ones * fours * (9 * steps + (4 if is_one else 5))
     vector = (threes * 3 + ones) * fours * (5 if is_one else 7) + threes * 3 * fours

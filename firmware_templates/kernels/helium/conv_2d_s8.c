@@ -15,17 +15,28 @@ TINYC_KERNEL void tinyc_conv_2d_s8__helium(const struct tinyc_mve_conv_2d *layer
         .shift = layer->shift,
         .low = layer->low,
         .high = layer->high,
+        .step = 4,
     };
     int32_t *const sums = (int32_t *)scratch + TINYC_MVE_HEAD / 4;
     struct tinyc_mve_product product = tinyc_mve_product_of(&matrix, sums);
     int8_t *const panel = (int8_t *)sums + 2 * TINYC_MVE_PITCH + 4 * ((part + 1) & ~1);
+    const int32_t rows = layer->kernel_height, run = layer->kernel_width * layer->input_channels;
+    const int32_t line = layer->input_width * layer->input_channels, step = line * layer->dilation_height;
+    const int32_t bottom = layer->input_height - (rows - 1) * layer->dilation_height;
+    /* Where windows end whose rows are runs of neighbours inside the image. */
+    const int32_t right = layer->dilation_width == 1 ? layer->input_width - layer->kernel_width + 1 : 0;
     int8_t *to = panel, *const end = panel + 3 * matrix.depth;
     for (int32_t batch = 0; batch < layer->batches; batch++, input += image) {
         int32_t top = -layer->pad_top;
         for (int32_t y = 0; y < layer->output_height; y++, top += layer->stride_height) {
             int32_t left = -layer->pad_left;
             for (int32_t x = 0; x < layer->output_width; x++, left += layer->stride_width) {
-                tinyc_mve_window(layer, input, top, left, to);
+                if (top >= 0 && top < bottom && left >= 0 && left < right) {
+                    const int8_t *const from = input + top * line + left * layer->input_channels;
+                    tinyc_mve_copy_rows(to, from, run, rows, step);
+                } else {
+                    tinyc_mve_window(layer, input, top, left, to);
+                }
                 to += matrix.depth;
                 if (to == end) {
                     tinyc_mve_three(&product, panel, matrix.depth, output);

@@ -16,6 +16,7 @@ struct tinyc_mve_rounding {
     const int32_t *multiplier, *constant, *right;
     int32_t shift; /* negative */
     int32_t low, high;
+    int32_t step; /* 4, or 0 where four entries serve for all channels */
 };
 
 #if defined(__ARM_FEATURE_MVE)

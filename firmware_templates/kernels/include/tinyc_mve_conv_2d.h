@@ -22,17 +22,11 @@ struct tinyc_mve_conv_2d {
 };
 
 /* The inputs under one window, one behind the other. */
-TINYC_INLINE void tinyc_mve_window(const struct tinyc_mve_conv_2d *layer, const int8_t *image, int32_t top,
+TINYC_KERNEL void tinyc_mve_window(const struct tinyc_mve_conv_2d *layer, const int8_t *image, int32_t top,
                                    int32_t left, int8_t *to) {
     const int32_t width = layer->input_width, channels = layer->input_channels;
     const int32_t columns = layer->kernel_width, pitch = columns * channels;
     int32_t y = top;
-    if (layer->dilation_width == 1 && left >= 0 && left + columns <= width && top >= 0 &&
-        top + (layer->kernel_height - 1) * layer->dilation_height < layer->input_height) {
-        tinyc_mve_copy_rows(to, image + (top * width + left) * channels, pitch, layer->kernel_height,
-                            layer->dilation_height * width * channels);
-        return;
-    }
     if (layer->dilation_width == 1) {
         /* Neighbouring columns are neighbours in memory: one run per kernel row. */
         const int32_t first = left >= 0 ? 0 : (-left < columns ? -left : columns);

@@ -193,7 +193,7 @@ TINYC_KERNEL void tinyc_mve_depthwise_run(const struct tinyc_mve_taps *run) {
             const int32_t vector = (lane & 1) << 1 | (lane >> 1 & 1);
             const int32_t *const own = constants + 16 + 4 * fields * vector;
             const struct tinyc_mve_rounding rounding = {
-                own, own + 4, fields == 3 ? own + 8 : 0, run->shift, run->low, run->high,
+                own, own + 4, fields == 3 ? own + 8 : 0, run->shift, run->low, run->high, 4,
             };
             int32_t sum = constants[4 * vector + lane / 4];
             for (int32_t tap = 0; tap < taps; tap++) {

@@ -25,6 +25,7 @@ struct tinyc_mve_matrix {
     const int32_t *multiplier, *constant, *right;
     int32_t shift;
     int32_t low, high;
+    int32_t step; /* as in `struct tinyc_mve_rounding`, 0 for less than three rows only */
 };
 
 /* Arguments of the assembly, in the order in which it loads them. */
@@ -196,11 +197,15 @@ TINYC_MVE_NAKED void tinyc_mve_row_outputs(const struct tinyc_mve_rounding *roun
                                            int8_t *output TINYC_MVE_UNUSED, int32_t count TINYC_MVE_UNUSED) {
     __asm__ volatile(
         "push {r4-r8, lr}\n\t"
+        "ldr r4, [r0, #24]\n\t"
+        "lsl r4, r4, #2\n\t"
         TINYC_MVE_ROUNDING("r0")
         "dlstp.32 lr, r3\n"
         "1:\n\t"
-        "vldrw.32 q0, [r5], #16\n\t"
-        "vldrw.32 q1, [r6], #16\n\t"
+        "vldrw.32 q0, [r5]\n\t"
+        "add r5, r5, r4\n\t"
+        "vldrw.32 q1, [r6]\n\t"
+        "add r6, r6, r4\n\t"
         "vldrw.32 q2, [r1], #16\n\t"
         TINYC_MVE_ONE_STEP("q2", "r2")
         "letp lr, 1b\n\t"
@@ -211,9 +216,12 @@ TINYC_MVE_NAKED void tinyc_mve_row_outputs(const struct tinyc_mve_rounding *roun
         "vdup.32 q7, lr\n\t"
         "dlstp.32 lr, r3\n"
         "4:\n\t"
-        "vldrw.32 q0, [r5], #16\n\t"
-        "vldrw.32 q1, [r6], #16\n\t"
-        "vldrw.32 q2, [r7], #16\n\t"
+        "vldrw.32 q0, [r5]\n\t"
+        "add r5, r5, r4\n\t"
+        "vldrw.32 q1, [r6]\n\t"
+        "add r6, r6, r4\n\t"
+        "vldrw.32 q2, [r7]\n\t"
+        "add r7, r7, r4\n\t"
         "vldrw.32 q3, [r1], #16\n\t"
         TINYC_MVE_TWO_STEPS("q3", "q4", "r2")
         "letp lr, 4b\n\t"
@@ -309,7 +317,7 @@ TINYC_KERNEL void tinyc_mve_one_row(const struct tinyc_mve_block *block) {
 TINYC_KERNEL void tinyc_mve_row_outputs(const struct tinyc_mve_rounding *rounding, const int32_t *sums,
                                         int8_t *output, int32_t count) {
     for (int32_t i = 0; i < count; i++) {
-        output[i] = tinyc_mve_output(rounding, i, sums[i]);
+        output[i] = tinyc_mve_output(rounding, rounding->step == 0 ? 0 : i, sums[i]);
     }
 }
 
@@ -350,9 +358,10 @@ TINYC_INLINE void tinyc_mve_part(struct tinyc_mve_product *product, int32_t firs
     product->first = first;
     product->end = first + TINYC_MVE_PART < channels ? first + TINYC_MVE_PART : channels;
     product->outputs = outputs < TINYC_MVE_PART ? outputs : TINYC_MVE_PART;
-    product->rounding.multiplier = matrix->multiplier + first;
-    product->rounding.constant = matrix->constant + first;
-    product->rounding.right = matrix->right == 0 ? 0 : matrix->right + first;
+    const int32_t entry = matrix->step == 0 ? 0 : first;
+    product->rounding.multiplier = matrix->multiplier + entry;
+    product->rounding.constant = matrix->constant + entry;
+    product->rounding.right = matrix->right == 0 ? 0 : matrix->right + entry;
 }
 
 TINYC_INLINE struct tinyc_mve_product tinyc_mve_product_of(const struct tinyc_mve_matrix *matrix,
@@ -361,7 +370,7 @@ TINYC_INLINE struct tinyc_mve_product tinyc_mve_product_of(const struct tinyc_mv
         .matrix = matrix,
         .sums = sums,
         .block = {.depth = matrix->depth, .behind = -matrix->depth & 15},
-        .rounding = {.shift = matrix->shift, .low = matrix->low, .high = matrix->high},
+        .rounding = {.shift = matrix->shift, .low = matrix->low, .high = matrix->high, .step = matrix->step},
     };
     tinyc_mve_part(&product, 0);
     tinyc_mve_channels(&product, 0, product.end);
