@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,6 +23,13 @@ _BLOCK = 16
 _LANES = np.array([[0, 4, 8, 12], [2, 6, 10, 14], [1, 5, 9, 13], [3, 7, 11, 15]])
 
 
+# Fields that change places when columns are taken for rows.
+_TURNED = {
+    **{f"{name}_height": f"{name}_width" for name in ("input", "output", "kernel", "stride", "dilation")},
+    "pad_top": "pad_left",
+}
+
+
 def _accepts(op: Op, graph: Graph) -> bool:
     """One filter a channel, and no two taps that are added in int16 have both a weight of -128."""
     x, filters = graph.operands(op)[:2]
@@ -37,14 +46,74 @@ def _tile(channels: int) -> int:
     return _BLOCK // math.gcd(channels, _BLOCK)
 
 
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The layer as rows. An image of one column is one row: all fields are (vertical, horizontal)."""
+
+    batches: int
+    input: tuple[int, int]
+    output: tuple[int, int]
+    channels: int
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    dilation: tuple[int, int]
+    pads: tuple[int, int]
+    is_turned: bool
+
+    @classmethod
+    def of(cls, op: Op, graph: Graph) -> _Rows:
+        assert isinstance(op, DepthwiseConv2D)
+        operands = graph.operands(op)
+        (batches, *size, channels), window = operands[0].shape, op.window(operands)
+        is_turned = size[1] == window.kernel[1] == window.output[1] == 1 and window.pads[2] == 0
+
+        def both(pair: Sequence[int]) -> tuple[int, int]:
+            return (pair[1], pair[0]) if is_turned else (pair[0], pair[1])
+
+        return cls(
+            batches,
+            both(size),
+            both(window.output),
+            channels,
+            both(window.kernel),
+            both(window.stride),
+            both(window.dilation),
+            both(window.pads[0::2]),
+            is_turned,
+        )
+
+    @property
+    def line(self) -> int:
+        """Bytes of an input row."""
+        return self.input[1] * self.channels
+
+    @property
+    def count(self) -> int:
+        """Outputs of a row."""
+        return self.output[1] * self.channels
+
+    @property
+    def pitch(self) -> int:
+        """Bytes of an input row with its padding."""
+        return self.count + (self.kernel[1] - 1) * self.dilation[1] * self.channels
+
+    @property
+    def is_open(self) -> bool:
+        """Whether windows reach above or below the image."""
+        last = (self.output[0] - 1) * self.stride[0] - self.pads[0] + self.kernel[0]
+        return self.pads[0] > 0 or last > self.input[0]
+
+    @property
+    def is_copied(self) -> bool:
+        return self.is_open or self.pitch > self.line
+
+
 def _accepts_rows(op: Op, graph: Graph) -> bool:
     """Neighbouring windows are neighbours in memory; constants grow to twice as much at most."""
-    assert isinstance(op, DepthwiseConv2D)
-    operands = graph.operands(op)
-    window, channels = op.window(operands), operands[0].shape[3]
+    rows = _Rows.of(op, graph)
     return (
-        (window.stride[1], window.dilation[0]) == (1, 1)
-        and channels * _tile(channels) <= 2 * round_up(channels, _BLOCK)
+        (rows.stride[1], rows.dilation[0]) == (1, 1)
+        and rows.channels * _tile(rows.channels) <= 2 * round_up(rows.channels, _BLOCK)
         and _accepts(op, graph)
     )
 
@@ -61,7 +130,12 @@ def _lower(op: Op, graph: Graph) -> Lowered:
 
 
 def _lower_rows(op: Op, graph: Graph) -> Lowered:
-    return _lowered(op, graph, _tile(graph.operands(op)[0].shape[3]))
+    lowered = _lowered(op, graph, _tile(graph.operands(op)[0].shape[3]))
+    if not _Rows.of(op, graph).is_turned:
+        return lowered
+    turned = {**_TURNED, **{there: here for here, there in _TURNED.items()}}
+    fields = {name: lowered.fields[turned.get(name, name)] for name in lowered.fields}
+    return replace(lowered, fields=fields)
 
 
 def _lowered(op: Op, graph: Graph, pixels: int) -> Lowered:
@@ -97,13 +171,9 @@ def _scratch(op: Op, graph: Graph) -> int:
 
 
 def _rows_scratch(op: Op, graph: Graph) -> int:
-    assert isinstance(op, DepthwiseConv2D)
-    operands, (result,) = graph.operands(op), graph.results(op)
-    x, window = operands[0], op.window(operands)
-    pitch = (result.shape[2] + (window.kernel[1] - 1) * window.dilation[1]) * x.shape[3]
-    last = (result.shape[1] - 1) * window.stride[0] - window.pads[0] + window.kernel[0]
-    is_padded = window.pads[0] > 0 or last > x.shape[1]
-    return 8 * window.kernel[0] * window.kernel[1] + (window.kernel[0] + is_padded) * pitch
+    rows = _Rows.of(op, graph)
+    copied = (rows.kernel[0] + rows.is_open) * rows.pitch if rows.is_copied else 0
+    return 8 * rows.kernel[0] * rows.kernel[1] + copied
 
 
 def _run(op: Op, graph: Graph, blocks: int, in_tail: bool) -> tuple[float, float, float]:
@@ -132,27 +202,26 @@ def _work(op: Op, graph: Graph) -> Work:
 
 
 def _rows_work(op: Op, graph: Graph) -> Work:
-    assert isinstance(op, DepthwiseConv2D)
-    operands, (result,) = graph.operands(op), graph.results(op)
-    x, window = operands[0], op.window(operands)
-    count, rows = result.shape[2] * x.shape[3], result.shape[0] * result.shape[1]
-    copies, steps = x.shape[0] * x.shape[1], math.ceil(x.shape[2] * x.shape[3] / 16)
-    run = _run(op, graph, math.ceil(count / _BLOCK), count % _BLOCK > 0)
-    scalar, paired, vector = (rows * part for part in run)
-    scalar += 100 + rows * (60 + window.kernel[0] * (12 + 6 * window.kernel[1])) + copies * (15 + steps)
+    rows = _Rows.of(op, graph)
+    times, steps = rows.batches * rows.output[0], math.ceil(rows.line / _BLOCK)
+    copies = rows.batches * rows.input[0] if rows.is_copied else 0
+    run = _run(op, graph, math.ceil(rows.count / _BLOCK), rows.count % _BLOCK > 0)
+    scalar, paired, vector = (times * part for part in run)
+    scalar += 100 + times * (60 + rows.kernel[0] * (12 + 6 * rows.kernel[1])) + copies * (15 + steps)
     return vector_work(scalar, paired, vector + copies * 2 * steps)
 
 
 def _rows_overlaps(op: Op, graph: Graph) -> tuple[Overlap, ...]:
-    """The rows under a row of outputs have been copied before it is written."""
-    assert isinstance(op, DepthwiseConv2D)
-    operands, (result,) = graph.operands(op), graph.results(op)
-    x, window = operands[0], op.window(operands)
-    batch, y = np.divmod(np.arange(result.shape[0] * result.shape[1]), result.shape[1])
-    unread = np.clip(y * window.stride[0] - window.pads[0] + window.kernel[0], 0, x.shape[1])
-    first = (batch * x.shape[1] + unread) * x.shape[2] * x.shape[3]
-    written = np.arange(1, len(y) + 1) * result.shape[2] * result.shape[3]
-    return (Overlap(0, "output", int((written - first).max())),)
+    """The rows under a row of outputs are copied before it is written, or read by blocks as it is."""
+    rows = _Rows.of(op, graph)
+    batch, y = np.divmod(np.arange(rows.batches * rows.output[0]), rows.output[0])
+    top = y * rows.stride[0] - rows.pads[0]
+    if rows.is_copied:
+        unread, written = np.clip(top + rows.kernel[0], 0, rows.input[0]), np.arange(1, len(y) + 1)
+    else:
+        unread, written = top, np.arange(len(y))
+    first = (batch * rows.input[0] + unread) * rows.line
+    return (Overlap(0, "output", int((written * rows.count - first).max())),)
 
 
 def _overlaps(op: Op, graph: Graph) -> tuple[Overlap, ...]:
