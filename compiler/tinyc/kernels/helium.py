@@ -162,11 +162,13 @@ def _product(op: Op, graph: Graph) -> tuple[float, float, float]:
     threes, ones = divmod(_rows(op, graph), _ROWS)
     is_one = required(op, graph).right is None
     parts, pairs, fours = math.ceil(channels / _PART), math.ceil(channels / 2), math.ceil(channels / 4)
-    is_simple, is_short = parts == 1 and channels % 2 == 0, steps == 1
+    is_simple = parts == 1 and channels % 2 == 0
     once = 68 if is_simple else parts * 115 + (channels % 2) * 35
-    scalar = threes * (once + pairs * (6 if is_short else 10 + steps) + fours)
+    # Rows of one or two vectors stay in registers.
+    pair = {1: (6, 9), 2: (7, 16)}.get(steps, (10 + steps, 11 * steps))
+    scalar = threes * (once + pairs * pair[0] + fours)
     scalar += ones * (parts * 90 + (channels % 4 > 0) * 30 + fours * (13 + steps))
-    paired = threes * (pairs * (9 if is_short else 11 * steps) + fours * (9 if is_one else 10))
+    paired = threes * (pairs * pair[1] + fours * (9 if is_one else 10))
     paired += ones * fours * (9 * steps + (4 if is_one else 5))
     vector = (threes * 3 + ones) * fours * (5 if is_one else 7) + threes * 3 * fours
     return 70 + scalar, paired, vector

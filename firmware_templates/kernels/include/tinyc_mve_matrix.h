@@ -40,7 +40,7 @@ struct tinyc_mve_block {
 
 #if defined(__ARM_FEATURE_MVE)
 
-/* Sums of three rows for pairs of channels; more than 16 products. */
+/* Sums of three rows for pairs of channels; more than 32 products. */
 TINYC_MVE_NAKED void tinyc_mve_three_long_rows(const struct tinyc_mve_block *block TINYC_MVE_UNUSED) {
     __asm__ volatile(
         "push {r4-r11, lr}\n\t"
@@ -89,7 +89,54 @@ TINYC_MVE_NAKED void tinyc_mve_three_long_rows(const struct tinyc_mve_block *blo
         "pop {r4-r11, pc}");
 }
 
-/* The same for up to 16 products: the rows stay in registers. */
+/* The same for 17 to 32 products: the rows stay in registers. */
+TINYC_MVE_NAKED void tinyc_mve_three_middle_rows(const struct tinyc_mve_block *block TINYC_MVE_UNUSED) {
+    __asm__ volatile(
+        "push {r4-r11, lr}\n\t"
+        "vpush {d8-d15}\n\t"
+        "ldmia r0, {r1-r5, r7, r11, r12}\n\t"
+        "sub r6, r4, #16\n\t"
+        "vctp.8 r6\n\t"
+        "vldrb.8 q1, [r1]\n\t"
+        "vldrb.8 q3, [r2]\n\t"
+        "vldrb.8 q5, [r3]\n\t"
+        "vpsttt\n\t"
+        "vldrbt.8 q2, [r1, #16]\n\t"
+        "vldrbt.8 q4, [r2, #16]\n\t"
+        "vldrbt.8 q6, [r3, #16]\n\t"
+        "mov r1, r4\n\t"
+        "sub lr, r12, r11\n\t"
+        "lsr lr, lr, #3\n\t"
+        "dls lr, lr\n"
+        "1:\n\t"
+        "add r9, r7, r1\n\t"
+        "vldrb.8 q0, [r7]\n\t"
+        "vmladav.s8 r0, q0, q1\n\t"
+        "vldrb.8 q7, [r9]\n\t"
+        "vmladav.s8 r2, q7, q1\n\t"
+        "vmladav.s8 r4, q0, q3\n\t"
+        "vmladav.s8 r6, q7, q3\n\t"
+        "vmladav.s8 r8, q0, q5\n\t"
+        "vmladav.s8 r10, q7, q5\n\t"
+        "vpstt\n\t"
+        "vldrbt.8 q0, [r7, #16]\n\t"
+        "vldrbt.8 q7, [r9, #16]\n\t"
+        "add r7, r9, r1\n\t"
+        "vmladava.s8 r0, q0, q2\n\t"
+        "vmladava.s8 r2, q7, q2\n\t"
+        "vmladava.s8 r4, q0, q4\n\t"
+        "vmladava.s8 r6, q7, q4\n\t"
+        "vmladava.s8 r8, q0, q6\n\t"
+        "vmladava.s8 r10, q7, q6\n\t"
+        "strd r0, r2, [r11], #8\n\t"
+        "strd r4, r6, [r11, #" TINYC_MVE_NUMBER(TINYC_MVE_PITCH) " - 8]\n\t"
+        "strd r8, r10, [r11, #2 * " TINYC_MVE_NUMBER(TINYC_MVE_PITCH) " - 8]\n\t"
+        "le lr, 1b\n\t"
+        "vpop {d8-d15}\n\t"
+        "pop {r4-r11, pc}");
+}
+
+/* The same for up to 16 products. */
 TINYC_MVE_NAKED void tinyc_mve_three_short_rows(const struct tinyc_mve_block *block TINYC_MVE_UNUSED) {
     __asm__ volatile(
         "push {r4-r11, lr}\n\t"
@@ -125,8 +172,10 @@ TINYC_MVE_NAKED void tinyc_mve_three_short_rows(const struct tinyc_mve_block *bl
 }
 
 TINYC_INLINE void tinyc_mve_three_rows(const struct tinyc_mve_block *block) {
-    if (block->depth > 16) {
+    if (block->depth > 32) {
         tinyc_mve_three_long_rows(block);
+    } else if (block->depth > 16) {
+        tinyc_mve_three_middle_rows(block);
     } else {
         tinyc_mve_three_short_rows(block);
     }
