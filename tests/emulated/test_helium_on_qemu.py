@@ -10,7 +10,7 @@ import pytest
 
 from strategies.common import random_inputs
 from support.devices import need_qemu, need_toolchain, running
-from support.helium_layers import rounding_layers
+from support.helium_layers import rounding_layers, wide_layers
 from support.kernel_cases import KERNELS, cases
 from support.scalar_layers import side_by_side
 from tinyc import interpreter
@@ -76,6 +76,12 @@ def test_random_layers(toolchain: str, first: int, tmp_path: Path) -> None:
     graphs = [graph for _, graph in pairs]
     records = [[array for graph in graphs for array in random_inputs(rng, graph)] for _ in range(RECORDS)]
     check(graphs, [KERNELS[key].symbol for key, _ in pairs], records, tmp_path, toolchain)
+
+
+def test_bounds_of_the_matrix_product(tmp_path: Path) -> None:
+    graphs, rng = wide_layers(), np.random.default_rng(9)
+    records = [[array for graph in graphs for array in random_inputs(rng, graph)] for _ in range(RECORDS)]
+    check(graphs, ["tinyc_fully_connected_s8__helium"] * len(graphs), records, tmp_path, "gcc")
 
 
 def test_every_rounding_of_every_input(tmp_path: Path) -> None:

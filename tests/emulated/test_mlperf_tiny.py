@@ -115,8 +115,16 @@ def test_a_cortex_m55_equals_the_reference(model: str, shared: Path, tmp_path: P
     assert any(step.kernel.isa == "helium" for step in program.steps)
     firmware = pipeline.build(program, tmp_path / "out")
     with QemuMachine(firmware.elf, board) as machine:
-        device = DeviceEngine(DeviceClient(machine.transport), program)
+        client = DeviceClient(machine.transport)
+        device = DeviceEngine(client, program)
         assert verify(program, random_vectors(graph, 1, seed=6), {"device": device}).agrees
+        for step in program.steps:
+            # QEMU executes an instruction a nanosecond.
+            counted = client.run_layer(step.index) * 1e9 / board.clock_hz
+            if step.kernel.isa == "helium":
+                assert step.kernel.work is not None
+                predicted = step.kernel.work(step.op, graph).instructions
+                assert abs(predicted - counted) <= 0.1 * max(counted, 2000), step.kernel.symbol
 
 
 def test_arena_is_near_the_lower_bound(built: tuple[str, Program, Firmware]) -> None:

@@ -7,12 +7,15 @@ from itertools import product
 
 import numpy as np
 
+from strategies.common import activation as activation_of
 from strategies.common import constant, single_op_graph
+from strategies.convolution import random_bias, random_filters, random_output
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops import Activation
 from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.conv_2d import Conv2D
 from tinyc.ir.ops.depthwise_conv_2d import DepthwiseConv2D
+from tinyc.ir.ops.fully_connected import FullyConnected
 from tinyc.ir.tensor import Array, DType, Quantization, Tensor
 from tinyc.kernels.helium_rounding import rounding
 
@@ -66,4 +69,27 @@ def rounding_layers() -> list[RoundingLayer]:
         graph = _layer(op, weights.reshape(shape), ratio, reach, depth, zero_point)
         assert rounding(op, graph) is not None
         found.append(RoundingLayer(graph, symbol))
+    return found
+
+
+# (rows, depth, channels): more channels than one part, all remainders, every length of row in registers.
+_WIDE = (
+    *((3, 40, 125), (4, 33, 126), (5, 16, 127), (6, 32, 129), (1, 200, 253)),
+    *((4, 31, 2), (3, 48, 3), (1, 7, 1), (7, 65, 4)),
+)
+
+
+def wide_layers() -> list[Graph]:
+    """Fully connected layers at the bounds of the parts in which a matrix is multiplied."""
+    rng = np.random.default_rng(8)
+    found = []
+    for rows, depth, units in _WIDE:
+        x = activation_of(rng, "x", (rows, depth))
+        weights = random_filters(rng, (units, depth), 0)
+        tensors = [x, weights, random_bias(rng, x, weights, units)]
+        fused = (Activation.NONE, Activation.RELU)[len(found) % 2]
+        op = FullyConnected(name="f", inputs=tuple(t.name for t in tensors), outputs=("y",), activation=fused)
+        graph = single_op_graph(op, [*tensors, random_output(rng, (rows, units), x, weights, fused)])
+        assert rounding(op, graph) is not None, (rows, depth, units)
+        found.append(graph)
     return found
