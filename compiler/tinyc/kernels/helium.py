@@ -1,4 +1,7 @@
-"""FULLY_CONNECTED and CONV_2D of int8 for vectors of Armv8.1-M (MVE): see `tinyc_mve_matrix.h`."""
+"""FULLY_CONNECTED and CONV_2D of int8 for vectors of Armv8.1-M (MVE): see `tinyc_mve_matrix.h`.
+
+A DEPTHWISE_CONV_2D of one input channel is a CONV_2D.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +63,7 @@ def _lower_rows(op: Op, graph: Graph) -> Lowered:
 
 
 def _lower_conv_2d(op: Op, graph: Graph) -> Lowered:
-    assert isinstance(op, Conv2D)
+    assert isinstance(op, Conv2D | DepthwiseConv2D)
     geometry = portable_convolution.geometry(op, graph)
     del geometry["depth"]
     channels = max(len(weight_rows(op, graph)), _LEAST_CHANNELS)
@@ -131,7 +134,7 @@ def _overlap(first: Array, starts: Array, channels: int, x: Tensor) -> tuple[Ove
 
 def _conv_2d_overlaps(op: Op, graph: Graph) -> tuple[Overlap, ...]:
     """Three windows are copied before their outputs are written, as are those left over."""
-    assert isinstance(op, Conv2D)
+    assert isinstance(op, Conv2D | DepthwiseConv2D)
     first, channels = first_inputs(op, graph), len(weight_rows(op, graph))
     return _overlap(first, np.arange(0, len(first), _ROWS), channels, graph.operands(op)[0])
 
@@ -179,7 +182,7 @@ def _rows_work(op: Op, graph: Graph) -> Work:
 
 
 def _conv_2d_work(op: Op, graph: Graph) -> Work:
-    assert isinstance(op, Conv2D)
+    assert isinstance(op, Conv2D | DepthwiseConv2D)
     operands = graph.operands(op)
     x, window = operands[0], op.window(operands)
     joined = window.dilation[1] == 1
@@ -212,16 +215,19 @@ KERNELS = (
         )
         for op, accepts in ((FullyConnected, _accepts_fully_connected), (Conv2D, _accepts_rows))
     ),
-    Kernel(
-        symbol="tinyc_conv_2d_s8__helium",
-        op=Conv2D,
-        source="helium/conv_2d_s8.c",
-        headers=("include/tinyc_mve_conv_2d.h",),
-        requires=REQUIRES,
-        accepts=_accepts_conv_2d,
-        lower=_lower_conv_2d,
-        scratch=_conv_2d_scratch,
-        overlaps=_conv_2d_overlaps,
-        work=_conv_2d_work,
+    *(
+        Kernel(
+            symbol="tinyc_conv_2d_s8__helium",
+            op=op,
+            source="helium/conv_2d_s8.c",
+            headers=("include/tinyc_mve_conv_2d.h",),
+            requires=REQUIRES,
+            accepts=_accepts_conv_2d,
+            lower=_lower_conv_2d,
+            scratch=_conv_2d_scratch,
+            overlaps=_conv_2d_overlaps,
+            work=_conv_2d_work,
+        )
+        for op in (Conv2D, DepthwiseConv2D)
     ),
 )
