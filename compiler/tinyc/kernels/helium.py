@@ -1,6 +1,6 @@
 """FULLY_CONNECTED and CONV_2D of int8 for vectors of Armv8.1-M (MVE): see `tinyc_mve_matrix.h`.
 
-A DEPTHWISE_CONV_2D of one input channel is a CONV_2D.
+A DEPTHWISE_CONV_2D is a CONV_2D in groups of one channel, which pays for several filters a channel.
 """
 
 from __future__ import annotations
@@ -33,17 +33,29 @@ def required(op: Op, graph: Graph) -> Rounding:
     return found
 
 
-def _at_least_four(values: Array) -> Array:
-    """With rows of zeros behind the last, where there are fewer."""
-    missing = max(0, _LEAST_CHANNELS - len(values))
-    return np.pad(values, ((0, missing), *((0, 0) for _ in values.shape[1:])))
+def _groups(op: Op, graph: Graph) -> int:
+    """Groups of channels that are matrices of their own."""
+    return 1 if isinstance(op, FullyConnected) else portable_convolution.groups(op, graph)
+
+
+def _channels(op: Op, graph: Graph) -> int:
+    """Rows of a group's weights."""
+    return max(_LEAST_CHANNELS, len(weight_rows(op, graph)) // _groups(op, graph))
+
+
+def _at_least_four(values: Array, groups: int) -> Array:
+    """Each group with rows of zeros behind the last, where there are fewer."""
+    shape = values.shape[1:]
+    split = values.reshape(groups, -1, *shape)
+    missing = max(0, _LEAST_CHANNELS - split.shape[1])
+    return np.pad(split, ((0, 0), (0, missing), *((0, 0) for _ in shape))).reshape(-1, *shape)
 
 
 def _matrix(op: Op, graph: Graph) -> dict[str, FieldValue]:
     """The fields of both structs from `weights` on."""
-    found = required(op, graph)
-    weights = np.ascontiguousarray(_at_least_four(weight_rows(op, graph)))
-    return {"weights": weights.reshape(-1), "bias": _at_least_four(found.bias), **found.fields()}
+    found, groups = required(op, graph), _groups(op, graph)
+    weights = np.ascontiguousarray(_at_least_four(weight_rows(op, graph), groups))
+    return {"weights": weights.reshape(-1), "bias": _at_least_four(found.bias, groups), **found.fields()}
 
 
 def _rows(op: Op, graph: Graph) -> int:
@@ -53,7 +65,7 @@ def _rows(op: Op, graph: Graph) -> int:
 def _lower_rows(op: Op, graph: Graph) -> Lowered:
     channels, depth = weight_rows(op, graph).shape
     shape: dict[str, FieldValue] = {"rows": _rows(op, graph), "depth": depth}
-    shape |= {"channels": max(channels, _LEAST_CHANNELS), "outputs": channels}
+    shape |= {"channels": max(channels, _LEAST_CHANNELS), "outputs": channels, "pitch": channels}
     fields = _matrix(op, graph)
     tables = [name for name in ("multiplier", "constant", "right") if np.size(fields[name]) > 0]
     is_shared = _rows(op, graph) < _ROWS and all(len(np.unique(fields[name])) == 1 for name in tables)
@@ -64,11 +76,10 @@ def _lower_rows(op: Op, graph: Graph) -> Lowered:
 
 def _lower_conv_2d(op: Op, graph: Graph) -> Lowered:
     assert isinstance(op, Conv2D | DepthwiseConv2D)
-    geometry = portable_convolution.geometry(op, graph)
-    del geometry["depth"]
-    channels = max(len(weight_rows(op, graph)), _LEAST_CHANNELS)
-    padding = graph.operands(op)[0].zero_point
-    fields = {**geometry, "padding": padding, "channels": channels, **_matrix(op, graph)}
+    depth = graph.operands(op)[0].shape[3] // _groups(op, graph)
+    fields = {**portable_convolution.geometry(op, graph), "depth": depth}
+    fields |= {"padding": graph.operands(op)[0].zero_point, "channels": _channels(op, graph)}
+    fields |= _matrix(op, graph)
     return _lowered("tinyc_mve_conv_2d", fields)
 
 
@@ -83,11 +94,7 @@ def _accepts_fully_connected(op: Op, graph: Graph) -> bool:
 
 
 def _accepts_conv_2d(op: Op, graph: Graph) -> bool:
-    return (
-        portable_convolution.accepts(op, graph)
-        and portable_convolution.groups(op, graph) == 1
-        and rounding(op, graph) is not None
-    )
+    return portable_convolution.accepts(op, graph) and rounding(op, graph) is not None
 
 
 def _accepts_rows(op: Op, graph: Graph) -> bool:
@@ -96,20 +103,19 @@ def _accepts_rows(op: Op, graph: Graph) -> bool:
     operands = graph.operands(op)
     x, window = operands[0], op.window(operands)
     is_whole = window.kernel == x.shape[1:3] and window.output == (1, 1) and not any(window.pads)
-    return _accepts_conv_2d(op, graph) and (is_whole or portable_convolution.is_pointwise(op, graph))
+    is_pointwise = portable_convolution.is_pointwise(op, graph)
+    return _groups(op, graph) == 1 and (is_whole or is_pointwise) and _accepts_conv_2d(op, graph)
 
 
 def _sums_bytes(op: Op, graph: Graph) -> int:
     """Of three rows, or of one where there are no three."""
-    channels = max(len(weight_rows(op, graph)), _LEAST_CHANNELS)
     before = 2 * _PITCH if _rows(op, graph) >= _ROWS else 0
-    return _HEAD + before + 4 * round_up(min(channels, _PART), 2)
+    return _HEAD + before + 4 * round_up(min(_channels(op, graph), _PART), 2)
 
 
 def _conv_2d_scratch(op: Op, graph: Graph) -> int:
-    channels, depth = weight_rows(op, graph).shape
-    sums = _HEAD + 2 * _PITCH + 4 * round_up(min(max(channels, _LEAST_CHANNELS), _PART), 2)
-    return sums + min(_ROWS, _rows(op, graph)) * int(depth)
+    sums = _HEAD + 2 * _PITCH + 4 * round_up(min(_channels(op, graph), _PART), 2)
+    return sums + min(_ROWS, _rows(op, graph)) * int(weight_rows(op, graph).shape[1])
 
 
 def first_inputs(op: Conv2D | DepthwiseConv2D, graph: Graph) -> Array:
@@ -135,6 +141,8 @@ def _overlap(first: Array, starts: Array, channels: int, x: Tensor) -> tuple[Ove
 def _conv_2d_overlaps(op: Op, graph: Graph) -> tuple[Overlap, ...]:
     """Three windows are copied before their outputs are written, as are those left over."""
     assert isinstance(op, Conv2D | DepthwiseConv2D)
+    if _groups(op, graph) > 1:
+        return ()
     first, channels = first_inputs(op, graph), len(weight_rows(op, graph))
     return _overlap(first, np.arange(0, len(first), _ROWS), channels, graph.operands(op)[0])
 
@@ -160,8 +168,8 @@ def vector_work(scalar: float, paired: float, vector: float) -> Work:
 
 
 def _product(op: Op, graph: Graph) -> tuple[float, float, float]:
-    channels, depth = weight_rows(op, graph).shape
-    channels, steps = max(channels, _LEAST_CHANNELS), math.ceil(depth / 16)
+    """Of one group."""
+    channels, steps = _channels(op, graph), math.ceil(weight_rows(op, graph).shape[1] / 16)
     threes, ones = divmod(_rows(op, graph), _ROWS)
     is_one = required(op, graph).right is None
     parts, pairs, fours = math.ceil(channels / _PART), math.ceil(channels / 2), math.ceil(channels / 4)
@@ -184,17 +192,18 @@ def _rows_work(op: Op, graph: Graph) -> Work:
 def _conv_2d_work(op: Op, graph: Graph) -> Work:
     assert isinstance(op, Conv2D | DepthwiseConv2D)
     operands = graph.operands(op)
-    x, window = operands[0], op.window(operands)
-    joined = window.dilation[1] == 1
+    x, window, groups = operands[0], op.window(operands), _groups(op, graph)
+    joined = window.dilation[1] == 1 and groups == 1
     runs = window.kernel[0] * (1 if joined else window.kernel[1])
-    run = x.shape[3] * (window.kernel[1] if joined else 1)
+    run = x.shape[3] // groups * (window.kernel[1] if joined else 1)
     steps = math.ceil(run / 16)
     rows, columns = (int(features.positions_inside(window, x.shape, a).all(axis=1).sum()) for a in (0, 1))
     pixels = _rows(op, graph)
     whole = x.shape[0] * rows * columns if joined else 0
     scalar, paired, vector = _product(op, graph)
-    scalar += 60 + whole * (40 + runs * (7 + steps)) + (pixels - whole) * (50 + runs * (28 + 2 * steps))
-    return vector_work(scalar, paired, vector + (whole * 2 + (pixels - whole) * 3) * runs * steps)
+    scalar += whole * (40 + runs * (7 + steps)) + (pixels - whole) * (50 + runs * (28 + 2 * steps))
+    vector += (whole * 2 + (pixels - whole) * (3 if joined else 2)) * runs * steps
+    return vector_work(60 + groups * scalar, groups * paired, groups * vector)
 
 
 _HEADERS = ("include/tinyc_mve_matrix.h",)

@@ -20,6 +20,7 @@ struct tinyc_mve_matrix {
     int32_t depth;    /* products of an output */
     int32_t channels; /* four or more; those behind `outputs` are not written */
     int32_t outputs;
+    int32_t pitch; /* from the outputs of a row to those of the next */
     const int8_t *weights; /* [channels][depth] */
     const int32_t *bias;   /* with the input's zero point */
     const int32_t *multiplier, *constant, *right;
@@ -427,7 +428,7 @@ TINYC_INLINE struct tinyc_mve_product tinyc_mve_product_of(const struct tinyc_mv
     return product;
 }
 
-/* Three rows of inputs, `step` bytes apart; their outputs lie one behind the other. */
+/* Three rows of inputs, `step` bytes apart. */
 TINYC_KERNEL void tinyc_mve_three(struct tinyc_mve_product *product, const int8_t *x, int32_t step,
                                   int8_t *output) {
     const int32_t outputs = product->matrix->outputs;
@@ -436,7 +437,7 @@ TINYC_KERNEL void tinyc_mve_three(struct tinyc_mve_product *product, const int8_
     product->block.x2 = x + 2 * step;
     if (product->is_simple) {
         tinyc_mve_three_rows(&product->block);
-        tinyc_mve_three_outputs(&product->rounding, product->sums, output, outputs, outputs,
+        tinyc_mve_three_outputs(&product->rounding, product->sums, output, outputs, product->matrix->pitch,
                                 product->matrix->bias);
         return;
     }
@@ -451,8 +452,8 @@ TINYC_KERNEL void tinyc_mve_three(struct tinyc_mve_product *product, const int8_
             tinyc_mve_channels(product, end - 2, end);
             tinyc_mve_three_rows(&product->block);
         }
-        tinyc_mve_three_outputs(&product->rounding, product->sums, output + first, product->outputs, outputs,
-                                product->matrix->bias + first);
+        tinyc_mve_three_outputs(&product->rounding, product->sums, output + first, product->outputs,
+                                product->matrix->pitch, product->matrix->bias + first);
     }
 }
 
