@@ -232,10 +232,6 @@ def _overlaps(op: Op, graph: Graph) -> tuple[Overlap, ...]:
     return (Overlap(0, "output", int(behind.max())),)
 
 
-def _code(op: Op, graph: Graph) -> int:
-    return 1000
-
-
 KERNELS = (
     Kernel(
         symbol="tinyc_depthwise_conv_2d_s8__helium",
@@ -248,7 +244,6 @@ KERNELS = (
         scratch=_scratch,
         overlaps=_overlaps,
         work=_work,
-        code=_code,
     ),
     Kernel(
         symbol="tinyc_depthwise_conv_2d_s8_rows__helium",
@@ -261,6 +256,5 @@ KERNELS = (
         scratch=_rows_scratch,
         overlaps=_rows_overlaps,
         work=_rows_work,
-        code=_code,
     ),
 )
