@@ -51,10 +51,11 @@ def _at_least_four(values: Array, groups: int) -> Array:
     return np.pad(split, ((0, 0), (0, missing), *((0, 0) for _ in shape))).reshape(-1, *shape)
 
 
-def _matrix(op: Op, graph: Graph) -> dict[str, FieldValue]:
-    """The fields of both structs from `weights` on."""
+def _matrix(op: Op, graph: Graph, rows: Array | None = None) -> dict[str, FieldValue]:
+    """The fields of both structs from `weights` on; `rows` are the weights in another order."""
     found, groups = required(op, graph), _groups(op, graph)
-    weights = np.ascontiguousarray(_at_least_four(weight_rows(op, graph), groups))
+    rows = weight_rows(op, graph) if rows is None else rows
+    weights = np.ascontiguousarray(_at_least_four(rows, groups))
     return {"weights": weights.reshape(-1), "bias": _at_least_four(found.bias, groups), **found.fields()}
 
 
@@ -71,22 +72,25 @@ def _lower_rows(op: Op, graph: Graph) -> Lowered:
     is_shared = _rows(op, graph) < _ROWS and all(len(np.unique(fields[name])) == 1 for name in tables)
     if is_shared:
         fields |= {name: np.repeat(fields[name], _LEAST_CHANNELS)[:_LEAST_CHANNELS] for name in tables}
-    return _lowered("tinyc_mve_matrix", {**shape, **fields, "step": 0 if is_shared else 4})
+    return Lowered("tinyc_mve_matrix", {**shape, **fields, "step": 0 if is_shared else 4})
 
 
 def _lower_conv_2d(op: Op, graph: Graph) -> Lowered:
+    return _lowered(op, graph, weight_rows(op, graph))
+
+
+def _lower_strips(op: Op, graph: Graph) -> Lowered:
+    filters = graph.operands(op)[1].constant
+    return _lowered(op, graph, filters.transpose(0, 2, 1, 3).reshape(len(filters), -1))
+
+
+def _lowered(op: Op, graph: Graph, rows: Array) -> Lowered:
     assert isinstance(op, Conv2D | DepthwiseConv2D)
     depth = graph.operands(op)[0].shape[3] // _groups(op, graph)
     fields = {**portable_convolution.geometry(op, graph), "depth": depth}
     fields |= {"padding": graph.operands(op)[0].zero_point, "channels": _channels(op, graph)}
-    fields |= _matrix(op, graph)
-    return _lowered("tinyc_mve_conv_2d", fields)
-
-
-def _lowered(struct: str, fields: dict[str, FieldValue]) -> Lowered:
-    numbers = ("bias", "multiplier", "constant", "right")
-    arrays = (fields[name] for name in numbers)
-    return Lowered(struct, fields, sum(a.nbytes for a in arrays if isinstance(a, np.ndarray)))
+    fields |= _matrix(op, graph, rows)
+    return Lowered("tinyc_mve_conv_2d", fields)
 
 
 def _accepts_fully_connected(op: Op, graph: Graph) -> bool:
@@ -107,6 +111,19 @@ def _accepts_rows(op: Op, graph: Graph) -> bool:
     return _groups(op, graph) == 1 and (is_whole or is_pointwise) and _accepts_conv_2d(op, graph)
 
 
+def _accepts_strips(op: Op, graph: Graph) -> bool:
+    """Windows of several columns, of which there are three or more in a row."""
+    assert isinstance(op, Conv2D)
+    window = op.window(graph.operands(op))
+    return (
+        window.kernel[1] > 1
+        and window.dilation == (1, 1)
+        and window.output[1] >= _ROWS
+        and _groups(op, graph) == 1
+        and _accepts_conv_2d(op, graph)
+    )
+
+
 def _sums_bytes(op: Op, graph: Graph) -> int:
     """Of three rows, or of one where there are no three."""
     before = 2 * _PITCH if _rows(op, graph) >= _ROWS else 0
@@ -116,6 +133,19 @@ def _sums_bytes(op: Op, graph: Graph) -> int:
 def _conv_2d_scratch(op: Op, graph: Graph) -> int:
     sums = _HEAD + 2 * _PITCH + 4 * round_up(min(_channels(op, graph), _PART), 2)
     return sums + min(_ROWS, _rows(op, graph)) * int(weight_rows(op, graph).shape[1])
+
+
+def _columns(op: Op, graph: Graph) -> int:
+    """Columns of the input with its padding under all windows of a row."""
+    assert isinstance(op, Conv2D)
+    window = op.window(graph.operands(op))
+    return (window.output[1] - 1) * window.stride[1] + window.kernel[1]
+
+
+def _strips_scratch(op: Op, graph: Graph) -> int:
+    _, height, _, depth = graph.operands(op)[1].shape
+    sums = _HEAD + 2 * _PITCH + 4 * round_up(min(_channels(op, graph), _PART), 2)
+    return sums + _columns(op, graph) * height * depth + depth
 
 
 def first_inputs(op: Conv2D | DepthwiseConv2D, graph: Graph) -> Array:
@@ -147,6 +177,16 @@ def _conv_2d_overlaps(op: Op, graph: Graph) -> tuple[Overlap, ...]:
     return _overlap(first, np.arange(0, len(first), _ROWS), channels, graph.operands(op)[0])
 
 
+def _strips_overlaps(op: Op, graph: Graph) -> tuple[Overlap, ...]:
+    """The input rows under a row of outputs are copied before it is written."""
+    assert isinstance(op, Conv2D)
+    x, (result,) = graph.operands(op)[0], graph.results(op)
+    line = x.shape[2] * x.shape[3]
+    first = first_inputs(op, graph)[:: result.shape[2]] // line * line
+    written = np.arange(len(first)) * result.shape[2] * result.shape[3]
+    return (Overlap(0, "output", int((written - first)[1:].max(initial=-x.bytes))),)
+
+
 def _rows_overlaps(op: Op, graph: Graph) -> tuple[Overlap, ...]:
     channels, depth = weight_rows(op, graph).shape
     rows, x = _rows(op, graph), graph.operands(op)[0]
@@ -167,10 +207,11 @@ def vector_work(scalar: float, paired: float, vector: float) -> Work:
     return Work(round(scalar + paired + vector), round(scalar + paired + 2 * vector))
 
 
-def _product(op: Op, graph: Graph) -> tuple[float, float, float]:
-    """Of one group."""
+def _product(op: Op, graph: Graph, threes: int | None = None, ones: int = 0) -> tuple[float, float, float]:
+    """Of one group; three rows at a time and single ones, by default as many as there are."""
     channels, steps = _channels(op, graph), math.ceil(weight_rows(op, graph).shape[1] / 16)
-    threes, ones = divmod(_rows(op, graph), _ROWS)
+    if threes is None:
+        threes, ones = divmod(_rows(op, graph), _ROWS)
     is_one = required(op, graph).right is None
     parts, pairs, fours = math.ceil(channels / _PART), math.ceil(channels / 2), math.ceil(channels / 4)
     is_simple = parts == 1 and channels % 2 == 0
@@ -206,7 +247,17 @@ def _conv_2d_work(op: Op, graph: Graph) -> Work:
     return vector_work(60 + groups * scalar, groups * paired, groups * vector)
 
 
-_HEADERS = ("include/tinyc_mve_matrix.h",)
+def _strips_work(op: Op, graph: Graph) -> Work:
+    assert isinstance(op, Conv2D)
+    (result,), (_, height, _, depth) = graph.results(op), graph.operands(op)[1].shape
+    rows = result.shape[0] * result.shape[1]
+    copies, steps = rows * height * _columns(op, graph), math.ceil(depth / 16)
+    scalar, paired, vector = _product(op, graph, rows * math.ceil(result.shape[2] / _ROWS))
+    scalar += 60 + rows * (20 + 30 * height) + copies * (4 if steps == 1 else 7 + steps)
+    return vector_work(scalar, paired, vector + copies * 2 * steps)
+
+
+_HEADERS = ("include/tinyc_mve_matrix.h", "include/tinyc_mve_row.h")
 
 KERNELS = (
     *(
@@ -238,5 +289,17 @@ KERNELS = (
             work=_conv_2d_work,
         )
         for op in (Conv2D, DepthwiseConv2D)
+    ),
+    Kernel(
+        symbol="tinyc_conv_2d_s8_strips__helium",
+        op=Conv2D,
+        source="helium/conv_2d_s8_strips.c",
+        headers=("include/tinyc_mve_matrix.h", "include/tinyc_mve_conv_2d.h"),
+        requires=REQUIRES,
+        accepts=_accepts_strips,
+        lower=_lower_strips,
+        scratch=_strips_scratch,
+        overlaps=_strips_overlaps,
+        work=_strips_work,
     ),
 )

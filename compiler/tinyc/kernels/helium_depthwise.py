@@ -161,7 +161,7 @@ def _lowered(op: Op, graph: Graph, pixels: int) -> Lowered:
         "low": found.low,
         "high": found.high,
     }
-    return Lowered("tinyc_mve_depthwise", fields, constants.nbytes)
+    return Lowered("tinyc_mve_depthwise", fields)
 
 
 def _scratch(op: Op, graph: Graph) -> int:

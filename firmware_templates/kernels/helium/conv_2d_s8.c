@@ -1,24 +1,44 @@
+/* The inputs under one window, one behind the other, of the group whose first one is at `image`. */
+TINYC_KERNEL void tinyc_mve_window(const struct tinyc_mve_conv_2d *layer, const int8_t *image, int32_t top,
+                                   int32_t left, int8_t *to) {
+    const int32_t width = layer->input_width, channels = layer->input_channels, depth = layer->depth;
+    const int32_t columns = layer->kernel_width, pitch = columns * channels;
+    int32_t y = top;
+    if (layer->dilation_width == 1 && depth == channels) {
+        /* Neighbouring columns are neighbours in memory: one run per kernel row. */
+        const int32_t first = left >= 0 ? 0 : (-left < columns ? -left : columns);
+        const int32_t last = left + columns <= width ? columns : (left < width ? width - left : 0);
+        const int32_t before = first * channels, run = last > first ? (last - first) * channels : 0;
+        for (int32_t row = layer->kernel_height; row > 0; row--, to += pitch, y += layer->dilation_height) {
+            const int32_t inside = y >= 0 && y < layer->input_height ? run : 0;
+            if (inside != pitch) {
+                tinyc_mve_fill(to, layer->padding, pitch);
+            }
+            if (inside != 0) {
+                tinyc_mve_copy(to + before, image + (y * width + left + first) * channels, inside);
+            }
+        }
+        return;
+    }
+    for (int32_t row = layer->kernel_height; row > 0; row--, y += layer->dilation_height) {
+        int32_t x = left;
+        for (int32_t column = columns; column > 0; column--, to += depth, x += layer->dilation_width) {
+            if (y < 0 || y >= layer->input_height || x < 0 || x >= width) {
+                tinyc_mve_fill(to, layer->padding, depth);
+            } else {
+                tinyc_mve_copy(to, image + (y * width + x) * channels, depth);
+            }
+        }
+    }
+}
+
 /* Any window, group after group. Scratch: TINYC_MVE_HEAD, the sums of three rows, three windows. */
 TINYC_KERNEL void tinyc_conv_2d_s8__helium(const struct tinyc_mve_conv_2d *layer, const int8_t *input,
                                            int8_t *output, void *scratch) {
     const int32_t groups = layer->input_channels / layer->depth;
     const int32_t line = layer->input_width * layer->input_channels, image = layer->input_height * line;
     const int32_t part = layer->channels < TINYC_MVE_PART ? layer->channels : TINYC_MVE_PART;
-    struct tinyc_mve_matrix matrix = {
-        .depth = layer->kernel_height * layer->kernel_width * layer->depth,
-        .channels = layer->channels,
-        .outputs = layer->output_channels / groups,
-        .pitch = layer->output_channels,
-        .weights = layer->weights,
-        .bias = layer->bias,
-        .multiplier = layer->multiplier,
-        .constant = layer->constant,
-        .right = layer->right,
-        .shift = layer->shift,
-        .low = layer->low,
-        .high = layer->high,
-        .step = 4,
-    };
+    struct tinyc_mve_matrix matrix = tinyc_mve_matrix_of(layer, groups);
     int32_t *const sums = (int32_t *)scratch + TINYC_MVE_HEAD / 4;
     int8_t *const panel = (int8_t *)sums + 2 * TINYC_MVE_PITCH + 4 * ((part + 1) & ~1);
     int8_t *const end = panel + 3 * matrix.depth;

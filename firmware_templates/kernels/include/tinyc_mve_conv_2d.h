@@ -22,38 +22,24 @@ struct tinyc_mve_conv_2d {
     int32_t low, high;
 };
 
-/* The inputs under one window, one behind the other, of the group whose first one is at `image`. */
-TINYC_KERNEL void tinyc_mve_window(const struct tinyc_mve_conv_2d *layer, const int8_t *image, int32_t top,
-                                   int32_t left, int8_t *to) {
-    const int32_t width = layer->input_width, channels = layer->input_channels, depth = layer->depth;
-    const int32_t columns = layer->kernel_width, pitch = columns * channels;
-    int32_t y = top;
-    if (layer->dilation_width == 1 && depth == channels) {
-        /* Neighbouring columns are neighbours in memory: one run per kernel row. */
-        const int32_t first = left >= 0 ? 0 : (-left < columns ? -left : columns);
-        const int32_t last = left + columns <= width ? columns : (left < width ? width - left : 0);
-        const int32_t before = first * channels, run = last > first ? (last - first) * channels : 0;
-        for (int32_t row = layer->kernel_height; row > 0; row--, to += pitch, y += layer->dilation_height) {
-            const int32_t inside = y >= 0 && y < layer->input_height ? run : 0;
-            if (inside != pitch) {
-                tinyc_mve_fill(to, layer->padding, pitch);
-            }
-            if (inside != 0) {
-                tinyc_mve_copy(to + before, image + (y * width + left + first) * channels, inside);
-            }
-        }
-        return;
-    }
-    for (int32_t row = layer->kernel_height; row > 0; row--, y += layer->dilation_height) {
-        int32_t x = left;
-        for (int32_t column = columns; column > 0; column--, to += depth, x += layer->dilation_width) {
-            if (y < 0 || y >= layer->input_height || x < 0 || x >= width) {
-                tinyc_mve_fill(to, layer->padding, depth);
-            } else {
-                tinyc_mve_copy(to, image + (y * width + x) * channels, depth);
-            }
-        }
-    }
+/* The matrix of the first group. */
+TINYC_INLINE struct tinyc_mve_matrix tinyc_mve_matrix_of(const struct tinyc_mve_conv_2d *layer, int32_t groups) {
+    const struct tinyc_mve_matrix matrix = {
+        .depth = layer->kernel_height * layer->kernel_width * layer->depth,
+        .channels = layer->channels,
+        .outputs = layer->output_channels / groups,
+        .pitch = layer->output_channels,
+        .weights = layer->weights,
+        .bias = layer->bias,
+        .multiplier = layer->multiplier,
+        .constant = layer->constant,
+        .right = layer->right,
+        .shift = layer->shift,
+        .low = layer->low,
+        .high = layer->high,
+        .step = 4,
+    };
+    return matrix;
 }
 
 #endif
