@@ -23,7 +23,7 @@ _CHANNELS = 22
 _PIXELS = 256
 _CLAMPS = ((Activation.NONE, 5), (Activation.RELU, -128), (Activation.RELU, 5))
 # Real multipliers, with biases that spread the outputs over all of int8 and beyond.
-_RATIOS = ((0.25, 300), (0.125, 1500), (2.0**-7, 9000), (0.3, 200), (2.0**-20, 1 << 27), (1e-5, 1 << 24))
+_RATIOS = ((0.25, 300), (2.0**-7, 9000), (0.3, 200), (2.0**-20, 1 << 27))
 
 
 @dataclass(frozen=True, slots=True)
