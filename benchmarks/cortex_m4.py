@@ -190,10 +190,12 @@ def equals_stored(program: Program, path: Path, stored: Mapping[str, Array]) -> 
 
 
 def by_operator(model: Graph, layers: Sequence[Mapping[str, Any]]) -> tuple[Operator, ...]:
-    """The layers of a profile summed by kind, most instructions first."""
+    """The layers of a profile summed by kind, most instructions first. Fused layers are one more kind."""
+    kinds = {name: layer["op"] for layer in layers for name in str(layer["name"]).split(" + ")}
     macs: dict[str, int] = {}
     for op in model.ops:
-        macs[op.kind] = macs.get(op.kind, 0) + op.macs(model.operands(op), model.results(op))
+        kind = kinds[op.name] if "+" in kinds.get(op.name, "") else op.kind
+        macs[kind] = macs.get(kind, 0) + op.macs(model.operands(op), model.results(op))
     found = []
     for kind in {layer["op"] for layer in layers}:
         own = [layer for layer in layers if layer["op"] == kind]

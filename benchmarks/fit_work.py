@@ -39,12 +39,12 @@ _SMALL = 1000
 
 
 def fitted_kernels(names: Sequence[str]) -> dict[str, list[Kernel]]:
-    """Symbol → the kernels whose work is fitted; one symbol may serve several operators."""
+    """Table of costs → the kernels whose work is fitted in it: those of one symbol, or of the same code."""
     found: dict[str, list[Kernel]] = {}
     for kernel in CATALOGUE:
-        if isinstance(kernel.work, FittedWork) and (not names or kernel.symbol in names):
-            assert kernel.work.symbol == kernel.symbol
-            found.setdefault(kernel.symbol, []).append(kernel)
+        work_of = kernel.work
+        if isinstance(work_of, FittedWork) and (not names or {kernel.symbol, work_of.symbol} & set(names)):
+            found.setdefault(work_of.symbol, []).append(kernel)
     return found
 
 
@@ -113,11 +113,14 @@ def fit(kernels: Sequence[Kernel], count: int, seed: int) -> tuple[dict[str, tup
         assert isinstance(kernel.work, FittedWork)
         layers = [(kernel, graph) for graph in layers_of(kernel, math.ceil(count / len(kernels)), seed)]
         for _, graph, instructions, cycles in measured(layers):
-            rows.append((kernel.work.features(graph.ops[0], graph), instructions, cycles))
-    names = sorted({name for features, _, _ in rows for name in features})
-    table = np.array([[features.get(name, 0) for name in names] for features, _, _ in rows], np.float64)
-    counts = np.array([row[1:] for row in rows], np.float64)
-    weight = 1 / (counts[:, :1] + _SMALL)
+            op, exact = graph.ops[0], kernel.work.exact(graph.ops[0], graph)
+            fitted = (instructions - exact.instructions, cycles - exact.cycles)
+            rows.append((kernel.work.features(op, graph), *fitted, instructions))
+    names = sorted({name for features, *_ in rows for name in features})
+    table = np.array([[features.get(name, 0) for name in names] for features, *_ in rows], np.float64)
+    counts = np.array([row[1:3] for row in rows], np.float64)
+    whole = np.array([row[3] for row in rows], np.float64)
+    weight = 1 / (whole[:, None] + _SMALL)
     scale = np.maximum((table * weight).max(0), 1e-12)
     costs = np.stack(
         [non_negative(table * weight / scale, (counts * weight)[:, which]) / scale for which in (0, 1)], 1
@@ -127,8 +130,8 @@ def fit(kernels: Sequence[Kernel], count: int, seed: int) -> tuple[dict[str, tup
         for name, cost in zip(names, costs, strict=True)
         if cost.any()
     }
-    predicted = np.array([work.predict(features, result).instructions for features, _, _ in rows])
-    return result, (predicted - counts[:, 0]) / np.maximum(counts[:, 0], _SMALL)
+    predicted = np.array([work.predict(features, result).instructions for features, *_ in rows])
+    return result, (predicted - counts[:, 0]) / np.maximum(whole, _SMALL)
 
 
 def as_toml(tables: dict[str, dict[str, tuple[float, float]]]) -> str:
@@ -141,12 +144,12 @@ def as_toml(tables: dict[str, dict[str, tuple[float, float]]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("kernels", nargs="*", help="symbols; default: all")
+    parser.add_argument("kernels", nargs="*", help="symbols or tables; default: all")
     parser.add_argument("--layers", type=int, default=60, help="random layers per kernel")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     kernels = fitted_kernels(options.kernels)
-    known = {kernel.symbol for kernel in CATALOGUE}
+    known = set(fitted_kernels(()))
     tables = {name: dict(costs) for name, costs in work.table().items() if name in known}
     rows = []
     for symbol, users in output.progress("fitting", list(kernels.items())):

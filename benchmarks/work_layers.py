@@ -13,6 +13,7 @@ from tinyc.ir.ops import (
     Activation,
     AveragePool2D,
     Conv2D,
+    ConvDepthwise2D,
     DepthwiseConv2D,
     FullyConnected,
     MaxPool2D,
@@ -81,6 +82,36 @@ def _large_depthwise(rng: np.random.Generator) -> Graph:
     return _closed(rng, op, tensors)
 
 
+def _large_conv_depthwise(rng: np.random.Generator) -> Graph:
+    """As in MobileNets: 3x3, at times 5x5, after 8 to 96 input channels."""
+    depth, channels, extent = (
+        _one_of(rng, 8, 16, 31, 32, 64, 66, 96),
+        _one_of(rng, 8, 16, 31, 32, 64),
+        int(rng.integers(5, 17)),
+    )
+    taps = _one_of(rng, 3, 3, 3, 5)
+    x = activation(rng, "x", (1, extent, _one_of(rng, extent, 8, 12, 16), depth))
+    filters = random_filters(rng, (channels, 1, 1, depth), 0)
+    bias = random_bias(rng, x, filters, channels)
+    names, relu = ("x", "filters", "bias"), Activation.RELU if rng.random() < 0.6 else Activation.NONE
+    first = Conv2D(name="first", inputs=names, outputs=("between",), activation=relu)
+    shape = (*x.shape[:3], channels)
+    between = random_output(rng, shape, x, filters, first.activation).with_(name="between")
+    taps_of = random_filters(rng, (1, taps, taps, channels), 3).with_(name="taps")
+    offsets = random_bias(rng, between, taps_of, channels).with_(name="offsets")
+    second = DepthwiseConv2D(
+        name="second",
+        inputs=("between", "taps", "offsets"),
+        outputs=("y",),
+        **_window(rng),  # type: ignore[arg-type]
+    )
+    (result,) = second.output_shapes([between, taps_of, offsets])
+    y = random_output(rng, result, between, taps_of, second.activation)
+    op = ConvDepthwise2D.of(first, second, between)
+    graph: Graph = single_op_graph(op, [x, filters, bias, taps_of, offsets, y])
+    return graph
+
+
 def _large_fully_connected(rng: np.random.Generator) -> Graph:
     rows, depth, units = _one_of(rng, 1, 1, 1, 2, 3), int(rng.integers(8, 500)), int(rng.integers(2, 130))
     x = activation(rng, "x", (rows, depth))
@@ -128,6 +159,7 @@ def _closed(rng: np.random.Generator, op: Op, tensors: Sequence[Tensor]) -> Grap
 
 _LARGE = {
     Conv2D: _large_conv_2d,
+    ConvDepthwise2D: _large_conv_depthwise,
     DepthwiseConv2D: _large_depthwise,
     FullyConnected: _large_fully_connected,
     AveragePool2D: _large_pool(AveragePool2D),

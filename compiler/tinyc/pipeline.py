@@ -47,7 +47,7 @@ def compile_graph(
         steps, plan = selection.fixed(graph, board, kernels, audio_bytes=audio_bytes)
     else:
         steps, plan = selection.choose(graph, board, optimize, audio_bytes=audio_bytes, measured=measured)
-    return Program(name, graph, steps, plan, board, labels, audio, optimize)
+    return Program(name, selection.with_steps(graph, steps), steps, plan, board, labels, audio, optimize)
 
 
 def render(program: Program) -> Project:

@@ -1,66 +1,29 @@
-"""One kernel per layer: the choice that an objective makes under the board's memory.
+"""One kernel per layer, or per pair of layers: the choice that an objective makes under the board's memory.
 
-A variant is a kernel that the board supports and that accepts the layer. The search begins with the
-fastest variant of every layer and exchanges variants, in one layer or in several at a time,
+A variant is a kernel that the board supports and that accepts the layer. The search (`search.py`) begins
+with the fastest variant of every layer and exchanges variants, in one layer or in several at a time,
 while the objective falls. See docs/concepts/kernel-choice.md.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections.abc import Callable, Iterable, Sequence
 
+from tinyc.alternatives import Measured
 from tinyc.boards import Board
 from tinyc.errors import Problem, TinycError
+from tinyc.fusion import fuse, fusible
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops.base import Op
-from tinyc.ir.tensor import TensorName
 from tinyc.kernels import catalogue
-from tinyc.kernels.kernel import Kernel, Work
+from tinyc.kernels.kernel import Kernel
 from tinyc.memory import planner
-from tinyc.memory.budget import RUNTIME_RAM, code_pieces, fixed_code, params_bytes
-from tinyc.memory.lifetimes import tensor_lifetimes
-from tinyc.memory.plan import Lifetime, MemoryPlan
+from tinyc.memory.plan import MemoryPlan
 from tinyc.objective import Objective
 from tinyc.program import Step
+from tinyc.search import MEMORY_WEIGHT, Search, with_steps
 
-# Balanced: cycles times (flash times RAM) to this power. 3 % fewer cycles pay for a sixth more of either.
-MEMORY_WEIGHT = 0.18
-# A variant this much slower than the layer's fastest is not tried: so much memory is hardly ever saved.
-_FAR_SLOWER = 2.5
-_SWEEPS = 10
-
-# (layer, kernel symbol) → what was measured.
-Measured: TypeAlias = Mapping[tuple[int, str], Work]
-_Key: TypeAlias = tuple[float, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Variant:
-    """A kernel for one layer. `live` are the arena bytes alive in that step with this kernel.
-
-    `work` is predicted or measured, None when the kernel does not say. `cycles` and `instructions`
-    rank all the same: a kernel that does not say comes behind those that do, in catalogue order.
-    """
-
-    kernel: Kernel
-    position: int
-    work: Work | None
-    cycles: float
-    instructions: float
-    scratch: int
-    live: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Flash:
-    """Flash of one variant: constants and parameters, and the code pieces it needs."""
-
-    step: Step
-    own: int
-    pieces: Mapping[str, float]
+__all__ = ["MEMORY_WEIGHT", "Measured", "choose", "fixed", "with_steps"]
 
 
 def choose(
@@ -70,28 +33,37 @@ def choose(
     *,
     audio_bytes: int = 0,
     measured: Measured | None = None,
-    candidates: Callable[[Op, Graph], Iterable[Kernel]] = catalogue.candidates,
+    candidates: Callable[[Op, Graph], Iterable[Kernel]] | None = None,
 ) -> tuple[tuple[Step, ...], MemoryPlan]:
-    """One step per op, in op order, and the memory plan for them. Deterministic.
+    """One step per op, or per pair of ops that are fused, in op order, and the memory plan for them.
 
-    `measured` replaces predictions; the objective TUNED needs it. Raises TinycError that lists every
+    The steps belong to the graph `with_steps`. Deterministic.
+    `measured` replaces predictions; the objective TUNED needs it. `candidates` are the kernels to choose
+    from, by default all of the catalogue. Raises TinycError that lists every
     layer without a kernel on `board`, or whose scales fixed point cannot hold.
     """
     if objective is Objective.TUNED and measured is None:
         raise ValueError("the objective `tuned` needs measurements")
-    supported = [
-        tuple(kernel for kernel in candidates(op, graph) if kernel.requires <= board.features)
-        for op in graph.ops
-    ]
-    _require_kernels(graph, board, supported)
-    search = _Search(graph, board, supported, audio_bytes, measured or {})
-    return search.run(objective)
+
+    def supported(op: Op) -> tuple[Kernel, ...]:
+        if candidates is None:
+            return catalogue.candidates(op, graph, board.features)
+        return tuple(kernel for kernel in candidates(op, graph) if kernel.suits(board.features))
+
+    kernels = [supported(op) for op in graph.ops]
+    _require_kernels(graph, board, kernels)
+    pairs = {index: (op, found) for index, op in fusible(graph).items() if (found := supported(op))}
+    return Search(graph, board, kernels, pairs, audio_bytes, measured or {}).run(objective)
 
 
 def fixed(
     graph: Graph, board: Board, symbols: Sequence[str], *, audio_bytes: int = 0
 ) -> tuple[tuple[Step, ...], MemoryPlan]:
-    """The steps with exactly these kernels. Raises TinycError when one is not there any more."""
+    """The steps with exactly these kernels, of the graph `with_steps`.
+
+    Raises TinycError when one is not there any more, ValueError when they are too few or too many.
+    """
+    graph = fuse(graph, _fused_by(graph, symbols))
     named = [
         tuple(kernel for kernel in catalogue.candidates(op, graph) if kernel.symbol == symbol)
         for op, symbol in zip(graph.ops, symbols, strict=True)
@@ -102,6 +74,17 @@ def fixed(
         for index, (op, kernels) in enumerate(zip(graph.ops, named, strict=True))
     )
     return steps, planner.plan(graph, steps, audio_bytes)
+
+
+def _fused_by(graph: Graph, symbols: Sequence[str]) -> list[int]:
+    """The pairs that these kernels fuse, by the index of their first op."""
+    names = {kernel.symbol: kernel.op for kernel in catalogue.CATALOGUE}
+    pairs, found, index = fusible(graph), list[int](), 0
+    for symbol in symbols:
+        is_fused = index in pairs and names.get(symbol) is type(pairs[index])
+        found += [index] * is_fused
+        index += 1 + is_fused
+    return found
 
 
 def _require_kernels(graph: Graph, board: Board, kernels: Sequence[Sequence[Kernel]]) -> None:
@@ -116,262 +99,3 @@ def _require_kernels(graph: Graph, board: Board, kernels: Sequence[Sequence[Kern
             problems=problems,
             hint="docs/reference/operators.md lists the kernels; most layers need int8 activations",
         )
-
-
-class _Search:
-    """The variants of a graph and the exchange of one for another. Lowers only what it has to."""
-
-    def __init__(
-        self,
-        graph: Graph,
-        board: Board,
-        supported: Sequence[Sequence[Kernel]],
-        audio_bytes: int,
-        measured: Measured,
-    ) -> None:
-        self._graph, self._audio_bytes = graph, audio_bytes
-        memory = board.memory
-        self._flash_limit = memory.application_flash
-        self._arena_limit = memory.application_ram - memory.stack - RUNTIME_RAM
-        self._fixed_ram = memory.stack + RUNTIME_RAM
-        self._fixed_flash = fixed_code(len(graph.ops), audio=audio_bytes > 0)
-        lifetimes = tensor_lifetimes(graph)
-        alive = _alive(graph, lifetimes, audio_bytes)
-        # What is alive before the first and after the last layer, whatever the kernels.
-        self._floor = max(alive[0], alive[-1])
-        self.layers = [
-            _variants(
-                graph,
-                index,
-                kernels,
-                alive[index + 1],
-                {name for name, lifetime in lifetimes.items() if lifetime.last == index},
-                measured,
-            )
-            for index, kernels in enumerate(supported)
-        ]
-        self._cache: dict[tuple[int, int], _Flash | ValueError] = {}
-
-    def run(self, objective: Objective) -> tuple[tuple[Step, ...], MemoryPlan]:
-        self._drop_impossible()
-        fastest = [0] * len(self.layers)
-        key = self._key(objective)
-        quick = objective in (Objective.TIME, Objective.TUNED)
-        near = quick or objective is Objective.BALANCED
-        choice = fastest if quick else self._descend(fastest, key, near=near)
-        if near and self._overflow(choice):
-            choice = self._descend(choice, key, near=False)
-        steps, plan = self._planned(choice)
-        # The bound that the search minimises is not always the arena that the planner finds.
-        if objective is Objective.RAM and choice != fastest:
-            other = self._planned(fastest)
-            if other[1].arena_size < plan.arena_size:
-                return other
-        elif plan.arena_size > self._arena_limit and objective is not Objective.RAM:
-            other = self._planned(self._descend(choice, self._key(Objective.RAM), near=False))
-            if other[1].arena_size < plan.arena_size:
-                return other
-        return steps, plan
-
-    def _drop_impossible(self) -> None:
-        """Take out first variants that cannot be lowered. Raises TinycError where none is left."""
-        problems = []
-        for index, op in enumerate(self._graph.ops):
-            while isinstance(found := self._flash(index, 0), ValueError):
-                if len(self.layers[index]) == 1:
-                    problems.append(Problem(f"#{index} {op.kind} {op.name}", str(found)))
-                    break
-                del self.layers[index][0]
-                self._cache = {at: flash for at, flash in self._cache.items() if at[0] != index}
-        if problems:
-            layers = len(self._graph.ops)
-            raise TinycError(f"{len(problems)} of {layers} layers cannot be computed", problems=problems)
-
-    def _flash(self, index: int, which: int) -> _Flash | ValueError:
-        found = self._cache.get((index, which))
-        if found is None:
-            variant, op = self.layers[index][which], self._graph.ops[index]
-            try:
-                lowered = variant.kernel.lower(op, self._graph)
-            except ValueError as error:
-                found = error
-            else:
-                step = Step(index, op, variant.kernel, lowered, variant.scratch)
-                own = lowered.constant_bytes() + params_bytes(step)
-                found = _Flash(step, own, code_pieces(self._graph, step))
-            self._cache[index, which] = found
-        return found
-
-    def _of(self, choice: Sequence[int]) -> list[Variant]:
-        return [variants[which] for variants, which in zip(self.layers, choice, strict=True)]
-
-    def _flashes(self, choice: Sequence[int]) -> list[_Flash]:
-        found = [self._flash(index, which) for index, which in enumerate(choice)]
-        return [flash for flash in found if isinstance(flash, _Flash)]
-
-    def _flash_bytes(self, choice: Sequence[int]) -> float:
-        pieces: dict[str, float] = {}
-        own = 0
-        for flash in self._flashes(choice):
-            own += flash.own
-            pieces |= flash.pieces
-        return self._fixed_flash + own + sum(pieces.values())
-
-    def _arena(self, choice: Sequence[int]) -> int:
-        return max([self._floor, *(variant.live for variant in self._of(choice))])
-
-    def _overflow(self, choice: Sequence[int], arena_limit: int | None = None) -> float:
-        """Bytes beyond the board's memory; every layer that does not fit counts, so that each helps."""
-        limit = self._arena_limit if arena_limit is None else arena_limit
-        arena = sum(max(0, variant.live - limit) for variant in self._of(choice))
-        return max(0.0, self._flash_bytes(choice) - self._flash_limit) + arena
-
-    def _key(self, objective: Objective) -> Callable[[Sequence[int]], _Key]:
-        """What a choice is to minimise: first the bytes that do not fit, then the objective."""
-        smallest = max([self._floor, *(min(v.live for v in variants) for variants in self.layers)])
-
-        def time(choice: Sequence[int]) -> _Key:
-            variants = self._of(choice)
-            return sum(v.cycles for v in variants), sum(v.instructions for v in variants)
-
-        def key(choice: Sequence[int]) -> _Key:
-            if objective is Objective.RAM:
-                return self._overflow(choice, min(smallest, self._arena_limit)), *time(choice)
-            overflow = self._overflow(choice)
-            if objective is Objective.FLASH:
-                return overflow, self._flash_bytes(choice), *time(choice)
-            if objective is Objective.BALANCED:
-                memory = self._flash_bytes(choice) * (self._fixed_ram + self._arena(choice))
-                cycles, instructions = time(choice)
-                return overflow, cycles * memory**MEMORY_WEIGHT, instructions
-            return overflow, *time(choice)
-
-        return key
-
-    def _descend(
-        self, start: Sequence[int], key: Callable[[Sequence[int]], _Key], *, near: bool
-    ) -> list[int]:
-        """Exchange variants while `key` falls. `near`: only those not far slower than the fastest."""
-        choice, best = list(start), key(start)
-        usable = [
-            [
-                which
-                for which, variant in enumerate(variants)
-                if not (near and variant.cycles > _FAR_SLOWER * variants[0].cycles)
-                and isinstance(self._flash(index, which), _Flash)
-            ]
-            for index, variants in enumerate(self.layers)
-        ]
-        for _ in range(_SWEEPS):
-            before = best
-            for other in self._exchanges(choice, usable):
-                trial = other(choice)
-                found = key(trial)
-                if found < best:
-                    choice, best = trial, found
-            if best == before:
-                break
-        return choice
-
-    def _exchanges(
-        self, choice: Sequence[int], usable: Sequence[Sequence[int]]
-    ) -> Iterable[Callable[[list[int]], list[int]]]:
-        """Every single exchange, then every kernel for another one in several layers."""
-
-        def one(index: int, which: int) -> Callable[[list[int]], list[int]]:
-            return lambda now: [*now[:index], which, *now[index + 1 :]]
-
-        def several(places: Sequence[tuple[int, int]]) -> Callable[[list[int]], list[int]]:
-            changes = dict(places)
-            return lambda now: [changes.get(index, which) for index, which in enumerate(now)]
-
-        for index, options in enumerate(usable):
-            for which in options:
-                if which != choice[index]:
-                    yield one(index, which)
-        # Code that layers share pays only for several at once: first those that it slows down least.
-        pairs: dict[tuple[str, str], list[tuple[int, int]]] = {}
-        for index, which in enumerate(choice):
-            variants = self.layers[index]
-            for other in usable[index]:
-                if other != which:
-                    symbols = (variants[which].kernel.symbol, variants[other].kernel.symbol)
-                    pairs.setdefault(symbols, []).append((index, other))
-        for places in pairs.values():
-            places.sort(key=lambda at: self._slower(choice, *at))
-            for count in range(2, len(places) + 1):
-                yield several(places[:count])
-
-    def _slower(self, choice: Sequence[int], index: int, which: int) -> float:
-        """Cycles more that another variant of one layer takes."""
-        variants = self.layers[index]
-        return variants[which].cycles - variants[choice[index]].cycles
-
-    def _planned(self, choice: Sequence[int]) -> tuple[tuple[Step, ...], MemoryPlan]:
-        steps = tuple(flash.step for flash in self._flashes(choice))
-        return steps, planner.plan(self._graph, steps, self._audio_bytes)
-
-
-def _alive(graph: Graph, lifetimes: Mapping[TensorName, Lifetime], audio_bytes: int) -> list[int]:
-    """Bytes of tensors alive before the first step, in each step and after the last."""
-    found = [0] * (len(graph.ops) + 2)
-    for name, lifetime in lifetimes.items():
-        for step in range(lifetime.first, lifetime.last + 1):
-            found[step + 1] += graph[name].bytes
-    found[0] += audio_bytes
-    return found
-
-
-def _variants(
-    graph: Graph,
-    index: int,
-    kernels: Sequence[Kernel],
-    alive: int,
-    dies: Container[TensorName],
-    measured: Measured,
-) -> list[Variant]:
-    """The variants of one layer, fastest first. `alive` are the bytes of tensors alive in its step."""
-    op = graph.ops[index]
-    works = [
-        measured.get((index, kernel.symbol)) or (kernel.work(op, graph) if kernel.work else None)
-        for kernel in kernels
-    ]
-    known = [work for work in works if work is not None]
-    # Stand-ins: a kernel that does not say ranks behind all that do.
-    size = sum(tensor.elements for tensor in (*graph.activations(op), *graph.results(op)))
-    guess = 10.0 * (1 + size + op.macs(graph.operands(op), graph.results(op)))
-    cycles = float(max((work.cycles for work in known), default=0)) or guess
-    instructions = float(max((work.instructions for work in known), default=0)) or guess
-    found = []
-    for position, (kernel, work) in enumerate(zip(kernels, works, strict=True)):
-        if work is None:
-            cycles, instructions = 2 * cycles, 2 * instructions
-        scratch = kernel.scratch(op, graph)
-        live = alive + scratch - _shared(graph, op, kernel, scratch, dies)
-        ranks = (cycles, instructions) if work is None else (work.cycles, work.instructions)
-        found.append(Variant(kernel, position, work, ranks[0], ranks[1], scratch, live))
-    return sorted(found, key=lambda variant: (variant.cycles, variant.instructions, variant.position))
-
-
-def _shared(graph: Graph, op: Op, kernel: Kernel, scratch: int, dies: Container[TensorName]) -> int:
-    """Bytes that the layer's buffers can have in common: results in place, writing over what `dies` here.
-
-    What several overlaps save together is no more than the sizes of what they write, and no more than
-    those of what they read.
-    """
-    names = [tensor.name for tensor in graph.activations(op)]
-    written = {"output": graph.results(op)[0].bytes, "scratch": scratch}
-    read = [graph[name].bytes if name in dies else 0 for name in names]
-    in_place = (read[at] for at in kernel.in_place if at < len(read) and read[at] == written["output"])
-    by_written, by_read = Counter[str](), Counter[int]()
-    for overlap in kernel.overlaps(op, graph):
-        at, kind = overlap.position, overlap.written
-        if at < len(read):
-            saved = max(0, min(read[at], written[kind], written[kind] - overlap.lead))
-            by_written[kind] += saved
-            by_read[at] += saved
-    overlapped = min(
-        sum(min(written[kind], saved) for kind, saved in by_written.items()),
-        sum(min(read[at], saved) for at, saved in by_read.items()),
-    )
-    return max(overlapped, *in_place, 0)

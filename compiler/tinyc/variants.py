@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tinyc.fusion import fusible
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops.base import Op
 from tinyc.kernels.catalogue import CATALOGUE
@@ -57,22 +58,50 @@ def total(program: Program) -> Work | None:
 
 
 def candidates(program: Program) -> tuple[tuple[Candidate, ...], ...]:
-    """For every layer all kernels of its operator: the chosen one, then the others in catalogue order."""
-    return tuple(_of_layer(program, step) for step in program.steps)
+    """For every layer all kernels of its operator: the chosen one, then the others in catalogue order.
+
+    Where a layer could be fused with the next one, the kernels that do so come last, compared with both.
+    """
+    pairs = fusible(program.graph)
+    found = []
+    for index, step in enumerate(program.steps):
+        chosen = _chosen(program, step)
+        others = _others(program, step.op, chosen)
+        if index in pairs:
+            second = _chosen(program, program.steps[index + 1])
+            others += _others(program, pairs[index], _sum(chosen, second))
+        found.append((chosen, *others))
+    return tuple(found)
 
 
-def _of_layer(program: Program, step: Step) -> tuple[Candidate, ...]:
-    graph, op = program.graph, step.op
-    work, constants = predicted(op, graph, step.kernel), step.lowered.constant_bytes()
-    chosen = Candidate(step.kernel, True, True, "", work, step.scratch, constants)
-    found = [chosen]
+def _chosen(program: Program, step: Step) -> Candidate:
+    work, constants = predicted(step.op, program.graph, step.kernel), step.lowered.constant_bytes()
+    return Candidate(step.kernel, True, True, "", work, step.scratch, constants)
+
+
+def _sum(first: Candidate, second: Candidate) -> Candidate:
+    """The costs of two kernels that run one after the other."""
+    work = first.work + second.work if first.work and second.work else None
+    scratch = max(first.scratch or 0, second.scratch or 0)
+    return replace(
+        first, work=work, scratch=scratch, constants=(first.constants or 0) + (second.constants or 0)
+    )
+
+
+def _others(program: Program, op: Op, chosen: Candidate) -> list[Candidate]:
+    """The kernels of an op but the chosen one, and why they are not."""
+    graph = program.graph
+    found = []
     for kernel in CATALOGUE:
-        if kernel.op is not type(op) or kernel.symbol == step.kernel.symbol:
+        if kernel.op is not type(op) or kernel.symbol == chosen.kernel.symbol:
             continue
         lacking = sorted(kernel.requires - program.board.features)
         if lacking:
             reason = f"the board lacks {', '.join(lacking)}"
             found.append(Candidate(kernel, False, False, reason))
+            continue
+        if better := sorted(kernel.superseded & program.board.features):
+            found.append(Candidate(kernel, False, False, f"for boards without {', '.join(better)}"))
             continue
         lowered = _lowered(op, graph, kernel)
         if isinstance(lowered, str):
@@ -81,7 +110,7 @@ def _of_layer(program: Program, step: Step) -> tuple[Candidate, ...]:
         work, scratch = predicted(op, graph, kernel), kernel.scratch(op, graph)
         other = Candidate(kernel, False, True, "", work, scratch, lowered.constant_bytes())
         found.append(replace(other, reason=_reason(other, chosen, program.optimize)))
-    return tuple(found)
+    return found
 
 
 def _lowered(op: Op, graph: Graph, kernel: Kernel) -> Lowered | str:

@@ -14,7 +14,7 @@ from tinyc.cli.app import app
 from tinyc.cores import CORES, FEATURES, HOST, combinations
 from tinyc.emulator.chips import NAMES
 from tinyc.emulator.qemu import MACHINES
-from tinyc.ir.ops import OPS
+from tinyc.ir.ops import OPS, ConvDepthwise2D
 from tinyc.kernels.catalogue import CATALOGUE
 
 pytestmark = pytest.mark.golden
@@ -28,7 +28,7 @@ def operators_page() -> str:
     for kernel in CATALOGUE:
         kernels[kernel.op.kind].append(kernel.symbol)
     lines = ["# Operators", "", NOTE, "| operator | kernels, best first |", "|---|---|"]
-    for kind in sorted(OPS):
+    for kind in sorted([*OPS, ConvDepthwise2D.kind]):
         names = ", ".join(f"`{symbol}`" for symbol in kernels[kind])
         lines.append(f"| {kind} | {names or 'removed by the passes, or rejected with its reason'} |")
     lines += [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -18,9 +18,10 @@ from tinyc.toolchain.host import HostBundle
 pytestmark = pytest.mark.host
 
 
-def _apart(index: int) -> Program:
+def _apart(index: int, *, shared: bool = False) -> Program:
     graph = layer(index)
-    return program_of(graph, [dataclasses.replace(kernel_for(graph), in_place=())], f"m{index}")
+    kernel = dataclasses.replace(kernel_for(graph, shared=shared), in_place=())
+    return program_of(graph, [kernel], f"m{index}")
 
 
 @cache
@@ -29,12 +30,16 @@ def _bundle(how: str) -> HostBundle:
     for index in range(len(LAYERS)):
         graph = layer(index)
         in_place = program_of(graph, [kernel_for(graph)], f"m{index}")
-        choices = {"apart": _apart, "in place": lambda _, p=in_place: p}
+        choices = {
+            "apart": _apart,
+            "shared": partial(_apart, shared=True),
+            "in place": lambda _, p=in_place: p,
+        }
         programs.append(choices[how](index) if how in choices else overlapped(_apart(index)))
     return HostBundle(programs)
 
 
-@pytest.mark.parametrize("how", ["apart", "in place", "overlapped"])
+@pytest.mark.parametrize("how", ["apart", "shared", "in place", "overlapped"])
 def test_the_reference_equals_the_c(how: str) -> None:
     rng = np.random.default_rng(7)
     records = [(index, tuple(random_inputs(rng, layer(index)))) for index in range(len(LAYERS))]
@@ -56,12 +61,21 @@ def test_one_byte_closer_is_too_close() -> None:
 
 
 def test_the_layers_meet_every_branch() -> None:
-    from tinyc.kernels.cortex_m4_depthwise import _layer
+    from tinyc.kernels.cortex_m4_depthwise import planar_layer
 
-    layers = [_layer(graph.ops[0], graph) for graph in map(layer, range(len(LAYERS)))]
+    graphs = [layer(index) for index in range(len(LAYERS))]
+    layers = [
+        planar_layer(graph.ops[0], graph, strided=shared, fpu=True)
+        for graph in graphs
+        for shared in (False, True)
+    ]
     routines = [found.routine for found in layers if found is not None]
-    assert len(routines) == len(LAYERS)
-    assert {routine.rounding for routine in routines} == {1, 2}
+    assert len(routines) == 2 * len(LAYERS)
+    assert {(routine.rounding, routine.packed_scalars) for routine in routines} == {
+        (1, True),
+        (1, False),
+        (2, False),
+    }
     assert {bool(routine.resident) for routine in routines} == {True, False}
     assert {bool(routine.main.times) for routine in routines} == {True, False}
     assert {routine.far for routine in routines} == {True, False}

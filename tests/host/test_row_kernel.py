@@ -27,7 +27,7 @@ def kernel_of(graph: Graph) -> Kernel:
 
 
 def programs() -> list[Program]:
-    graphs = [row_graph(seed, *shape) for seed, shape in enumerate(2 * SHAPES)]
+    graphs = [row_graph(seed, *shape) for seed, shape in enumerate(3 * SHAPES)]
     return [program_of(graph, [kernel_of(graph)], f"m{i}") for i, graph in enumerate(graphs)]
 
 
@@ -37,7 +37,9 @@ def test_all_shapes_and_roundings_equal_the_reference() -> None:
     symbols = {kernel_symbol(p, p.steps[0]).rsplit("__", 1)[1] for p in tested}
     for rounding in ("_s", "_double"):
         for constants in ("_layer", "_channel"):
-            assert any(rounding in symbol and symbol.endswith(constants) for symbol in symbols), symbols
+            for biases in ("", "_narrow"):
+                ending = constants + biases
+                assert any(rounding in symbol and symbol.endswith(ending) for symbol in symbols), symbols
     # The scratch lies on the input where that saves memory: the sanitizer sees no other access.
     assert any(p.plan.arena_size < p.steps[0].scratch + p.graph["x"].bytes for p in tested)
     rng = np.random.default_rng(0)

@@ -8,6 +8,7 @@ import numpy as np
 
 from strategies import (
     conv_2d,
+    conv_depthwise_2d,
     depthwise_conv_2d,
     elementwise,
     fully_connected,
@@ -24,6 +25,7 @@ from tinyc.ir.ops import (
     AveragePool2D,
     Concatenation,
     Conv2D,
+    ConvDepthwise2D,
     DepthwiseConv2D,
     Dequantize,
     FullyConnected,
@@ -51,6 +53,7 @@ Strategy = Callable[[np.random.Generator], Graph]
 
 STRATEGIES: dict[type[Op], Strategy] = {
     Conv2D: conv_2d.random_graph,
+    ConvDepthwise2D: conv_depthwise_2d.random_graph,
     DepthwiseConv2D: depthwise_conv_2d.random_graph,
     FullyConnected: fully_connected.random_graph,
     Add: elementwise.random_add,

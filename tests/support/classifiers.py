@@ -88,6 +88,30 @@ def small_classifier(rng: np.random.Generator, name: str = "small") -> Graph:
     return verify(Graph(name, make.tensors, tuple(make.ops), ("input",), ("output",)))
 
 
+def separable_network(rng: np.random.Generator) -> Graph:
+    """Pointwise and depthwise layers in turn, as in MobileNets; the tensors between them are the largest."""
+    make = _Builder(rng)
+    x = make.tensor("input", (1, 20, 16, 6), 0.05, -3)
+    for index, (channels, stride) in enumerate(((16, 2), (21, 1), (12, 2))):
+        pointwise = Conv2D(
+            name=f"pointwise_{index}",
+            inputs=(x.name, *make.weights(f"pointwise_{index}_w", (channels, 1, 1, x.shape[3]), 0, x)),
+            outputs=(f"pointwise_{index}_y",),
+            activation=Activation.RELU,
+        )
+        x = make.add(pointwise, 0.05 * (index + 1))
+        depthwise = DepthwiseConv2D(
+            name=f"depthwise_{index}",
+            inputs=(x.name, *make.weights(f"depthwise_{index}_w", (1, 3, 3, channels), 3, x)),
+            outputs=(f"depthwise_{index}_y",),
+            padding=Padding.SAME,
+            stride=(stride, stride),
+            activation=Activation.RELU,
+        )
+        x = make.add(depthwise, 0.1 * (index + 1))
+    return verify(Graph("separable", make.tensors, tuple(make.ops), ("input",), (x.name,)))
+
+
 def wide_layer(rng: np.random.Generator, weights: int) -> Graph:
     """One fully connected layer with about this many weight bytes."""
     make = _Builder(rng)

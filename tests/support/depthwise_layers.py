@@ -48,7 +48,10 @@ LAYERS: tuple[tuple[tuple[int, int, int, int], Pair, Pair, Pair, Padding, Activa
     ((1, 11, 11, 1), (2, 2), (1, 1), (1, 1), _SAME, _NONE),
     ((1, 12, 13, 10), (4, 4), (3, 3), (1, 1), _VALID, _RELU),
     ((1, 10, 10, 5), (1, 1), (2, 2), (1, 1), _VALID, _NONE),
+    ((1, 9, 9, 6), (7, 7), (1, 1), (1, 1), _SAME, _RELU),
 )
+# Of biases; the last is too large for 16 bits with a constant of 16 bits.
+_LARGEST_BIAS = (*(4000 for _ in LAYERS[:-1]), 700_000)
 
 
 def layer(index: int) -> Graph:
@@ -63,7 +66,7 @@ def layer(index: int) -> Graph:
     filters = constant("filters", weights, Quantization(scales, (0,) * channels, 3))
     bias = constant(
         "bias",
-        rng.integers(-4000, 4000, channels).astype(np.int32),
+        rng.integers(-_LARGEST_BIAS[index], _LARGEST_BIAS[index], channels).astype(np.int32),
         Quantization(tuple(0.03125 * s for s in scales), (0,) * channels, 0),
     )
     tensors = [x, filters, bias]
@@ -84,9 +87,10 @@ def layer(index: int) -> Graph:
     return single_op_graph(op, [*tensors, y])
 
 
-def kernel_for(graph: Graph) -> Kernel:
-    """The planar kernel that accepts the layer."""
-    return next(k for k in cortex_m4_depthwise.KERNELS if k.accepts(graph.ops[0], graph))
+def kernel_for(graph: Graph, *, shared: bool = False) -> Kernel:
+    """The planar kernel that accepts the layer: the one for its shape, or the one that layers share."""
+    kernels = [kernel for kernel in cortex_m4_depthwise.KERNELS if kernel.symbol.count("shared") == shared]
+    return next(kernel for kernel in kernels if kernel.accepts(graph.ops[0], graph))
 
 
 def overlapped(program: Program, closer: int = 0) -> Program:

@@ -18,7 +18,14 @@ SHAPES = (
 
 
 def row_layer(
-    rng: np.random.Generator, index: int, x: Tensor, units: int, *, rectified: bool, per_channel: bool
+    rng: np.random.Generator,
+    index: int,
+    x: Tensor,
+    units: int,
+    *,
+    rectified: bool,
+    per_channel: bool,
+    largest_bias: int = 3000,
 ) -> tuple[Op, list[Tensor]]:
     """One layer on `x` whose outputs spread over int8; with per-channel scales a CONV_2D."""
     depth = x.elements
@@ -31,7 +38,7 @@ def row_layer(
     axis = 0 if per_channel else None
     quantization = Quantization(tuple(map(float, scales)), (0,) * count, axis)
     weights = constant(f"w{index}", rows.reshape(shape), quantization)
-    bias = constant(f"b{index}", rng.integers(-3000, 3000, units).astype(np.int32))
+    bias = constant(f"b{index}", rng.integers(-largest_bias, largest_bias, units).astype(np.int32))
     spread = float(np.float32(x.scale * 0.004 * np.sqrt(depth) * 40 * 74 / 60))
     result = Quantization((spread,), (-128 if rectified else int(rng.integers(-60, 60)),))
     activation = Activation.RELU if rectified else Activation.NONE
@@ -49,12 +56,13 @@ def row_layer(
 
 
 def row_graph(seed: int, depth: int, units: int) -> Graph:
-    """A single layer; `seed` modulo 4 chooses activation and scales."""
+    """A single layer; `seed` modulo 4 chooses activation and scales, modulo 3 the size of biases."""
     rng = np.random.default_rng(seed)
     rectified, per_channel = bool(seed & 1), bool(seed & 2)
     shape = (1, 1, 1, depth) if per_channel else (1, depth)
     x = Tensor("x", shape, DType.INT8, Quantization((0.02,), (int(rng.integers(-128, 128)),)))
-    op, made = row_layer(rng, 0, x, units, rectified=rectified, per_channel=per_channel)
+    largest = 60_000 if seed % 3 == 1 else 3000
+    op, made = row_layer(rng, 0, x, units, rectified=rectified, per_channel=per_channel, largest_bias=largest)
     tensors = {tensor.name: tensor for tensor in (x, *made)}
     return verify(Graph("row", tensors, (op,), ("x",), op.outputs))
 

@@ -23,10 +23,12 @@ from cortex_m4_tables import (
     summary_table,
     to_json,
 )
+from support.classifiers import separable_network
 from support.networks import random_network
 from tinyc.boards import load_board
 from tinyc.emit import symbols
 from tinyc.emit.symbols import is_weights, weight_arrays
+from tinyc.fusion import fuse
 from tinyc.pipeline import compile_graph
 
 pytestmark = pytest.mark.unit
@@ -207,6 +209,7 @@ def test_layers_are_summed_by_operator() -> None:
     layers = [
         {
             "op": op.kind,
+            "name": op.name,
             "instructions": 10 + index,
             "cycles_estimated": 20 + index,
             "milliseconds_estimated": 0.5,
@@ -221,3 +224,24 @@ def test_layers_are_summed_by_operator() -> None:
     assert sum(one.instructions for one in found) == sum(layer["instructions"] for layer in layers)
     assert sum(one.constants for one in found) == sum(layer["weights"] for layer in layers)
     assert [one.instructions for one in found] == sorted((one.instructions for one in found), reverse=True)
+
+
+def test_fused_layers_are_an_operator_with_the_macs_of_both() -> None:
+    graph = separable_network(np.random.default_rng(0))
+    fused = fuse(graph, [2])
+    layers = [
+        {
+            "op": op.kind,
+            "name": op.name,
+            "instructions": 1,
+            "cycles_estimated": 1,
+            "milliseconds_estimated": 0.5,
+            "weights": 0,
+        }
+        for op in fused.ops
+    ]
+    found = {one.kind: one for one in cortex_m4.by_operator(graph, layers)}
+    pair = fused.ops[2]
+    assert found[pair.kind].layers == 1
+    assert found[pair.kind].macs == pair.macs(fused.operands(pair), fused.results(pair))
+    assert sum(one.macs for one in found.values()) == graph.macs()

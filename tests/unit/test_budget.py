@@ -69,19 +69,38 @@ def test_a_model_that_does_not_fit_says_by_how_much_and_which_layers() -> None:
 
 
 def test_a_kernel_may_say_how_much_code_it_is() -> None:
-    """Once for all layers that share it; where it does not, the length of its text decides."""
+    """Once for all layers that share it, beside functions that were measured."""
     program = network()
     dense = [step for step in program.steps if step.op.kind == "FULLY_CONNECTED"]
     kernel = dense[0].kernel
     shared = [step.index for step in dense if step.kernel is kernel]
     assert len(shared) > 1
 
-    def code(size: int) -> int:
-        told = dataclasses.replace(kernel, code=lambda op, graph: size)
+    def code(size: int, symbol: str = kernel.symbol) -> int:
+        told = dataclasses.replace(kernel, symbol=symbol, code=lambda op, graph: size)
         steps = tuple(
             dataclasses.replace(step, kernel=told) if step.index in shared else step for step in program.steps
         )
         return budget(dataclasses.replace(program, steps=steps)).code
 
     assert code(5000) - code(1000) == 4000
-    assert code(0) < budget(program).code
+    assert kernel.functions and code(0) == budget(program).code
+    assert code(0) - code(0, "unmeasured") == sum(kernel.functions.values())
+
+
+def test_kernels_that_were_not_measured_are_estimated() -> None:
+    program = network()
+
+    def code(count: int) -> int:
+        """With the kernels of so many layers unknown."""
+        steps = tuple(
+            dataclasses.replace(
+                step, kernel=dataclasses.replace(step.kernel, symbol=f"unmeasured_{step.index}")
+            )
+            if step.index < count
+            else step
+            for step in program.steps
+        )
+        return budget(dataclasses.replace(program, steps=steps)).code
+
+    assert code(len(program.steps)) > 0.5 * code(0)

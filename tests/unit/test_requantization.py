@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -66,6 +68,54 @@ def test_one_step_is_exact(seed: int, factor: str) -> None:
     factors = powers.get(factor, np.full(count, 4))
     found = one_step(sums, factors)
     assert found is not None
+    values = some(sums, rng)
+    np.testing.assert_array_equal(evaluated(found, sums, factors, values), sums.output(values))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_pairs_have_one_bias(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    sums = accumulators(rng, -128, -128, 127)
+    half = len(sums.bias)
+    sums = sums.select(np.concatenate([np.arange(half), rng.permutation(half)]))
+    factors = np.where(np.arange(2 * half) < half, 1, 256)
+    found = one_step(sums, factors, in_pairs=True)
+    assert found is not None
+    np.testing.assert_array_equal(found.bias[:half], found.bias[half:])
+    values = some(sums, rng)
+    np.testing.assert_array_equal(evaluated(found, sums, factors, values), sums.output(values))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_biases_and_constants_within_a_limit(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    sums = accumulators(rng, -128, -128, 127)
+    # As a zero point that is folded in makes them.
+    far = rng.integers(-150_000, 150_000, len(sums.bias))
+    sums = dataclasses.replace(
+        sums, bias=sums.bias + far, lowest=sums.lowest + far, highest=sums.highest + far
+    )
+    factors = np.ones(len(sums.bias), int)
+    found = one_step(sums, factors, 2**15)
+    assert found is not None
+    for numbers in (found.bias, found.constant):
+        assert numbers.min() >= -(2**15) and numbers.max() < 2**15
+    values = some(sums, rng)
+    np.testing.assert_array_equal(evaluated(found, sums, factors, values), sums.output(values))
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+def test_channels_that_never_leave_a_limit_are_constants(side: int) -> None:
+    rng = np.random.default_rng(3)
+    sums = accumulators(rng, -128, -128, 127)
+    far = side * 20_000_000
+    sums = dataclasses.replace(
+        sums, bias=sums.bias + far, lowest=sums.lowest + far, highest=sums.highest + far
+    )
+    assert sums.is_saturated.all()
+    factors = np.ones(len(sums.bias), int)
+    found = one_step(sums, factors, 2**15)
+    assert found is not None and not found.multiplier.any()
     values = some(sums, rng)
     np.testing.assert_array_equal(evaluated(found, sums, factors, values), sums.output(values))
 

@@ -74,7 +74,8 @@ def _show_kernels(result: dict[str, Any]) -> None:
             for layer in result["layers"]
             for row in layer["variants"]
         ],
-        note="Costs are predicted; what a verdict names is compared with the chosen kernel.",
+        note="Costs are predicted; what a verdict names is compared with the chosen kernel, or with two "
+        "where one would compute this layer and the next.",
     )
 
 

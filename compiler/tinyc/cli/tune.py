@@ -71,14 +71,20 @@ def command(
 
 
 def _rows(graph: Graph, found: Tuning) -> list[dict[str, Any]]:
+    from tinyc.fusion import fusible
+    from tinyc.kernels.catalogue import CATALOGUE
+
+    pairs = fusible(graph)
+    fused = {kernel.symbol for kernel in CATALOGUE if kernel.op in set(map(type, pairs.values()))}
     rows: list[dict[str, Any]] = []
     for layer, symbol in sorted([*found.measured, *found.skipped]):
         work = found.measured.get((layer, symbol))
+        op = pairs[layer] if symbol in fused else graph.ops[layer]
         rows.append(
             {
                 "layer": layer,
-                "name": graph.ops[layer].name,
-                "op": graph.ops[layer].kind,
+                "name": op.name,
+                "op": op.kind,
                 "kernel": symbol,
                 "instructions": work.instructions if work else None,
                 "cycles_estimated": work.cycles if work else None,

@@ -10,6 +10,7 @@ from types import MappingProxyType
 import numpy as np
 
 from tinyc.ir.ops.base import Op
+from tinyc.ir.ops.conv_depthwise_2d import ConvDepthwise2D
 from tinyc.ir.tensor import Tensor, TensorName
 
 
@@ -88,8 +89,19 @@ class Graph:
             self, tensors=MappingProxyType(kept), ops=new_ops, inputs=new_inputs, outputs=new_outputs
         )
 
+    def expanded(self) -> Graph:
+        """The graph with the parts of fused ops, and the tensors between them, in their place."""
+        fused = [op for op in self.ops if isinstance(op, ConvDepthwise2D)]
+        if not fused:
+            return self
+        ops = (part for op in self.ops for part in (op.parts if isinstance(op, ConvDepthwise2D) else (op,)))
+        return self.rebuilt(ops=ops, tensors=[op.intermediate for op in fused])
+
     def digest(self) -> str:
-        """SHA-256 (hex) over the canonical text of the graph and its constant bytes."""
+        """SHA-256 (hex) over the canonical text of the graph and its constant bytes.
+
+        Which ops are fused makes no difference.
+        """
         from tinyc.ir.printer import format_graph
 
         state = hashlib.sha256(format_graph(self).encode())

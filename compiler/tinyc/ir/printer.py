@@ -35,6 +35,10 @@ def _value(value: Any) -> str:
         return str(value.name)
     if isinstance(value, float):
         return repr(float(value))
+    if isinstance(value, Op):
+        return f"({format_op(value)})"
+    if isinstance(value, Tensor):
+        return f"({format_tensor(value)})"
     return str(value)
 
 
@@ -50,6 +54,8 @@ def format_op(op: Op) -> str:
 
 
 def format_graph(graph: Graph) -> str:
+    """All of a graph, with the parts of fused ops in their place."""
+    graph = graph.expanded()
     lines = [f"graph {graph.name}"]
     lines += [f"  input {name}" for name in graph.inputs]
     lines += [f"  {format_tensor(graph.tensors[name])}" for name in sorted(graph.tensors)]

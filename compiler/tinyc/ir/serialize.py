@@ -26,7 +26,8 @@ FORMAT = 1
 
 
 def dump(graph: Graph) -> bytes:
-    """The bytes of a graph; equal graphs give equal bytes."""
+    """The bytes of a graph; equal graphs give equal bytes. Fused ops are stored as their parts."""
+    graph = graph.expanded()
     structure = {
         "format": FORMAT,
         "name": graph.name,

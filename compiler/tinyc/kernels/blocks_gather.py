@@ -13,7 +13,8 @@ from tinyc.ir.tensor import Array
 
 # FPU registers that hold the weights of a pair of channels.
 _REGISTERS = 32
-SHARED_PART = 8
+# So many that code for any number of words takes at a time.
+SHARED_PART = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class Gather:
 
     @classmethod
     def of(cls, op: Op, graph: Graph, *, shared: bool = False) -> Gather:
-        """`shared`: the words come in parts of eight, for code that serves any depth."""
+        """`shared`: for code that serves any depth; its first part is as long as need be."""
         assert isinstance(op, Conv2D)
         operands = graph.operands(op)
         window, (_, _, extent, channels) = op.window(operands), operands[0].shape
@@ -64,8 +65,8 @@ class Gather:
         one = _run_order(pixels * channels)
         order = np.where(one >= 0, one + starts, -1).reshape(-1)
         least = len(order) // 2
-        chunks = -(-least // (SHARED_PART if shared else _REGISTERS))
-        part = SHARED_PART if shared else -(-least // chunks)
+        chunks = 1 if shared else -(-least // _REGISTERS)
+        part = -(-least // chunks)
         order = np.concatenate([order, np.full(2 * part * chunks - len(order), -1)])
         reach = (_result_width(op, graph) - 1) * window.stride[1] + (width - 1) * window.dilation[1] + 1
         pitch = max(reach, window.pads[2] + extent) * channels
@@ -86,7 +87,12 @@ def _run_order(run: int) -> Array:
 
 
 def slots_of(channels: int) -> tuple[Array, Array]:
-    """(low, high) channel of each record; an odd number begins with a pair that overlaps the next."""
+    """(low, high) channel of each record; an odd number begins with a pair that overlaps the next.
+
+    A single channel is a pair with itself.
+    """
+    if channels == 1:
+        return np.zeros(1, int), np.zeros(1, int)
     low = np.arange(channels % 2, channels, 2)
     if channels % 2:
         low = np.concatenate([[0], low])

@@ -8,28 +8,20 @@ from tinyc.ir.graph import Graph
 from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.conv_2d import Conv2D
 from tinyc.ir.tensor import Array
-from tinyc.kernels.blocks_gather import Gather, first_pixels, slots_of
+from tinyc.kernels.blocks_gather import SHARED_PART, Gather, first_pixels, slots_of
 from tinyc.kernels.features import Features, copied
 
-_SMALL_FILL = 64
+_SMALL_FILL = 16
 
 
 def block_features(op: Op, graph: Graph, *, one_step: bool, driver: str, shared: bool = False) -> Features:
     """Blocks and what each gathers, pairs of channels in a block, parts and words of a pair."""
     assert isinstance(op, Conv2D)
     gather = Gather.of(op, graph, shared=shared)
-    starts, pairs = first_pixels(op, graph), len(slots_of(graph.results(op)[0].shape[3])[0])
-    blocks = len(starts)
-    found: dict[str, float] = {
-        "calls": 1,
-        "blocks": blocks,
-        "pairs" if one_step else "double_pairs": blocks * pairs,
-        "parts": blocks * pairs * (gather.chunks if shared or gather.chunks > 1 else 0),
-        "words": blocks * pairs * gather.words,
-        "odd_blocks": blocks * (graph.results(op)[0].shape[3] % 2),
-    }
-    run = gather.pixels * gather.channels
-    if driver == "pointwise":
+    starts = first_pixels(op, graph)
+    blocks, run = len(starts), gather.pixels * gather.channels
+    found = _blocks(op, graph, gather, blocks, one_step, shared)
+    if driver in ("pointwise", "pixels"):
         return {**found, **_gathered(run, 4 * blocks)}
     pixels = np.concatenate([np.arange(start, start + 4) for start in starts])
     runs = gather.rows * gather.runs
@@ -42,6 +34,30 @@ def block_features(op: Op, graph: Graph, *, one_step: bool, driver: str, shared:
     whole = (4 * blocks - int(border.sum())) * runs
     found |= {"runs": whole, "border_pixels": int(border.sum()), **_gathered(run, whole)}
     return {**found, **_of_border(gather, inside[border])}
+
+
+def pixel_features(op: Op, graph: Graph, blocks: int, *, one_step: bool) -> dict[str, float]:
+    """The same for so many blocks over the pixels themselves."""
+    assert isinstance(op, Conv2D)
+    gather = Gather.of(op, graph)
+    found = _blocks(op, graph, gather, blocks, one_step, False)
+    return {**found, **_gathered(gather.channels, 4 * blocks)}
+
+
+def _blocks(
+    op: Op, graph: Graph, gather: Gather, blocks: int, one_step: bool, shared: bool
+) -> dict[str, float]:
+    channels = graph.results(op)[0].shape[3]
+    pairs = len(slots_of(channels)[0])
+    parts = -(-gather.words // SHARED_PART) if shared else gather.chunks
+    return {
+        "calls": 1,
+        "blocks": blocks,
+        "pairs" if one_step else "double_pairs": blocks * pairs,
+        "parts": blocks * pairs * (parts if shared or parts > 1 else 0),
+        "words": blocks * pairs * gather.words,
+        "odd_blocks": blocks * (channels % 2 if channels > 1 else 0),
+    }
 
 
 def _of_border(gather: Gather, inside: Array) -> Features:

@@ -7,12 +7,14 @@ from tinyc.ir.ops.base import Op
 from tinyc.kernels import (
     cortex_m4,
     cortex_m4_blocks,
+    cortex_m4_conv_depthwise,
     cortex_m4_dense,
     cortex_m4_depthwise,
     cortex_m4_elementwise,
     cortex_m4_fully_connected,
     cortex_m4_lookup,
     cortex_m4_pooling,
+    cortex_m4_sliding,
     cortex_m4_softmax,
     cortex_m4_winograd,
     helium,
@@ -41,6 +43,8 @@ CATALOGUE: tuple[Kernel, ...] = (
     *cortex_m4_blocks.KERNELS,
     *cortex_m4_dense.KERNELS,
     *cortex_m4_depthwise.KERNELS,
+    *cortex_m4_sliding.KERNELS,
+    *cortex_m4_conv_depthwise.KERNELS,
     *cortex_m4_fully_connected.KERNELS,
     *cortex_m4.KERNELS,
     *cortex_m4_lookup.KERNELS,
@@ -60,6 +64,12 @@ CATALOGUE: tuple[Kernel, ...] = (
 )
 
 
-def candidates(op: Op, graph: Graph) -> tuple[Kernel, ...]:
-    """Kernels that accept this layer on some board, in catalogue order."""
-    return tuple(kernel for kernel in CATALOGUE if type(op) is kernel.op and kernel.accepts(op, graph))
+def candidates(op: Op, graph: Graph, features: frozenset[str] | None = None) -> tuple[Kernel, ...]:
+    """Kernels that accept this layer, in catalogue order: on some board, or on one with `features`."""
+    return tuple(
+        kernel
+        for kernel in CATALOGUE
+        if type(op) is kernel.op
+        and (features is None or kernel.suits(features))
+        and kernel.accepts(op, graph)
+    )

@@ -1,4 +1,6 @@
-"""CONV_2D for ARMv7E-M in blocks of two channels by four pixels, in assembly with the FPU as storage.
+"""CONV_2D for ARMv7E-M in blocks of two channels by four pixels, in assembly.
+
+With an FPU its registers hold weights, without one the stack does.
 
 Four windows at a time are gathered and widened into a panel of int16, which all pairs of channels then
 read. Weights take the room of int8: a halfword holds two channels, see `conv_2d_s8_2x4.c.j2`. Outputs
@@ -28,7 +30,7 @@ from tinyc.kernels.layer_constants import weight_rows
 from tinyc.kernels.requantization import Accumulators, OneStep, TwoSteps, one_step, two_steps
 from tinyc.kernels.work import FittedWork
 
-_REQUIRES = frozenset({"dsp", "fpu"})
+_CORE, _FPU = frozenset({"dsp"}), frozenset({"dsp", "fpu"})
 # The last of four pixels is stored with an immediate offset of 12 bits.
 _MOST_CHANNELS = 4094 // 3
 _HIGH = 256
@@ -54,7 +56,7 @@ def _pairs(op: Op, graph: Graph) -> _Pairs | None:
     if packed.min() < -(2**15) or packed.max() >= 2**15:
         return None
     factors = np.where(np.arange(2 * half) < half, 1, _HIGH)
-    rounding: OneStep | TwoSteps | None = one_step(sums, factors)
+    rounding: OneStep | TwoSteps | None = one_step(sums, factors, in_pairs=True)
     if rounding is None:
         largest = np.maximum(np.abs(sums.lowest), np.abs(sums.highest))
         live = ~sums.is_constant
@@ -65,26 +67,26 @@ def _pairs(op: Op, graph: Graph) -> _Pairs | None:
 
 
 def _accepts(op: Op, graph: Graph) -> bool:
-    """One group, four pixels and two channels at least."""
+    """One group, four pixels at least."""
     assert isinstance(op, Conv2D)
     x, filters = graph.operands(op)[:2]
     (result,) = graph.results(op)
     channels = result.shape[3]
+    window = op.window(graph.operands(op))
+    counts = (*x.shape, *result.shape, *window.stride, filters.elements // channels)
     return (
         portable_convolution.accepts(op, graph)
+        and max(counts) < 2**16
+        and max(window.pads) < 2**15
         and filters.shape[3] == x.shape[3]
         and result.elements // channels >= 4
-        and 2 <= channels <= _MOST_CHANNELS
+        and channels <= _MOST_CHANNELS
         and _pairs(op, graph) is not None
     )
 
 
 def _accepts_windows(op: Op, graph: Graph, *, driver: str) -> bool:
     return _accepts(op, graph) and Gather.of(op, graph).driver == driver
-
-
-def _accepts_pointwise(op: Op, graph: Graph) -> bool:
-    return portable_convolution.is_pointwise(op, graph) and _accepts(op, graph)
 
 
 def _records(op: Conv2D, graph: Graph, gather: Gather) -> Array:
@@ -97,11 +99,12 @@ def _records(op: Conv2D, graph: Graph, gather: Gather) -> Array:
     weights = np.ascontiguousarray(packed).view(np.int32)
     rounding = pairs.rounding
     low, high = rounding.bias[:half], rounding.bias[half:]
-    fields = [rounding.multiplier, rounding.constant]
+    fields, starts = [rounding.multiplier, rounding.constant], [low]
     if isinstance(rounding, TwoSteps):
         fields.append(rounding.right)
+        starts.append(_wrapped(_HIGH * high + low))
     constants = [field[side] for side in (slice(0, half), slice(half, None)) for field in fields]
-    columns = [low, _wrapped(_HIGH * high + low), *weights.T, *constants]
+    columns = [*starts, *weights.T, *constants]
     return np.stack(columns, axis=1).astype(np.int32)
 
 
@@ -138,41 +141,40 @@ def _shift(op: Op, graph: Graph) -> int:
     return pairs.rounding.shift if isinstance(pairs.rounding, OneStep) else -1
 
 
-def _specialize(op: Op, graph: Graph, *, pointwise: bool) -> Mapping[str, object]:
-    gather = Gather.of(op, graph)
+def _specialize(op: Op, graph: Graph, *, tile: _Tile) -> Mapping[str, object]:
+    """One function for all layers of the same shape, or with the same rounding where the code is shared."""
+    gather = Gather.of(op, graph, shared=tile.any_depth)
     channels, shift = graph.results(op)[0].shape[3], _shift(op, graph)
+    rounding = f"s{shift}" if shift >= 0 else "double"
+    if tile.any_depth:
+        return {
+            "variant": rounding,
+            "words": 0,
+            "part": SHARED_PART,
+            "chunks": 0,
+            "shift": shift,
+            "driver": tile.driver,
+            "fpu": tile.fpu,
+        }
     parts = [f"{gather.rows}x{gather.runs * gather.pixels}x{gather.channels}_c{channels}"]
     parts += [f"d{gather.row_step}x{gather.pixel_step}"] * (gather.row_step * gather.pixel_step > 1)
     parts += [f"p{gather.pitch}" if gather.driver == "rows" else "p"] * gather.is_padded
-    parts.append(f"s{shift}" if shift >= 0 else "double")
     return {
-        "variant": "_".join(parts),
+        "variant": "_".join([*parts, rounding]),
         "words": gather.words,
         "part": gather.part,
         "chunks": gather.chunks,
         "channels": channels,
         "shift": shift,
-        "driver": "pointwise" if pointwise else gather.driver,
+        "driver": tile.driver,
+        "fpu": tile.fpu,
         "window": gather,
         "pitch": gather.pitch,
     }
 
 
-def _specialize_shared(op: Op, graph: Graph) -> Mapping[str, object]:
-    """One function for all layers with the same rounding."""
-    shift = _shift(op, graph)
-    return {
-        "variant": f"s{shift}" if shift >= 0 else "double",
-        "words": 0,
-        "part": SHARED_PART,
-        "chunks": 0,
-        "shift": shift,
-        "driver": "pointwise",
-    }
-
-
-def _scratch(op: Op, graph: Graph, *, shared: bool = False) -> int:
-    return Gather.of(op, graph, shared=shared).scratch
+def _scratch(op: Op, graph: Graph, *, tile: _Tile) -> int:
+    return Gather.of(op, graph, shared=tile.any_depth).scratch
 
 
 def _overlaps(op: Op, graph: Graph) -> tuple[Overlap, ...]:
@@ -198,46 +200,73 @@ def _overlaps(op: Op, graph: Graph) -> tuple[Overlap, ...]:
     return (Overlap(0, "output", lead),)
 
 
-def _features(op: Op, graph: Graph, *, driver: str, shared: bool = False) -> Features:
-    return block_features(op, graph, one_step=_shift(op, graph) >= 0, driver=driver, shared=shared)
-
-
-def _code(op: Op, graph: Graph, *, driver: str, shared: bool = False) -> int:
-    """Code bytes of one variant: its assembly, and about what its driver takes."""
-    part = Gather.of(op, graph, shared=shared).part
-    ending = 160 if _shift(op, graph) >= 0 else 240
-    return 44 * part + 4 * 25 + ending + {"pointwise": 240, "rows": 430, "windows": 30}[driver]
-
-
-def _kernel(tile: str, driver: str, headers: tuple[str, ...], *, shared: bool = False) -> Kernel:
-    symbol = f"tinyc_conv_2d_s8_{tile}__cortex_m4"
-    pointwise = driver == "pointwise"
-    return Kernel(
-        symbol=symbol,
-        op=Conv2D,
-        source="cortex_m4/conv_2d_s8_2x4.c.j2",
-        headers=headers,
-        requires=_REQUIRES,
-        accepts=_accepts_pointwise if pointwise else partial(_accepts_windows, driver=driver),
-        lower=partial(_lower, shared=shared),
-        scratch=partial(_scratch, shared=shared),
-        specialize=_specialize_shared if shared else partial(_specialize, pointwise=pointwise),
-        overlaps=_overlaps,
-        work=FittedWork(symbol, partial(_features, driver=driver, shared=shared)),
-        code=partial(_code, driver=driver, shared=shared),
+def _features(op: Op, graph: Graph, *, tile: _Tile) -> Features:
+    return block_features(
+        op, graph, one_step=_shift(op, graph) >= 0, driver=tile.driver, shared=tile.any_depth
     )
 
 
-_POINTWISE = ("include/tinyc_blocks_pointwise.h",)
+def _code(op: Op, graph: Graph, *, tile: _Tile) -> int:
+    """Code bytes of one variant: its assembly, and what is its own of the driver."""
+    part = SHARED_PART if tile.any_depth else Gather.of(op, graph).part
+    ending = 160 if _shift(op, graph) >= 0 else 240
+    return (44 if tile.fpu else 47) * part + 60 + ending + 60 * tile.any_depth + tile.driver_code
+
+
+@dataclass(frozen=True, slots=True)
+class _Tile:
+    """How blocks are walked: `driver`, the header it is in, and the code bytes that each variant has of it.
+
+    `any_depth`: the assembly serves any depth, else it is unrolled for that of the layer. `fpu`: its
+    registers hold weights, else the stack does.
+    """
+
+    name: str
+    driver: str
+    header: str
+    driver_code: int
+    any_depth: bool = False
+    fpu: bool = True
+
+    def accepts(self, op: Op, graph: Graph) -> bool:
+        if self.driver in ("rows", "windows"):
+            return _accepts_windows(op, graph, driver=self.driver)
+        # Shared code steps from the low to the high channel of a pair.
+        is_pair = not self.any_depth or graph.results(op)[0].shape[3] > 1
+        return is_pair and portable_convolution.is_pointwise(op, graph) and _accepts(op, graph)
+
+    def kernel(self) -> Kernel:
+        symbol = f"tinyc_conv_2d_s8_{self.name}__cortex_m4"
+        return Kernel(
+            symbol=symbol,
+            op=Conv2D,
+            source="cortex_m4/conv_2d_s8_2x4.c.j2",
+            headers=(f"include/tinyc_blocks_{self.header}.h",),
+            requires=_FPU if self.fpu else _CORE,
+            superseded=frozenset() if self.fpu else frozenset({"fpu"}),
+            accepts=self.accepts,
+            lower=partial(_lower, shared=self.any_depth),
+            scratch=partial(_scratch, tile=self),
+            specialize=partial(_specialize, tile=self),
+            overlaps=_overlaps,
+            work=FittedWork(symbol, partial(_features, tile=self)),
+            code=partial(_code, tile=self),
+        )
+
 
 # For windows of any size.
 ANY_WINDOW = (
-    _kernel("2x4", "windows", ("include/tinyc_blocks_windows.h",)),
-    _kernel("2x4_rows", "rows", ("include/tinyc_blocks_rows.h",)),
+    _Tile("2x4", "windows", "windows", 40).kernel(),
+    _Tile("2x4_rows", "rows", "rows", 430).kernel(),
 )
 
 KERNELS = (
-    _kernel("1x1_2x4", "pointwise", _POINTWISE),
-    _kernel("1x1_2x4_shared", "pointwise", _POINTWISE, shared=True),
+    _Tile("1x1_2x4", "pointwise", "pointwise", 240).kernel(),
+    _Tile("1x1_2x4_unrolled", "pixels", "pixels", 20).kernel(),
+    _Tile("1x1_2x4_shared", "pixels", "pixels", 20, any_depth=True).kernel(),
     *ANY_WINDOW,
+    _Tile("1x1_2x4_core", "pointwise", "pointwise", 240, fpu=False).kernel(),
+    _Tile("1x1_2x4_shared_core", "pixels", "pixels", 20, any_depth=True, fpu=False).kernel(),
+    _Tile("2x4_core", "windows", "windows", 40, fpu=False).kernel(),
+    _Tile("2x4_rows_core", "rows", "rows", 430, fpu=False).kernel(),
 )

@@ -1,7 +1,8 @@
 """One row of inputs times weights for ARMv7E-M, four channels at a time, in assembly.
 
 Serves FULLY_CONNECTED with one row and CONV_2D whose window is all there is. Weights take the room of
-int8: a word of two inputs holds two channels, 256 * high + low, see `tinyc_row.h`. An output needs one
+int8: a word of two inputs holds two channels, 256 * high + low, see `tinyc_row.h`. The zero point is taken
+from the inputs once, which leaves biases that mostly fit 16 bits. An output needs one
 multiply and one saturating shift where `requantization.one_step` proves it, else the double rounding
 itself; where all channels have the same multiplier, they share the constants as well.
 """
@@ -32,7 +33,7 @@ _HELD_BYTES = 64
 
 @dataclass(frozen=True, slots=True)
 class _Steps:
-    """Inputs of the layer by where they wait, sign-extended: in FPU registers, in the panel."""
+    """Inputs of the layer by where they wait as int16: in FPU registers, in the panel."""
 
     depth: int
 
@@ -70,7 +71,7 @@ class _Steps:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """Channels by fours, those behind the last are None, and how their sums become outputs.
+    """Channels and how their sums become outputs. `bias` goes with inputs less their zero point.
 
     `rounding` has entries for all channels, or for a low and a high one where all are alike.
     """
@@ -84,6 +85,11 @@ class _Row:
     def shift(self) -> int:
         """That of `OneStep`, -1 for the double rounding."""
         return self.rounding.shift if isinstance(self.rounding, OneStep) else -1
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether all biases fit 16 bits."""
+        return bool(self.bias.min() >= -(2**15) and self.bias.max() < 2**15)
 
     @property
     def right(self) -> int:
@@ -110,15 +116,16 @@ def _row(op: Op, graph: Graph) -> _Row | None:
     factors = np.where(highs, _HIGH, 1)
     largest = np.maximum(np.abs(sums.lowest), np.abs(sums.highest))
     are_small = bool((largest[highs & ~sums.is_constant] < 2**23).all())
+    zero_point = graph.operands(op)[0].zero_point * rows.sum(1)
     alike = _alike(sums)
     if alike is not None and (found := one_step(alike, np.array([1, _HIGH]))) is not None:
-        return _Row(rows, sums.bias + found.bias[highs.astype(int)], found, True)
+        return _Row(rows, sums.bias + found.bias[highs.astype(int)] + zero_point, found, True)
     if (found := one_step(sums, factors)) is not None:
-        return _Row(rows, found.bias, found, False)
+        return _Row(rows, found.bias + zero_point, found, False)
     if alike is not None and (largest < 2**23).all() and (double := two_steps(alike)) is not None:
-        return _Row(rows, sums.bias, double, True)
+        return _Row(rows, sums.bias + zero_point, double, True)
     if are_small and (double := two_steps(sums)) is not None:
-        return _Row(rows, double.bias, double, False)
+        return _Row(rows, double.bias + zero_point, double, False)
     return None
 
 
@@ -185,7 +192,10 @@ def _packed(fours: Array) -> Array:
 def _records(row: _Row, steps: _Steps) -> Array:
     """int32 [groups, words], as tinyc_row.h describes them."""
     bias = _padded(row.bias)
-    sums = np.stack([bias[:, 0], _packed(bias)[:, 0], bias[:, 2], _packed(bias)[:, 1]], axis=1)
+    if row.is_narrow:
+        sums = 2**16 * bias[:, 1::2] + bias[:, 0::2] % 2**16
+    else:
+        sums = np.stack([bias[:, 0], _packed(bias)[:, 0], bias[:, 2], _packed(bias)[:, 1]], axis=1)
     products = np.concatenate([row.rows, np.zeros((len(row.rows), 1), np.int64)], axis=1)
     halves = _packed(_padded(products[:, steps.order()])).astype(np.int16)
     # [groups, words, input of the word, pair] to [groups, words, pair, input of the word]
@@ -203,7 +213,8 @@ def _lower(op: Op, graph: Graph) -> Lowered:
     row, steps = _required(op, graph)
     constants = row.constants() if row.is_shared else np.zeros((2, 2), np.int64)
     records = _records(row, steps)
-    own = 1 if row.is_shared else 1 + row.constants().shape[1]
+    own = 8 if row.is_narrow else 16
+    own += 0 if row.is_shared else 16 * row.constants().shape[1]
     return Lowered(
         "tinyc_row",
         {
@@ -213,9 +224,10 @@ def _lower(op: Op, graph: Graph) -> Lowered:
             "panel": 16 * steps.panel,
             "held": steps.held_inputs,
             "rest": steps.depth - steps.held_inputs,
+            "zero_points": graph.operands(op)[0].zero_point % 2**16 * 0x10001,
             "constants": tuple(int(value) for value in constants.reshape(-1)),
         },
-        16 * len(records) * own,
+        len(records) * own,
     )
 
 
@@ -223,10 +235,11 @@ def _specialize(op: Op, graph: Graph) -> Mapping[str, object]:
     row, _ = _required(op, graph)
     rounding = f"s{row.shift}" if row.shift >= 0 else f"double{row.right}" if row.is_shared else "double"
     return {
-        "variant": f"{rounding}_{'layer' if row.is_shared else 'channel'}",
+        "variant": f"{rounding}_{'layer' if row.is_shared else 'channel'}{'_narrow' * row.is_narrow}",
         "shift": row.shift,
         "right": row.right,
         "shared": row.is_shared,
+        "narrow": row.is_narrow,
     }
 
 
@@ -263,23 +276,23 @@ def _loop(body: _Cost, times: int) -> _Cost:
 def _widen(count: int) -> _Cost:
     sixteens, fours, ones = count // 16, count % 16 // 4, count % 4
     heads = (2, 2 + (count < 16)), (2, 2 + (count % 16 < 4)), (2, 2 + (ones == 0))
-    loops = _loop((12, 24), sixteens), _loop((6, 9), fours), _loop((4, 5), ones)
+    loops = _loop((20, 32), sixteens), _loop((8, 11), fours), _loop((5, 6), ones)
     return _sum(*heads, *loops, (1, 3))
 
 
 def _work(op: Op, graph: Graph) -> Work:
     row, steps = _required(op, graph)
     units, is_one = len(row.rows), row.shift >= 0
-    start = _sum((25, 76), _widen(steps.held_inputs), _widen(steps.depth - steps.held_inputs))
+    start = _sum((26, 78), _widen(steps.held_inputs), _widen(steps.depth - steps.held_inputs))
     panel = _sum((27 * steps.panel, 39 * steps.panel), _loop((3, 3), steps.panel // _STEPS))
-    sums = _sum((5, 13), (28 * steps.held, 38 * steps.held), (1, 1 + (steps.panel == 0)), panel, (4, 6))
+    sums = _sum((4, 9), (28 * steps.held, 38 * steps.held), (1, 1 + (steps.panel == 0)), panel, (4, 6))
     outputs = {
         (True, True): (10, 12),
         (True, False): (9, 17),
         (False, True): (17, 18),
         (False, False): (22, 34),
     }[is_one, row.is_shared]
-    group = _sum((1, 2), sums, outputs, (3, 3))
+    group = _sum((7, 8) if row.is_narrow else (1, 4), (1, 2), sums, outputs, (3, 3))
     groups, rest = divmod(units, 4)
     whole = _loop((6, 8), groups) if rest == 0 else (6 * groups, 9 * groups)
     # The jump over the last outputs, or the outputs behind the last four.
@@ -293,7 +306,7 @@ def _work(op: Op, graph: Graph) -> Work:
 def _code(op: Op, graph: Graph) -> int:
     """Code bytes of one variant; its loops are the header's."""
     row, _ = _required(op, graph)
-    return 110 if row.shift >= 0 else 138
+    return (110 if row.shift >= 0 else 138) + 22 * row.is_narrow
 
 
 KERNELS = tuple(

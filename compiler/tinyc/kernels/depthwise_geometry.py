@@ -84,14 +84,20 @@ class Geometry:
         return min(rows, max(even if even <= largest else largest // 2 * 2, min(rows, 2)))
 
     @property
+    def fits_halfwords(self) -> bool:
+        """Whether the counts of the C struct fit 16 bits."""
+        largest = max(self.batches, self.channels, *self.input, *self.output, *self.stride, self.reach)
+        return max(largest, self.pitch) < 2**16 and max(self.top, self.left) < 2**15
+
+    @property
     def tiles(self) -> tuple[int, ...]:
         """Output rows of each tile of a batch."""
         full, rest = divmod(self.output[0], self.tile)
         return (self.tile,) * full + (rest,) * (rest > 0)
 
-    @property
-    def shape(self) -> Shape:
-        return Shape(self.kernel, self.stride, self.dilation, 4 * self.pitch, self.pixel, self.line)
+    def shape(self, *, strided: bool) -> Shape:
+        places = (0, 0) if strided else (self.pixel, self.line)
+        return Shape(self.kernel, self.stride, self.dilation, 4 * self.pitch, *places)
 
     def input_rows(self, tile: int) -> tuple[int, int]:
         """[first, last) rows of the input that a tile reads."""

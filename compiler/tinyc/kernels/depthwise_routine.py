@@ -26,7 +26,8 @@ WeightWord = tuple[Tap | None, Tap | None]
 @dataclass(frozen=True, slots=True)
 class Shape:
     """Kernel, stride and dilation (rows, columns), and the places in memory: bytes from one row of a
-    plane to the next, from one output to its right and lower one."""
+    plane to the next, from one output to its right and lower one. The last two are 0 for a routine that
+    takes them as arguments, so that layers share it."""
 
     kernel: tuple[int, int]
     stride: tuple[int, int]
@@ -34,6 +35,11 @@ class Shape:
     pitch: int
     pixel: int
     line: int
+
+    @property
+    def is_strided(self) -> bool:
+        """Whether the places of outputs are arguments."""
+        return self.pixel == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +58,17 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """An accumulator that becomes the output at `offset` bytes, in row `row` of the block."""
+    """An accumulator that becomes the output at `offset` bytes, in row and column of the block.
+
+    Where the places are arguments, the pointer moves on by each of `moves` pixels first, and the output
+    is `offset` pixels, 2 at most, behind it.
+    """
 
     register: str
     offset: int
     row: int
+    column: int
+    moves: tuple[int, ...] = ()
 
 
 _STEP_WORK = {"load2": Work(1, 3), "load1": Work(1, 2), "weights": Work(3, 4)}
@@ -75,20 +87,32 @@ class Block:
     """Some outputs: the steps to their accumulators, then requantization and stores.
 
     `temporaries` are free once the steps are done. `far`: rows after the first are beyond the reach
-    of a store, their addresses are computed and `offset` counts from there.
+    of a store, their addresses are computed and `offset` counts from there. `strided`: the places of
+    outputs are arguments, and the pointer moves on to the next block by each of `moves` pixels.
     """
 
     steps: tuple[Step, ...]
     stores: tuple[Store, ...]
     temporaries: tuple[str, str]
     far: bool
+    strided: bool = False
+    moves: tuple[int, ...] = ()
 
-    def work(self, rounding: int) -> Work:
-        """`rounding`: in how many steps the outputs are requantized."""
+    @property
+    def columns(self) -> int:
+        return 1 + max(store.column for store in self.stores)
+
+    def work(self, rounding: int, fpu: bool) -> Work:
+        """`rounding`: in how many steps the outputs are requantized. `fpu`: where numbers wait."""
         costs = [_STEP_WORK.get(step.kind, Work(1, 1)) for step in self.steps]
         # Multiplier and constant come in one transfer of two cycles, the shift in another.
         rest = rounding + len(self.stores) * (3 if rounding == 1 else 6) + 2 * self.far
-        return add_up(Work(rest, rest + 1), *costs)
+        if self.strided:
+            moves = len(self.moves) + sum(len(store.moves) for store in self.stores)
+            rest += 1 + moves
+        # From the stack they take a cycle more: the bias and those above.
+        slower = 0 if fpu else 1 + rounding + self.far + self.strided
+        return add_up(Work(rest, rest + 1 + slower), *costs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,18 +127,19 @@ class Rows:
     loop_output: int
     next_plane: int
     next_output: int
+    strided: bool = False
 
     @property
     def blocks(self) -> tuple[Block, ...]:
         return (*self.loop, *self.rest)
 
-    def work(self, rounding: int) -> Work:
+    def work(self, rounding: int, fpu: bool) -> Work:
         """Of one pass, with the pointers but without the loop around it."""
-        parts = [block.work(rounding) for block in self.rest]
+        parts = [block.work(rounding, fpu) for block in self.rest]
         if self.times:
-            once = add_up(Work(5, 6), *(block.work(rounding) for block in self.loop))
+            once = add_up(Work(5, 6 if fpu else 7), *(block.work(rounding, fpu) for block in self.loop))
             parts += [repeat(once, self.times), Work(2, 1)]
-        moves = _moves(self.next_plane) + _moves(self.next_output)
+        moves = _moves(self.next_plane) + _moves(self.next_output) + 2 * self.strided
         return add_up(Work(moves, moves), *parts)
 
 
@@ -129,10 +154,12 @@ class Routine:
 
     `words` is the layout of the weights in int16 pairs; four bytes hold two of them. `resident`
     registers keep all of them, or the weights are widened where they are used when it is empty.
-    `single` does the last row of an odd number.
+    `single` does the last row of an odd number. `fpu`: its registers hold numbers, else the stack does.
     """
 
     rounding: int
+    packed_scalars: bool
+    fpu: bool
     shape: Shape
     width: int
     words: tuple[WeightWord, ...]
@@ -150,8 +177,9 @@ class Routine:
 
     @property
     def scalars(self) -> int:
-        """Numbers before the weights of a channel: bias, multiplier, constant, and shift."""
-        return 2 + self.rounding
+        """Words before the weights of a channel: bias, multiplier, constant, and shift; or bias and
+        constant in the halves of one, and the multiplier."""
+        return 2 if self.packed_scalars else 2 + self.rounding
 
     @property
     def packed(self) -> int:
@@ -174,16 +202,20 @@ class Routine:
     @cached_property
     def code(self) -> int:
         """About how many instructions the routine has."""
-        blocks = [block.work(self.rounding).instructions for rows in self.passes for block in rows.blocks]
-        return 30 + sum(blocks)
+        blocks = (block for rows in self.passes for block in rows.blocks)
+        return 30 + sum(block.work(self.rounding, self.fpu).instructions for block in blocks)
 
     def work(self, rows: int) -> Work:
         """One channel of one tile with `rows` output rows."""
         weights, packed = len(self.words), self.packed
         loads = Work(1 + weights, 1 + packed + weights) if self.resident else Work(1, 1)
-        parts = [Work(14, 18 + self.scalars), loads]
+        scalars = Work(5, 8) if self.packed_scalars else Work(1, 1 + self.scalars)
+        if not self.fpu:
+            scalars = Work(5, 9) if self.packed_scalars else Work(2, 2 + 2 * self.scalars)
+        parts = [Work(13, 17 if self.fpu else 23), scalars, loads]
         passes, left = divmod(rows, self.main.height)
-        parts.append(repeat(add_up(self.main.work(self.rounding), Work(4, 5)), passes))
+        once = self.main.work(self.rounding, self.fpu)
+        parts.append(repeat(add_up(once, Work(4, 5 if self.fpu else 6)), passes))
         if self.single is not None:
-            parts += [Work(4, 4), self.single.work(self.rounding) if left else Work(0, 1)]
+            parts += [Work(4, 4), self.single.work(self.rounding, self.fpu) if left else Work(0, 1)]
         return add_up(*parts)

@@ -6,7 +6,7 @@ where they are used, and how far a row is unrolled.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tinyc.kernels.depthwise_routine import (
@@ -175,15 +175,34 @@ def _block(
             steps.append(Step("mac", (sums[place], loaded[line, word], taken[0], accumulator), form=form))
     if max((step.offset for step in steps if step.kind != "weights"), default=0) > LARGEST_OFFSET:
         return None
+    if shape.is_strided:
+        return _strided(tuple(steps), sums, (data[0], data[1]))
     reach = (column + columns - 1) * shape.pixel
     far = (rows - 1) * shape.line + reach > LARGEST_OFFSET
     if reach > LARGEST_OFFSET:
         return None
     stores = tuple(
-        Store(register, (0 if far else r * shape.line) + (column + c) * shape.pixel, r)
+        Store(register, (0 if far else r * shape.line) + (column + c) * shape.pixel, r, c)
         for (r, c), register in sums.items()
     )
     return Block(tuple(steps), stores, (data[0], data[1]), far)
+
+
+def _strided(
+    steps: tuple[Step, ...], sums: Mapping[tuple[int, int], str], temporaries: tuple[str, str]
+) -> Block:
+    """A block whose stores reach two pixels beyond a pointer that moves along."""
+    stores, columns, at = [], 1 + max(column for _, column in sums), 0
+    for (row, column), register in sorted(sums.items()):
+        if column == 0:
+            at = 0
+        moves = (2,) if column - at > 2 else ()
+        at += sum(moves)
+        stores.append(Store(register, column - at, row, column, moves))
+        if row == 0:
+            left = columns - at
+    ending = (2, 1) if left == 3 else (left,)
+    return Block(steps, tuple(stores), temporaries, max(sums)[0] > 0, True, ending)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,10 +250,13 @@ def _rows(
         step * shape.pixel,
         how.height * shape.stride[0] * shape.pitch - times * 2 * step * shape.stride[1],
         how.height * shape.line - times * step * shape.pixel,
+        shape.is_strided,
     )
 
 
-def _routine(shape: Shape, width: int, rounding: int, odd: bool, how: _Candidate) -> Routine | None:
+def _routine(
+    shape: Shape, width: int, rounding: int, packed: bool, fpu: bool, odd: bool, how: _Candidate
+) -> Routine | None:
     words = _weight_words(shape, how.height, how.columns)
     resident = REGISTERS[: len(words)] if how.resident else ()
     main = _rows(shape, words, resident, width, how)
@@ -246,13 +268,16 @@ def _routine(shape: Shape, width: int, rounding: int, odd: bool, how: _Candidate
         single = _rows(shape, words, resident, width, _Candidate(1, how.columns, how.resident, how.unroll))
         if single is None:
             return None
-    return Routine(rounding, shape, width, words, resident, main, single)
+    return Routine(rounding, packed, fpu, shape, width, words, resident, main, single)
 
 
-def best_routine(shape: Shape, width: int, rounding: int, tiles: Sequence[int]) -> Routine | None:
+def best_routine(
+    shape: Shape, width: int, rounding: int, packed: bool, tiles: Sequence[int], fpu: bool = True
+) -> Routine | None:
     """The cheapest routine for rows of `width` outputs in tiles of `tiles` rows; None if none fits.
 
-    `rounding` is 1 for `requantization.one_step`, 2 for `two_steps`.
+    `rounding` is 1 for `requantization.one_step`, 2 for `two_steps`; `packed`: bias and constant are the
+    halves of a word; `fpu`: its registers hold numbers, else the stack does.
     """
     best: Routine | None = None
     best_cost = 0.0
@@ -266,7 +291,7 @@ def best_routine(shape: Shape, width: int, rounding: int, tiles: Sequence[int]) 
             for resident in (True, False):
                 for unroll in (0, 1, 2, 3):
                     how = _Candidate(height, columns, resident, unroll)
-                    found = _routine(shape, width, rounding, odd, how)
+                    found = _routine(shape, width, rounding, packed, fpu, odd, how)
                     if found is None:
                         continue
                     works = [found.work(rows) for rows in tiles]

@@ -75,14 +75,6 @@ def _pool_work(op: Op, graph: Graph) -> Work:
     return vector_work(scalar + fours, taps + 2 * fours, taps + 3 * pixels * blocks + 5 * fours)
 
 
-def _max_code(op: Op, graph: Graph) -> int:
-    return 340
-
-
-def _average_code(op: Op, graph: Graph) -> int:
-    return 400
-
-
 _POOL_HEADERS = ("include/tinyc_mve_pool.h",)
 
 KERNELS = (
@@ -97,7 +89,6 @@ KERNELS = (
         lower=portable_pooling.lower,
         scratch=_sums_bytes,
         work=_pool_work,
-        code=_average_code,
     ),
     Kernel(
         symbol="tinyc_max_pool_2d_s8__helium",
@@ -108,6 +99,5 @@ KERNELS = (
         accepts=_accepts_pool,
         lower=portable_pooling.lower,
         work=_pool_work,
-        code=_max_code,
     ),
 )

@@ -11,6 +11,7 @@ import numpy as np
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops.base import Op
 from tinyc.ir.tensor import Array
+from tinyc.kernels.code_sizes import code_sizes
 
 FieldValue: TypeAlias = "int | float | tuple[int, ...] | Array"
 
@@ -53,6 +54,9 @@ class Work:
     instructions: int
     cycles: int
 
+    def __add__(self, other: Work) -> Work:
+        return Work(self.instructions + other.instructions, self.cycles + other.cycles)
+
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
@@ -93,10 +97,12 @@ class Kernel:
     `specialize` gives and `symbol`: once per layer, the symbol carrying the model and the layer number,
     or once for all layers that agree in the view's `variant`, a part of an identifier that tells all
     that the text depends on.
+    Boards need the features that it `requires`; where they have one of those in `superseded` another kernel
+    does the same better.
     `in_place` lists the positions among the activations whose buffer output 0 may share as a whole,
     `overlaps` the activations that output 0 or the scratch may write over while they are being read.
-    `work` predicts what the kernel executes on a Cortex-M4. `code` gives the bytes of machine code that the
-    layer needs, headers included, once per variant; without it they are estimated from the text's length.
+    `work` predicts what the kernel executes on a Cortex-M4. `code` gives the bytes of machine code of a
+    template's variant; `functions` are those whose size does not depend on the layer.
     """
 
     symbol: str
@@ -105,6 +111,7 @@ class Kernel:
     lower: Callable[[Op, Graph], Lowered]
     headers: tuple[str, ...] = ()
     requires: frozenset[str] = frozenset()
+    superseded: frozenset[str] = frozenset()
     accepts: Callable[[Op, Graph], bool] = _always
     scratch: Callable[[Op, Graph], int] = _none
     in_place: tuple[int, ...] = ()
@@ -112,6 +119,15 @@ class Kernel:
     work: Callable[[Op, Graph], Work] | None = None
     code: Callable[[Op, Graph], int] | None = None
     specialize: Callable[[Op, Graph], Mapping[str, object]] | None = field(default=None)
+
+    def suits(self, features: frozenset[str]) -> bool:
+        """Whether it is for boards with exactly these features."""
+        return self.requires <= features and not self.superseded & features
+
+    @property
+    def functions(self) -> Mapping[str, int]:
+        """Measured code, function → bytes; functions of one name are one. Empty without a measurement."""
+        return code_sizes(self.symbol)
 
     @property
     def isa(self) -> str:

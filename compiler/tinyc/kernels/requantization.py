@@ -26,10 +26,10 @@ from tinyc.kernels.layer_constants import layer_bias, right_multipliers, weight_
 from tinyc.quantize.fixed_point import multiply_by_quantized_multiplier
 
 # Shifts after the multiply, best first: small differences let layers share code.
-_SHIFTS = (5, 4, 6, 7, 3, 8, 9, 10, 11, 12, 2)
+_SHIFTS = (4, 5, 6, 3, 7, 8, 9, 10, 11, 12, 2)
 # How far a bias may move to meet the fraction of a rounding constant, and how many moves are tried.
 _REACHES = (256, 1 << 12, 1 << 16)
-_TRIES = 12
+_TRIES = 24
 _INT32 = 2**31
 
 
@@ -86,6 +86,13 @@ class Accumulators:
     def is_constant(self) -> Array:
         """Channels without any weight, whose output is one number."""
         return np.logical_not(self.rows.any(axis=1))
+
+    @property
+    def is_saturated(self) -> Array:
+        """Channels whose output is one number, because they have no weight or never leave a limit."""
+        ends = self.output(np.stack([self.lowest, self.highest], axis=1))
+        saturated: Array = self.is_constant | (ends[:, 0] == ends[:, 1])
+        return saturated
 
     def output(self, accumulators: Array) -> Array:
         """The int8 outputs [channels, ...] of accumulators [channels, ...], as int64."""
@@ -144,21 +151,24 @@ def two_steps(sums: Accumulators) -> TwoSteps | None:
     )
 
 
-def one_step(sums: Accumulators, factors: Array) -> OneStep | None:
+def one_step(
+    sums: Accumulators, factors: Array, limit: int = _INT32, *, in_pairs: bool = False
+) -> OneStep | None:
     """Numbers for `OneStep` that hold for every accumulator, or None when none were found.
 
-    `factors` [channels]: powers of two.
+    `factors` [channels]: powers of two. Biases and constants lie in [-limit, limit). `in_pairs`: each
+    channel of the first half has the same bias as its counterpart in the second.
     """
-    return _solved(_Question(sums, factors))
+    return _solved(_Question(sums, factors, limit, 2 if in_pairs else 1))
 
 
 class _Question:
     """Arguments of `one_step` that a cache can compare: a layer is asked about several times."""
 
-    def __init__(self, sums: Accumulators, factors: Array) -> None:
-        self.sums, self.factors = sums, factors
+    def __init__(self, sums: Accumulators, factors: Array, limit: int, members: int) -> None:
+        self.sums, self.factors, self.limit, self.members = sums, factors, limit, members
         numbers = (sums.multiplier, sums.right, sums.bias, sums.lowest, sums.highest, factors)
-        state = hashlib.sha256(repr((sums.zero_point, sums.low, sums.high)).encode())
+        state = hashlib.sha256(repr((sums.zero_point, sums.low, sums.high, limit, members)).encode())
         for array in numbers:
             state.update(np.ascontiguousarray(array, np.int64).tobytes() + b"\0")
         self._key = state.digest()
@@ -173,46 +183,41 @@ class _Question:
 @lru_cache(maxsize=256)
 def _solved(question: _Question) -> OneStep | None:
     sums, factors = question.sums, question.factors
-    live = np.flatnonzero(~sums.is_constant)
-    if not sums.clamps_like_int8() or (sums.right[live] < 1).any() or (sums.right[live] > 30).any():
+    right = sums.right[~sums.is_constant]
+    if not sums.clamps_like_int8() or (right < 1).any() or (right > 30).any():
         return None
-    if len(live) == 0 or sums.low == sums.high:
-        shift = _SHIFTS[0]
-        nothing = np.zeros(len(factors), np.int64)
-        return OneStep(nothing, nothing, _constant_outputs(sums, factors, shift), shift)
-    steps = _Steps.of(sums, live)
+    live = ~sums.is_saturated
+    steps = _Steps.of(sums, factors, question.limit)
     if steps.have_ties_of_both_signs():
         return None
+    members = np.arange(len(factors)).reshape(question.members, -1)
     for shift in _SHIFTS:
-        found = steps.solve(factors[live], shift)
+        found = steps.solve(members[:, live[members].any(0)], shift)
         if found is not None:
-            bias, multiplier, constant = (np.zeros(len(factors), np.int64) for _ in range(3))
-            bias[live] = sums.bias[live] + found[0]
-            multiplier[live] = found[1]
-            constant[:] = _constant_outputs(sums, factors, shift)
-            constant[live] = found[2]
-            return OneStep(bias, multiplier, constant, shift)
+            constant = sums.output(sums.lowest) * factors * (1 << shift)
+            return OneStep(found[0], found[1], np.where(live, found[2], constant), shift)
     return None
-
-
-def _constant_outputs(sums: Accumulators, factors: Array, shift: int) -> Array:
-    return sums.output(sums.bias) * factors * (1 << shift)
 
 
 @dataclass(frozen=True, slots=True)
 class _Steps:
-    """Where the outputs of some channels step.
+    """Where the outputs of channels step; those that are not `live` are one number.
 
-    `levels` are outputs without the zero point. The output is at least levels[k] for accumulators from
-    reached[c, k] on and below it up to below[c, k], both clipped to the accumulators that can be; what
-    the clipping leaves without meaning is marked in `reaches` and `stays`.
+    The solution's bias and constant stay within `limit`. `levels` are outputs without the zero point.
+    The output is at least levels[k] for accumulators from reached[c, k] on and below it up to
+    below[c, k], both clipped to the accumulators that can be; what the clipping leaves without meaning
+    is marked in `reaches` and `stays`.
     """
 
+    factors: Array
+    live: Array
+    bias: Array
     multiplier: Array
     right: Array
     lowest: Array
     highest: Array
     zero_point: int
+    limit: int
     levels: Array
     reached: Array
     below: Array
@@ -220,26 +225,31 @@ class _Steps:
     stays: Array
 
     @classmethod
-    def of(cls, sums: Accumulators, channels: Array) -> _Steps:
-        multiplier, right = sums.multiplier[channels, None], sums.right[channels, None]
-        lowest, highest = sums.lowest[channels, None], sums.highest[channels, None]
+    def of(cls, sums: Accumulators, factors: Array, limit: int) -> _Steps:
+        live = ~sums.is_saturated
+        multiplier, right = np.where(live, sums.multiplier, 1), np.where(live, sums.right, 1)
         # All of int8: where the activation's own clamp is narrower, it never acts.
         levels = np.arange(-127, 128) - sums.zero_point
         # The rounding shift takes ties away from zero: up for positive outputs, down for the others.
-        first = (levels << right) - (np.int64(1) << (right - 1)) + (levels <= 0)
+        first = (levels << right[:, None]) - (np.int64(1) << (right[:, None] - 1)) + (levels <= 0)
         # The high multiply reaches `first` when the product reaches first * 2^31 - 2^30.
-        steps = -((-(first * 2**31 - 2**30)) // multiplier)
+        steps = -((-(first * 2**31 - 2**30)) // multiplier[:, None])
+        lowest, highest = sums.lowest[:, None], sums.highest[:, None]
         return cls(
-            multiplier[:, 0],
-            right[:, 0],
-            lowest[:, 0],
-            highest[:, 0],
+            factors,
+            live,
+            sums.bias,
+            multiplier,
+            right,
+            sums.lowest,
+            sums.highest,
             sums.zero_point,
+            limit,
             levels,
             np.maximum(steps, lowest),
             np.minimum(steps - 1, highest),
-            steps <= highest,
-            steps > lowest,
+            live[:, None] & (steps <= highest),
+            live[:, None] & (steps > lowest),
         )
 
     def have_ties_of_both_signs(self) -> bool:
@@ -247,65 +257,87 @@ class _Steps:
         step = self.reaches & self.stays
         return bool((step[:, self.levels > 0].any(1) & step[:, self.levels <= 0].any(1)).any())
 
-    def solve(self, factors: Array, shift: int) -> tuple[Array, Array, Array] | None:
-        """(move of the bias, multiplier, constant) by channel for one shift, or None."""
-        if (self._slope(shift) * 2.0**32 >= _INT32).any():
-            return None
-        results = np.zeros((3, len(factors)), np.int64)
-        left = np.arange(len(factors))
-        for reach in _REACHES:
-            found = self._of(left)._search(factors[left], shift, reach)
-            good = found[1] >= 0
-            results[:, left[good]] = found[:, good]
-            left = left[~good]
-            if len(left) == 0:
-                return results[0], results[1], results[2]
-        return None
+    def solve(self, members: Array, shift: int) -> tuple[Array, Array, Array] | None:
+        """(bias, multiplier, constant) by channel for one shift, or None.
 
-    def _of(self, channels: Array) -> _Steps:
-        arrays = ("multiplier", "right", "lowest", "highest", "reached", "below", "reaches", "stays")
-        return replace(self, **{name: getattr(self, name)[channels] for name in arrays})
+        `members` [n, groups] are channels; those of a group get the same bias. Channels in no group, and
+        those that are one number, get zeros.
+        """
+        if (self._slope(shift)[self.live] * 2.0**32 >= _INT32).any():
+            return None
+        results = np.zeros((3, len(self.factors)), np.int64)
+        for reach in _REACHES:
+            if members.size == 0:
+                break
+            found, good = self._search(members, shift, reach)
+            solved = members[:, good]
+            results[0, solved] = found[0][:, good]
+            results[1:, solved] = np.where(self.live[solved], found[1:][:, :, good], 0)
+            members = members[:, ~good]
+        return None if members.size else (results[0], results[1], results[2])
 
     def _slope(self, shift: int) -> Array:
         """What one unit of the accumulator adds to the constant of a channel with a factor of 1."""
         slope: Array = self.multiplier * 2.0 ** (shift - self.right - 31)
         return slope
 
-    def _search(self, factors: Array, shift: int, reach: int) -> Array:
-        """As `solve`, [3, channels], with a multiplier of -1 where nothing was found.
+    def _search(self, members: Array, shift: int, reach: int) -> tuple[Array, Array]:
+        """([bias, multiplier, constant] by member and group, whether they were found).
 
         The constant is an integer, but the line that steps right needs a fraction there as a rule. A
-        bias that moves by n takes n slopes off the constant; some n leave nearly an integer.
+        bias that moves by n takes n slopes off the constant; some n leave nearly an integer. They are
+        looked for around the bias of the layer, or the nearest one within the limit.
         """
-        slope, unit = self._slope(shift)[:, None], factors[:, None].astype(np.float64)
-        offset = 2.0 ** (shift - 1) + 2.0 ** (shift - self.right[:, None] - 1)
-        moves = np.arange(-reach, reach + 1)
-        exact = (offset - moves * slope) * unit
-        error = np.abs(exact - np.rint(exact)) / (slope * unit) + np.abs(moves) * 1e-9
-        best = np.argpartition(error, _TRIES, axis=1)[:, :_TRIES]
-        results = np.full((3, len(factors)), -1, np.int64)
-        left = np.arange(len(factors))
-        for attempt in range(_TRIES):
-            at = best[left, attempt]
-            move, constant = moves[at], np.rint(exact[left, at]).astype(np.int64)
-            multiplier = self._of(left)._multiplier(factors[left], shift, move, constant)
-            good = multiplier >= 0
-            total = constant + (self.zero_point * factors[left] << shift)
-            results[:, left[good]] = np.stack([move, multiplier, total])[:, good]
-            left = left[~good]
-            if len(left) == 0:
-                break
-        return results
+        reach = min(reach, self.limit - 1)
+        inside = self.limit - 1 - reach
+        slope = self._slope(shift)
+        offset = 2.0 ** (shift - 1) + 2.0 ** (shift - self.right - 1.0)
+        groups = np.arange(members.shape[1])
+        lead = members[np.argmax(self.live[members], axis=0), groups]
+        distance = np.arange(-reach, reach + 1)
+        biases = np.clip(self.bias[lead], -inside, inside)[:, None] + distance
+        error = np.broadcast_to(np.abs(distance) * 1e-9, biases.shape)
 
-    def _multiplier(self, factors: Array, shift: int, move: Array, constant: Array) -> Array:
+        def exact(channels: Array, biases: Array) -> Array:
+            """The constant that the line should have."""
+            axes = (slice(None), *(None,) * (biases.ndim - 1))
+            moves = biases - self.bias[channels][axes]
+            line: Array = offset[channels][axes] - moves * slope[channels][axes]
+            return line * self.factors[channels][axes]
+
+        for channels in members:
+            line, steepness = exact(channels, biases), slope[channels] * self.factors[channels]
+            missed = np.abs(line - np.rint(line)) * np.where(self.live[channels], 1 / steepness, 0)[:, None]
+            error = np.maximum(error, missed)
+        tries = min(_TRIES, len(distance))
+        best = np.argpartition(error, tries - 1, axis=1)[:, :tries]
+        results = np.zeros((3, *members.shape), np.int64)
+        found = np.zeros(len(groups), bool)
+        for attempt in range(tries):
+            left = groups[~found]
+            bias, good = biases[left, best[left, attempt]], np.ones(len(left), bool)
+            for member, channels in enumerate(members[:, left]):
+                constant = np.rint(exact(channels, bias)).astype(np.int64)
+                multiplier = self._multiplier(channels, shift, bias - self.bias[channels], constant)
+                total = constant + (self.zero_point * self.factors[channels] << shift)
+                small = (total >= -self.limit) & (total < self.limit)
+                good &= ~self.live[channels] | (multiplier >= 0) & small
+                results[:, member, left] = bias, multiplier, total
+            found[left[good]] = True
+            if found.all():
+                break
+        return results, found
+
+    def _multiplier(self, channels: Array, shift: int, move: Array, constant: Array) -> Array:
         """A multiplier that steps everywhere right, by channel; -1 where there is none."""
+        factors, count = self.factors[channels], len(channels)
         wanted = (self.levels * (factors[:, None] << (32 + shift))) - (constant << 32)[:, None]
-        low = np.zeros(len(factors), np.int64)
-        high = np.full(len(factors), _INT32 - 1, np.int64)
-        impossible = np.zeros(len(factors), bool)
+        low = np.zeros(count, np.int64)
+        high = np.full(count, _INT32 - 1, np.int64)
+        impossible = np.zeros(count, bool)
         for points, bound, counts, at_least in (
-            (self.reached, wanted, self.reaches, True),
-            (self.below, wanted - 1, self.stays, False),
+            (self.reached[channels], wanted, self.reaches[channels], True),
+            (self.below[channels], wanted - 1, self.stays[channels], False),
         ):
             place = (points + move[:, None]) * factors[:, None]
             divisor = np.where(place == 0, 1, place)
@@ -317,7 +349,7 @@ class _Steps:
             zero = counts & (place == 0)
             impossible |= (zero & ((bound > 0) if at_least else (bound < 0))).any(1)
         middle = (low + high) // 2
-        ends = np.stack([self.lowest, self.highest]) + move
+        ends = np.stack([self.lowest[channels], self.highest[channels]]) + move
         fits = (np.abs(ends) * factors < _INT32).all(0)
         reach = (np.abs(ends) * factors * middle >> 32).max(0) + np.abs(constant)
         fits &= reach + np.abs(self.zero_point * factors << shift) < _INT32 - 1

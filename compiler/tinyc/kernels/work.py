@@ -27,15 +27,21 @@ def table() -> Mapping[str, Costs]:
     return tomllib.loads(TABLE.read_text(encoding="utf-8"))
 
 
+def _nothing(op: Op, graph: Graph) -> Work:
+    return Work(0, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class FittedWork:
     """The `Kernel.work` of a kernel: `features` of the layer times the costs under `symbol`.
 
-    Features without a cost there cost nothing. Raises LookupError for a kernel that was never fitted.
+    `exact` is added: what need not be fitted. Features without a cost there cost nothing. Raises LookupError
+    for a kernel that was never fitted.
     """
 
     symbol: str
     features: Callable[[Op, Graph], Features]
+    exact: Callable[[Op, Graph], Work] = _nothing
 
     @property
     def is_fitted(self) -> bool:
@@ -44,7 +50,7 @@ class FittedWork:
     def __call__(self, op: Op, graph: Graph) -> Work:
         if not self.is_fitted:
             raise LookupError(f"{self.symbol} has no costs in {TABLE.name}: run benchmarks/fit_work.py")
-        return predict(self.features(op, graph), table()[self.symbol])
+        return predict(self.features(op, graph), table()[self.symbol]) + self.exact(op, graph)
 
 
 def predict(counts: Features, costs: Costs) -> Work:

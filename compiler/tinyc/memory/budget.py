@@ -163,17 +163,19 @@ def fixed_code(layers: int, *, audio: bool) -> int:
 
 
 def code_pieces(graph: Graph, step: Step) -> dict[str, float]:
-    """Estimated code bytes that a layer brings with its kernel, by piece; each piece exists once.
+    """Code bytes that a layer brings with its kernel, by piece; each piece exists once.
 
-    What a kernel does not say itself is proportional to its text without comments and spaces. A template
-    is compiled once per layer, or once per variant.
+    A template is compiled once per layer, or once per variant. What was neither measured nor stated by the
+    kernel is estimated: proportional to its text without comments and spaces.
     """
     kernel, piece = step.kernel, step.kernel.source
     if piece.endswith(".j2"):
         view = kernel.specialize(step.op, graph) if kernel.specialize else {}
         piece += f" {view['variant']}" if "variant" in view else f" {step.index}"
     if kernel.code is not None:
-        return {piece: kernel.code(step.op, graph)}
+        return {**kernel.functions, piece: kernel.code(step.op, graph)}
+    if kernel.functions and piece == kernel.source:
+        return dict(kernel.functions)
     pieces = {header: _CODE_PER_HEADER_CHARACTER * _characters(header) for header in kernel.headers}
     return pieces | {piece: _CODE_PER_SOURCE_CHARACTER * _characters(kernel.source)}
 

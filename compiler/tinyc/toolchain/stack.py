@@ -1,13 +1,14 @@
 """How deep the stack of a linked firmware can get, read off its machine code.
 
 Every function is walked along its branches with the depth of the stack at each instruction; calls
-add what the callee needs. The only calls through pointers are those of the layer table. A firmware
-without recursion, without variable frames and with interrupts off, as tinyc's is, gets a bound that
-holds for every input.
+add what the callee needs. The only calls through pointers are those of the layer table, and those of
+kernels to their own assembly, which names tell. A firmware without recursion, without variable frames
+and with interrupts off, as tinyc's is, gets a bound that holds for every input.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,6 +21,9 @@ from tinyc.toolchain import stack_armv81m as armv81m
 from tinyc.toolchain.elf import Image, Symbol
 
 ENTRY = "tinyc_start"
+_KERNEL = "tinyc_"
+# What the drivers of kernels call through a pointer.
+_ASSEMBLY = re.compile(r"tinyc_\w+_(block|rows)")
 
 _PUSHES = (arm_const.ARM_INS_PUSH, arm_const.ARM_INS_VPUSH)
 _POPS = (arm_const.ARM_INS_POP, arm_const.ARM_INS_VPOP)
@@ -68,7 +72,8 @@ class Walk:
     def __init__(self, image: Image, layers: tuple[str, ...]) -> None:
         self._image = image
         self._by_address = {symbol.address: symbol for symbol in image.symbols if symbol.is_function}
-        self._pointed = [image.symbol(name).address for name in layers]
+        self._layers = [image.symbol(name).address for name in layers]
+        self._assembly = [at for at, symbol in self._by_address.items() if _ASSEMBLY.fullmatch(symbol.name)]
         self._known: dict[int, StackBound] = {}
         self._functions: dict[int, Function] = {}
         self._open: list[int] = []
@@ -95,7 +100,8 @@ class Walk:
         best = StackBound(function.depth, (symbol.name,))
         targets = dict(function.calls)
         if function.indirect >= 0:
-            for pointed in self._pointed:
+            is_kernel = symbol.name.startswith(_KERNEL) and self._assembly
+            for pointed in self._assembly if is_kernel else self._layers:
                 targets[pointed] = max(targets.get(pointed, 0), function.indirect)
         for target, depth in sorted(targets.items()):
             callee = self._bound(target)
@@ -185,6 +191,8 @@ class Walk:
                     continue
             elif kind == arm_const.ARM_INS_UDF:
                 continue
+            elif self._jumps_on(instruction):
+                pass  # to a place further down, with the same stack
             elif self._returns(instruction):
                 returns = True
                 if not conditional:
@@ -234,6 +242,14 @@ class Walk:
             if operand.type == arm.ARM_OP_MEM and operand.mem.disp:
                 return -int(operand.mem.disp)
         raise self._unbounded(f"`{symbol.name}` moves the stack by `{_text(instruction)}`")
+
+    def _jumps_on(self, instruction: Any) -> bool:
+        """`ldr pc, [sp, #32]` as `conv_2d_s8_2x4.c.j2` has it: a return would move the stack."""
+        return (
+            instruction.id == arm_const.ARM_INS_LDR
+            and not instruction.writeback
+            and self._returns(instruction)
+        )
 
     def _returns(self, instruction: Any) -> bool:
         if instruction.id in _POPS or instruction.id == arm_const.ARM_INS_LDR:

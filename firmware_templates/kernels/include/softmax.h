@@ -9,6 +9,13 @@ struct tinyc_softmax {
     const int32_t *exponentials; /* exp(-beta * scale * d) as a fraction of 2^31, d = 0, 1, ... */
 };
 
+/* Rows of two. */
+struct tinyc_softmax_two {
+    int32_t rows;
+    int32_t low, high;     /* beyond these the outputs stay what they are there */
+    const int8_t *outputs; /* of an element that is low, low + 1, ... high above the other */
+};
+
 /* int16 in and out; both tables have 513 entries. */
 struct tinyc_softmax_s16 {
     int32_t rows, depth;

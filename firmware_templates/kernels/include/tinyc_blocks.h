@@ -8,9 +8,10 @@
 #include "tinyc_dsp.h"
 
 /* One block of four output pixels. The panel holds words of two inputs, sign-extended; those of the
- * four pixels alternate. `records` holds, for each pair of channels: the bias of the low channel, 256
- * times that of the high one plus that of the low one; the weights, a word for each word of a pixel,
- * whose halves are 256 * high + low; and the constants of the requantization of both. */
+ * four pixels alternate. `records` holds, for each pair of channels: the bias; the weights, a word for each
+ * word of a pixel, whose halves are 256 * high + low; and the constants of the requantization of both. Where
+ * that is the double rounding, the bias is that of the low channel, and 256 times that of the high one plus
+ * that of the low one follows it. */
 struct tinyc_block {
     const tinyc_word *panel;
     const int32_t *records;
@@ -21,15 +22,15 @@ struct tinyc_block {
 };
 
 struct tinyc_conv_2d_blocks {
-    int32_t batches;
-    int32_t input_height, input_width;
-    int32_t output_height, output_width, output_channels;
-    int32_t stride_height, stride_width;
-    int32_t pad_top, pad_left;
-    int32_t padding; /* the input's zero point */
-    int32_t depth;   /* input channels */
-    int32_t words;   /* 32-bit words of a pixel in the panel */
-    int32_t record;  /* and of a record */
+    uint16_t batches;
+    uint16_t input_height, input_width;
+    uint16_t output_height, output_width, output_channels;
+    uint16_t stride_height, stride_width;
+    int16_t pad_top, pad_left;
+    int16_t padding; /* the input's zero point */
+    uint16_t depth;  /* input channels */
+    uint16_t words;  /* 32-bit words of a pixel in the panel */
+    uint16_t record; /* and of a record */
     const int32_t *weights;
 };
 
@@ -90,7 +91,8 @@ TINYC_INLINE tinyc_word *tinyc_gather_run(tinyc_word *to, const int8_t *from, in
     return to;
 }
 
-/* All channels of one block; an odd number begins with a pair that overlaps the next. */
+/* All channels of one block; an odd number begins with a pair that overlaps the next. A single channel is a
+ * pair with itself. */
 TINYC_INLINE void tinyc_run_block(const struct tinyc_conv_2d_blocks *layer, const tinyc_word *panel,
                                   int8_t *output, tinyc_block_kernel *kernel) {
     const int32_t channels = layer->output_channels;
@@ -99,6 +101,9 @@ TINYC_INLINE void tinyc_run_block(const struct tinyc_conv_2d_blocks *layer, cons
     if (channels % 2 != 0) {
         block.end = output + 2;
         kernel(&block);
+        if (channels == 1) {
+            return;
+        }
         block.records += layer->record;
         block.output = output + 1;
         block.end = output + channels;
@@ -112,34 +117,48 @@ TINYC_INLINE int32_t tinyc_smmla(uint32_t acc, int32_t multiplier, int32_t const
     return constant + (int32_t)(((int64_t)(int32_t)acc * multiplier) >> 32);
 }
 
-/* What the assembly of a block computes; `shift` below 0 asks for the double rounding with the shifts of
- * the record. */
+/* Both outputs of a pair of channels at one of the four pixels; `shift` below 0 asks for the double rounding
+ * with the shifts of the record. */
+TINYC_INLINE void tinyc_pair_in_c(const struct tinyc_block *block, const int32_t *record, int32_t pixel,
+                                  int32_t shift, int32_t outputs[2]) {
+    const int32_t words = (int32_t)(block->panel_end - block->panel) / 4;
+    const int32_t *weights = record + (shift >= 0 ? 1 : 2), *constants = weights + words;
+    uint32_t low = (uint32_t)record[0], high = shift >= 0 ? 257 * low : (uint32_t)record[1];
+    for (int32_t i = 0; i < words; i++) {
+        const uint32_t both = (uint32_t)weights[i], x = block->panel[4 * i + pixel];
+        high = tinyc_smlad(both, x, high);
+        low = tinyc_smlad(tinyc_sxtb16(both), x, low);
+    }
+    high -= low;
+    int32_t y0, y1;
+    if (shift >= 0) {
+        y0 = tinyc_smmla(low, constants[0], constants[1]) >> shift;
+        y1 = tinyc_smmla(high, constants[2], constants[3]) >> (shift + 8);
+    } else {
+        const int32_t double0 = (int32_t)(low << 1), double1 = (int32_t)high >> 7;
+        y0 = (tinyc_smmulr(double0, constants[0]) + constants[1] + (double0 >> 31)) >> constants[2];
+        y1 = (tinyc_smmulr(double1, constants[3]) + constants[4] + (double1 >> 31)) >> constants[5];
+    }
+    outputs[0] = tinyc_clamp(y0, -128, 127);
+    outputs[1] = tinyc_clamp(y1, -128, 127);
+}
+
+/* The words of a record. */
+TINYC_INLINE int32_t tinyc_record_in_c(const struct tinyc_block *block, int32_t shift) {
+    return (int32_t)(block->panel_end - block->panel) / 4 + (shift >= 0 ? 1 + 4 : 2 + 6);
+}
+
+/* What the assembly of a block computes. */
 TINYC_INLINE void tinyc_block_in_c(const struct tinyc_block *block, int32_t shift) {
-    const int32_t words = (int32_t)(block->panel_end - block->panel) / 4, channels = block->channels;
     const int32_t *record = block->records;
     for (int8_t *output = block->output; output != block->end; output += 2) {
-        const int32_t *constants = record + 2 + words;
         for (int32_t pixel = 0; pixel < 4; pixel++) {
-            uint32_t low = (uint32_t)record[0], high = (uint32_t)record[1];
-            for (int32_t i = 0; i < words; i++) {
-                const uint32_t weights = (uint32_t)record[2 + i], x = block->panel[4 * i + pixel];
-                high = tinyc_smlad(weights, x, high);
-                low = tinyc_smlad(tinyc_sxtb16(weights), x, low);
-            }
-            high -= low;
-            int32_t y0, y1;
-            if (shift >= 0) {
-                y0 = tinyc_smmla(low, constants[0], constants[1]) >> shift;
-                y1 = tinyc_smmla(high, constants[2], constants[3]) >> (shift + 8);
-            } else {
-                const int32_t double0 = (int32_t)(low << 1), double1 = (int32_t)high >> 7;
-                y0 = (tinyc_smmulr(double0, constants[0]) + constants[1] + (double0 >> 31)) >> constants[2];
-                y1 = (tinyc_smmulr(double1, constants[3]) + constants[4] + (double1 >> 31)) >> constants[5];
-            }
-            output[pixel * channels] = (int8_t)tinyc_clamp(y0, -128, 127);
-            output[pixel * channels + 1] = (int8_t)tinyc_clamp(y1, -128, 127);
+            int32_t pair[2];
+            tinyc_pair_in_c(block, record, pixel, shift, pair);
+            output[pixel * block->channels] = (int8_t)pair[0];
+            output[pixel * block->channels + (block->channels > 1)] = (int8_t)pair[1];
         }
-        record = constants + (shift >= 0 ? 4 : 6);
+        record += tinyc_record_in_c(block, shift);
     }
 }
 

@@ -1,44 +1,11 @@
 #ifndef TINYC_PLANAR_H
 #define TINYC_PLANAR_H
 
-#include "tinyc_dsp.h"
+#include "tinyc_planar_fill.h"
 
-/* A depthwise layer that is computed channel by channel on planes of int16.
- *
- * A plane holds one channel of some input rows with their padding, two neighbouring columns in a
- * word. Some channels at a time go from the input, where they lie next to each other, to planes.
- * Rows and columns may stand for the columns and rows of the image: a step from one to the next
- * is a number of bytes. */
-struct tinyc_planar {
-    /* Assembly reads the fields down to `outside` by their place. */
-    int32_t column_step; /* bytes of the input from column to column */
-    int32_t plane;       /* bytes of a plane */
-    int32_t quads;       /* fours of columns of a row, after a first column that stands alone */
-    int32_t others;      /* 1: a first column stands alone, 2: two columns more, 4: and one more */
-    int32_t next_row;    /* bytes of the input from behind the last column to the next row */
-    int32_t next_plane;  /* bytes of a plane from behind the last word with a column to the next row's */
-    uint32_t outside;    /* the input's zero point, four times */
-    int32_t batches, channels;
-    int32_t group;                    /* channels at a time, a multiple of 4 or all */
-    int32_t rows, columns;            /* of the input, columns as far as outputs depend on them */
-    int32_t row_step, size;           /* bytes of the input from row to row, batch */
-    int32_t top, left;                /* rows and columns of padding before the input */
-    int32_t outputs;                  /* rows of the output */
-    int32_t tile;                     /* rows of the output that are computed together */
-    int32_t stride, reach;            /* rows from one output row to the next, and below one */
-    int32_t output_step, output_size; /* bytes of the output from row to row, batch */
-    int32_t pitch;                    /* words of a row of a plane */
-    int32_t record;                   /* words of a record */
-    const int32_t *weights;           /* a record per channel */
-};
-
-/* Some channels of a tile. The first five fields are for assembly: the first record, plane and
- * output, rows of the output and channels. */
+/* Some channels of a tile. */
 struct tinyc_planar_group {
-    const int32_t *record;
-    void *planes;
-    int8_t *output;
-    int32_t rows, channels;
+    struct tinyc_planes tile;
     const struct tinyc_planar *layer;
     const int8_t *input;   /* of the batch */
     int8_t *result;        /* of the batch */
@@ -61,166 +28,6 @@ TINYC_KERNEL void tinyc_planar_clear(const struct tinyc_planar *layer, tinyc_wor
     }
 }
 
-/* `rows` rows, at least one, of fewer than four channels; `plane` is where the first of them begins. */
-TINYC_KERNEL void tinyc_planar_some(const struct tinyc_planar *layer, const int8_t *input, uint8_t *plane,
-                                    int32_t rows, int32_t channels) {
-    const int32_t step = layer->column_step, odd = layer->others & 1;
-    const int32_t outside = tinyc_bottom(tinyc_sxtb16(layer->outside));
-    for (; rows > 0; rows--, input += layer->row_step, plane += 4 * layer->pitch) {
-        for (int32_t channel = 0; channel < channels; channel++) {
-            const int8_t *x = input + channel;
-            tinyc_word *to = (tinyc_word *)(void *)(plane + channel * layer->plane);
-            int32_t columns = layer->columns;
-            if (odd != 0) {
-                *to++ = tinyc_pack_bottoms((uint32_t)outside, (uint32_t)*x);
-                x += step;
-                columns--;
-            }
-            for (; columns > 1; columns -= 2, x += 2 * step) {
-                *to++ = tinyc_pack_bottoms((uint32_t)x[0], (uint32_t)x[step]);
-            }
-            if (columns > 0) {
-                *to = tinyc_pack_bottoms((uint32_t)*x, (uint32_t)outside);
-            }
-        }
-    }
-}
-
-#if defined(__ARM_FEATURE_DSP)
-
-/* Two columns of four channels, r8 and r9, to the four planes. */
-#define TINYC_PLANAR_PAIR                 \
-    "pkhbt r10, r8, r9, lsl #16\n\t"      \
-    "pkhtb r11, r9, r8, asr #16\n\t"      \
-    "sxtb16 r8, r10\n\t"                  \
-    "sxtb16 r9, r10, ror #8\n\t"          \
-    "str r8, [r1], #4\n\t"                \
-    "str r9, [r2], #4\n\t"                \
-    "sxtb16 r8, r11\n\t"                  \
-    "sxtb16 r9, r11, ror #8\n\t"          \
-    "str r8, [r3], #4\n\t"                \
-    "str r9, [r4], #4\n\t"
-
-/* `rows` rows, at least one, of four channels. */
-TINYC_ASSEMBLY void tinyc_planar_four(const struct tinyc_planar *layer TINYC_UNUSED,
-                                      const int8_t *input TINYC_UNUSED, uint8_t *plane TINYC_UNUSED,
-                                      int32_t rows TINYC_UNUSED) {
-    __asm__ volatile(
-        "push {r4-r11, lr}\n\t"
-        "mov r12, r0\n\t"
-        "mov lr, r3\n\t"
-        "mov r0, r1\n\t"
-        "mov r1, r2\n\t"
-        "ldrd r5, r6, [r12]\n\t"
-        "add r2, r1, r6\n\t"
-        "add r3, r2, r6\n\t"
-        "add r4, r3, r6\n\t"
-        "add r6, r5, r5, lsl #1\n\t"
-        "1:\n\t"
-        "ldrd r7, r8, [r12, #8]\n\t"
-        "lsls r8, r8, #31\n\t"
-        "beq 2f\n\t"
-        "ldr r8, [r12, #24]\n\t"
-        "ldr r9, [r0]\n\t"
-        "add r0, r0, r5\n\t"
-        TINYC_PLANAR_PAIR
-        "2:\n\t"
-        "cbz r7, 4f\n\t"
-        "3:\n\t"
-        "ldr r8, [r0]\n\t"
-        "ldr r9, [r0, r5]\n\t"
-        TINYC_PLANAR_PAIR
-        "ldr r8, [r0, r5, lsl #1]\n\t"
-        "ldr r9, [r0, r6]\n\t"
-        "add r0, r0, r5, lsl #2\n\t"
-        TINYC_PLANAR_PAIR
-        "subs r7, r7, #1\n\t"
-        "bne 3b\n\t"
-        "4:\n\t"
-        "ldr r7, [r12, #12]\n\t"
-        "lsls r7, r7, #30\n\t" /* the sign is bit 1, the carry bit 2; what follows keeps both */
-        "bpl 5f\n\t"
-        "ldr r8, [r0]\n\t"
-        "ldr r9, [r0, r5]\n\t"
-        "add r0, r0, r5, lsl #1\n\t"
-        TINYC_PLANAR_PAIR
-        "5:\n\t"
-        "bcc 6f\n\t"
-        "ldr r8, [r0]\n\t"
-        "ldr r9, [r12, #24]\n\t"
-        "add r0, r0, r5\n\t"
-        TINYC_PLANAR_PAIR
-        "6:\n\t"
-        "ldrd r8, r7, [r12, #16]\n\t"
-        "add r0, r0, r8\n\t"
-        "cbz r7, 7f\n\t"
-        "add r1, r1, r7\n\t"
-        "add r2, r2, r7\n\t"
-        "add r3, r3, r7\n\t"
-        "add r4, r4, r7\n\t"
-        "7:\n\t"
-        "subs lr, lr, #1\n\t"
-        "bne 1b\n\t"
-        "pop {r4-r11, pc}\n\t");
-}
-
-#else
-
-/* The last of a sum, its multiplier and constant: requantization.py, OneStep. */
-TINYC_INLINE int8_t tinyc_one_step_s8(uint32_t sum, int32_t multiplier, int32_t constant, int32_t shift) {
-    const int32_t high = (int32_t)(((int64_t)(int32_t)sum * multiplier) >> 32);
-    return (int8_t)tinyc_clamp((int32_t)((uint32_t)high + (uint32_t)constant) >> shift, -128, 127);
-}
-
-/* TwoSteps of a sum and a multiplier that are both negated: a product is the same, and twice the sum
- * leaves in the carry whether the true one is above 0. At 0 the constant makes both cases equal. */
-TINYC_INLINE int8_t tinyc_two_steps_s8(uint32_t sum, int32_t multiplier, int32_t constant, int32_t shift) {
-    const int32_t high = tinyc_smmulr((int32_t)(sum << 1), multiplier);
-    return (int8_t)tinyc_clamp((high + constant - ((int32_t)sum < 0 ? 0 : 1)) >> shift, -128, 127);
-}
-
-TINYC_INLINE void tinyc_planar_pair(uint32_t first, uint32_t second, uint8_t *to, int32_t plane) {
-    const uint32_t low = tinyc_pack_bottoms(first, second), high = tinyc_pack_tops(first, second);
-    tinyc_store_word(to, tinyc_sxtb16(low));
-    tinyc_store_word(to + plane, tinyc_sxtb16_odd(low));
-    tinyc_store_word(to + 2 * plane, tinyc_sxtb16(high));
-    tinyc_store_word(to + 3 * plane, tinyc_sxtb16_odd(high));
-}
-
-TINYC_KERNEL void tinyc_planar_four(const struct tinyc_planar *layer, const int8_t *input, uint8_t *plane,
-                                    int32_t rows) {
-    const int32_t step = layer->column_step, pairs = 2 * layer->quads + (layer->others >> 1 & 1);
-    for (; rows > 0; rows--, input += layer->next_row, plane += layer->next_plane) {
-        if ((layer->others & 1) != 0) {
-            tinyc_planar_pair(layer->outside, tinyc_load_word(input), plane, layer->plane);
-            input += step;
-            plane += 4;
-        }
-        for (int32_t pair = 0; pair < pairs; pair++, input += 2 * step, plane += 4) {
-            tinyc_planar_pair(tinyc_load_word(input), tinyc_load_word(input + step), plane, layer->plane);
-        }
-        if ((layer->others & 4) != 0) {
-            tinyc_planar_pair(tinyc_load_word(input), layer->outside, plane, layer->plane);
-            input += step;
-            plane += 4;
-        }
-    }
-}
-
-#endif
-
-/* A layer before its first group. */
-TINYC_INLINE struct tinyc_planar_group tinyc_planar_start(const struct tinyc_planar *layer, const int8_t *input,
-                                                          int8_t *output, void *scratch) {
-    const struct tinyc_planar_group group = {.planes = scratch,
-                                             .layer = layer,
-                                             .input = input,
-                                             .result = output,
-                                             .batches = layer->batches,
-                                             .channel = layer->channels};
-    return group;
-}
-
 /* Where the tile after `rows` done ones lies. Words of planes without any input get the zero point:
  * those at the sides once, those above and below where a tile has them. */
 TINYC_INLINE void tinyc_planar_tile(struct tinyc_planar_group *group, const struct tinyc_planar *layer) {
@@ -229,9 +36,9 @@ TINYC_INLINE void tinyc_planar_tile(struct tinyc_planar_group *group, const stru
     const int32_t end = (rows - 1) * layer->stride + layer->reach - top;
     const int32_t first = top > 0 ? 0 : -top, last = end < layer->rows ? end : layer->rows;
     if (group->done == 0 || top > 0 || end > layer->rows) {
-        tinyc_planar_clear(layer, group->planes);
+        tinyc_planar_clear(layer, group->tile.planes);
     }
-    group->rows = rows;
+    group->tile.rows = rows;
     group->from = first * layer->row_step;
     group->to = 4 * ((first + top) * layer->pitch + (layer->left >> 1));
     group->filled = layer->columns > 0 ? last - first : 0;
@@ -243,7 +50,7 @@ TINYC_KERNEL int32_t tinyc_planar_next(struct tinyc_planar_group *group) {
     int32_t channel = group->channel + layer->group;
     if (channel >= layer->channels) {
         channel = 0;
-        group->done += group->rows;
+        group->done += group->tile.rows;
         if (group->done >= layer->outputs) {
             if (--group->batches == 0) {
                 return 0;
@@ -256,12 +63,12 @@ TINYC_KERNEL int32_t tinyc_planar_next(struct tinyc_planar_group *group) {
     }
     const int32_t others = layer->channels - channel, channels = others < layer->group ? others : layer->group;
     group->channel = channel;
-    group->channels = channels;
-    group->record = layer->weights + channel * layer->record;
-    group->output = group->result + group->done * layer->output_step + channel;
+    group->tile.channels = channels;
+    group->tile.record = layer->weights + channel * layer->record;
+    group->tile.output = group->result + group->done * layer->output_step + channel;
     if (group->filled > 0) {
         const int8_t *input = group->input + group->from + channel;
-        uint8_t *plane = (uint8_t *)group->planes + group->to;
+        uint8_t *plane = (uint8_t *)group->tile.planes + group->to;
         int32_t left = channels;
         for (; left >= 4; left -= 4, input += 4, plane += 4 * layer->plane) {
             tinyc_planar_four(layer, input, plane, group->filled);
@@ -271,6 +78,22 @@ TINYC_KERNEL int32_t tinyc_planar_next(struct tinyc_planar_group *group) {
         }
     }
     return 1;
+}
+
+/* Group by group, tile by tile. */
+TINYC_KERNEL void tinyc_planar_run(const struct tinyc_planar *layer, const int8_t *input, int8_t *output,
+                                   void *scratch, tinyc_planes_rows *rows) {
+    struct tinyc_planar_group group = {.tile = {.planes = scratch,
+                                                .pixel = layer->output_pixel,
+                                                .line = layer->output_step},
+                                       .layer = layer,
+                                       .input = input,
+                                       .result = output,
+                                       .batches = layer->batches,
+                                       .channel = layer->channels};
+    while (tinyc_planar_next(&group)) {
+        rows(&group.tile);
+    }
 }
 
 #endif

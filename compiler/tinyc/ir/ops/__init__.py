@@ -1,4 +1,7 @@
-"""The operators. `OPS` maps TFLite's names to classes; a new op file is listed here once."""
+"""The operators. `OPS` maps TFLite's names to classes; a new op file is listed here once.
+
+`ConvDepthwise2D` is not there: it stands for two of them.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from tinyc.ir.ops.average_pool_2d import AveragePool2D
 from tinyc.ir.ops.base import Activation, Op, Padding, Source
 from tinyc.ir.ops.concatenation import Concatenation
 from tinyc.ir.ops.conv_2d import Conv2D
+from tinyc.ir.ops.conv_depthwise_2d import ConvDepthwise2D
 from tinyc.ir.ops.depthwise_conv_2d import DepthwiseConv2D
 from tinyc.ir.ops.dequantize import Dequantize
 from tinyc.ir.ops.fully_connected import FullyConnected
@@ -66,6 +70,7 @@ __all__ = [
     "AveragePool2D",
     "Concatenation",
     "Conv2D",
+    "ConvDepthwise2D",
     "DepthwiseConv2D",
     "Dequantize",
     "FullyConnected",

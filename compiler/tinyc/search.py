@@ -1,0 +1,338 @@
+"""The search for a choice of kernels: variants of each layer, and the exchange of one for another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import TypeAlias
+
+from tinyc.alternatives import Measured, Variant, alive_bytes, alive_fused, variants_of
+from tinyc.boards import Board
+from tinyc.errors import Problem, TinycError
+from tinyc.ir.graph import Graph
+from tinyc.ir.ops.base import Op
+from tinyc.ir.ops.conv_depthwise_2d import ConvDepthwise2D
+from tinyc.kernels.kernel import Kernel, Overlap
+from tinyc.memory import planner
+from tinyc.memory.budget import RUNTIME_RAM, code_pieces, fixed_code, params_bytes
+from tinyc.memory.lifetimes import StepLike, tensor_lifetimes
+from tinyc.memory.plan import MemoryPlan
+from tinyc.objective import Objective
+from tinyc.program import Step
+
+# Balanced: cycles times (flash times RAM) to this power. 3 % fewer cycles pay for a sixth more of either.
+MEMORY_WEIGHT = 0.18
+# A variant this much slower than the layer's fastest is not tried: so much memory is hardly ever saved.
+_FAR_SLOWER = 2.5
+_SWEEPS = 10
+# What aligned offsets may add to the arena at most, about.
+_ALIGNED = 256
+# In a choice: the layer before computes this one as well.
+_NOTHING = -1
+
+# Index of the first part → the fused op, and the kernels that accept it.
+Pairs: TypeAlias = Mapping[int, tuple[ConvDepthwise2D, Sequence[Kernel]]]
+_Key: TypeAlias = tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Flash:
+    """Flash of one variant: constants and parameters, and the code pieces it needs."""
+
+    step: Step
+    own: int
+    pieces: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """A step as the planner needs it, whose overlaps are known."""
+
+    index: int
+    variant: Variant
+
+    @property
+    def op(self) -> Op:
+        return self.variant.op
+
+    @property
+    def scratch(self) -> int:
+        return self.variant.scratch
+
+    @property
+    def kernel(self) -> _Placed:
+        return self
+
+    @property
+    def in_place(self) -> tuple[int, ...]:
+        return self.variant.kernel.in_place
+
+    def overlaps(self, op: Op, graph: Graph) -> tuple[Overlap, ...]:
+        return self.variant.overlaps
+
+
+class Search:
+    """The variants of a graph and the exchange of one for another. Lowers only what it has to."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        board: Board,
+        supported: Sequence[Sequence[Kernel]],
+        pairs: Pairs,
+        audio_bytes: int,
+        measured: Measured,
+    ) -> None:
+        self._graph, self._audio_bytes = graph, audio_bytes
+        memory = board.memory
+        self._flash_limit = memory.application_flash
+        self._arena_limit = memory.application_ram - memory.stack - RUNTIME_RAM
+        self._fixed_ram = memory.stack + RUNTIME_RAM
+        self._fixed_flash = fixed_code(len(graph.ops), audio=audio_bytes > 0)
+        lifetimes = tensor_lifetimes(graph)
+        alive = alive_bytes(graph, lifetimes, audio_bytes)
+        # What is alive before the first and after the last layer, whatever the kernels.
+        self._floor = max(alive[0], alive[-1])
+        self.layers = [
+            variants_of(graph, graph.ops[index], index, kernels, alive[index + 1], lifetimes, measured)
+            for index, kernels in enumerate(supported)
+        ]
+        self._fused = {
+            index: variants_of(
+                graph, op, index, kernels, alive_fused(graph, op, alive[index + 1]), lifetimes, measured
+            )
+            for index, (op, kernels) in pairs.items()
+        }
+        self._cache: dict[tuple[int, int], _Flash | ValueError] = {}
+
+    def run(self, objective: Objective) -> tuple[tuple[Step, ...], MemoryPlan]:
+        self._drop_impossible()
+        fastest = self._fastest()
+        key = self._key(objective)
+        quick = objective in (Objective.TIME, Objective.TUNED)
+        near = quick or objective is Objective.BALANCED
+        choice = fastest if quick else self._descend(fastest, key, near=near)
+        if near and self._overflow(choice):
+            choice = self._descend(choice, key, near=False)
+        steps, plan = self._planned(choice)
+        # The bound that the search minimises is not always the arena that the planner finds.
+        if not quick and plan.arena_size > self._arena(choice) + _ALIGNED:
+            heavy = self._heavy(choice, plan.arena_size)
+            choice = self._descend(choice, self._key(objective, planned=True), near=near, layers=heavy)
+            steps, plan = self._planned(choice)
+        if objective is Objective.RAM and choice != fastest:
+            other = self._planned(fastest)
+            if other[1].arena_size < plan.arena_size:
+                return other
+        elif plan.arena_size > self._arena_limit and objective is not Objective.RAM:
+            other = self._planned(self._descend(choice, self._key(Objective.RAM), near=False))
+            if other[1].arena_size < plan.arena_size:
+                return other
+        return steps, plan
+
+    def _drop_impossible(self) -> None:
+        """Take out first variants that cannot be lowered. Raises TinycError where none is left."""
+        problems = []
+        for index, op in enumerate(self._graph.ops):
+            while isinstance(found := self._flash(index, 0), ValueError):
+                if len(self.layers[index]) == 1:
+                    problems.append(Problem(f"#{index} {op.kind} {op.name}", str(found)))
+                    break
+                del self.layers[index][0]
+                self._cache = {at: flash for at, flash in self._cache.items() if at[0] != index}
+        if problems:
+            layers = len(self._graph.ops)
+            raise TinycError(f"{len(problems)} of {layers} layers cannot be computed", problems=problems)
+
+    def _fastest(self) -> list[int]:
+        """The fastest choice. From here on fused variants come behind those of their first layer alone."""
+        choice = [0] * len(self.layers)
+        for index, variants in self._fused.items():
+            alone = len(self.layers[index])
+            self.layers[index] = [*self.layers[index], *variants]
+            usable = [
+                w for w in range(alone, alone + len(variants)) if isinstance(self._flash(index, w), _Flash)
+            ]
+            trials = [choice, *(self._exchanged(choice, {index: which}) for which in usable)]
+            choice = min(trials, key=self._time)
+        return choice
+
+    def _flash(self, index: int, which: int) -> _Flash | ValueError:
+        found = self._cache.get((index, which))
+        if found is None:
+            variant = self.layers[index][which]
+            try:
+                lowered = variant.kernel.lower(variant.op, self._graph)
+            except ValueError as error:
+                found = error
+            else:
+                step = Step(index, variant.op, variant.kernel, lowered, variant.scratch)
+                own = lowered.constant_bytes() + params_bytes(step)
+                found = _Flash(step, own, code_pieces(self._graph, step))
+            self._cache[index, which] = found
+        return found
+
+    def _of(self, choice: Sequence[int]) -> list[Variant]:
+        pairs = zip(self.layers, choice, strict=True)
+        return [variants[which] for variants, which in pairs if which != _NOTHING]
+
+    def _flashes(self, choice: Sequence[int]) -> list[_Flash]:
+        found = [self._flash(index, which) for index, which in enumerate(choice) if which != _NOTHING]
+        return [flash for flash in found if isinstance(flash, _Flash)]
+
+    def _flash_bytes(self, choice: Sequence[int]) -> float:
+        pieces: dict[str, float] = {}
+        own = 0
+        for flash in self._flashes(choice):
+            own += flash.own
+            pieces |= flash.pieces
+        return self._fixed_flash + own + sum(pieces.values())
+
+    def _arena(self, choice: Sequence[int]) -> int:
+        return max([self._floor, *(variant.live for variant in self._of(choice))])
+
+    def _heavy(self, choice: Sequence[int], arena: int) -> set[int]:
+        """The layers whose kernels can be what keeps the arena from being smaller."""
+        found = set()
+        for index, which in enumerate(choice):
+            if which != _NOTHING and 2 * self.layers[index][which].live > arena:
+                found |= {index, index + self.layers[index][which].is_fused}
+        return found
+
+    def _overflow(self, choice: Sequence[int], arena_limit: int | None = None) -> float:
+        """Bytes beyond the board's memory; every layer that does not fit counts, so that each helps."""
+        limit = self._arena_limit if arena_limit is None else arena_limit
+        arena = sum(max(0, variant.live - limit) for variant in self._of(choice))
+        return max(0.0, self._flash_bytes(choice) - self._flash_limit) + arena
+
+    def _time(self, choice: Sequence[int]) -> tuple[float, float]:
+        variants = self._of(choice)
+        return sum(v.cycles for v in variants), sum(v.instructions for v in variants)
+
+    def _smallest(self) -> int:
+        """The least arena that any choice can have."""
+        least = [min(v.live for v in variants if not v.is_fused) for variants in self.layers]
+        for index, variants in self._fused.items():
+            both = min([max(least[index], least[index + 1]), *(v.live for v in variants)])
+            least[index] = least[index + 1] = both
+        return max([self._floor, *least])
+
+    def _key(self, objective: Objective, *, planned: bool = False) -> Callable[[Sequence[int]], _Key]:
+        """What a choice is to minimise: first the bytes that do not fit, then the objective.
+
+        `planned`: by the arena that the planner finds, which takes much longer.
+        """
+        smallest = self._smallest()
+        arena_of = cache(self._planned_arena) if planned else self._arena
+
+        def key(choice: Sequence[int]) -> _Key:
+            arena = arena_of(tuple(choice))
+            if objective is Objective.RAM and planned:
+                return max(0.0, self._flash_bytes(choice) - self._flash_limit) + arena, *self._time(choice)
+            if objective is Objective.RAM:
+                return self._overflow(choice, min(smallest, self._arena_limit)), *self._time(choice)
+            overflow = self._overflow(choice)
+            if objective is Objective.FLASH:
+                return overflow, self._flash_bytes(choice), *self._time(choice)
+            if objective is Objective.BALANCED:
+                memory = self._flash_bytes(choice) * (self._fixed_ram + arena)
+                cycles, instructions = self._time(choice)
+                return overflow, cycles * memory**MEMORY_WEIGHT, instructions
+            return overflow, *self._time(choice)
+
+        return key
+
+    def _descend(
+        self,
+        start: Sequence[int],
+        key: Callable[[Sequence[int]], _Key],
+        *,
+        near: bool,
+        layers: Container[int] | None = None,
+    ) -> list[int]:
+        """Exchange variants while `key` falls. `near`: only those not far slower than the fastest.
+
+        `layers` are those whose variants are tried, by default all.
+        """
+        choice, best = list(start), key(start)
+        usable = [
+            [
+                which
+                for which, variant in enumerate(variants)
+                if (layers is None or index in layers)
+                and (not near or variant.cycles <= _FAR_SLOWER * self._alone(index, variant))
+                and isinstance(self._flash(index, which), _Flash)
+            ]
+            for index, variants in enumerate(self.layers)
+        ]
+        for _ in range(_SWEEPS):
+            before = best
+            for other in self._exchanges(choice, usable):
+                trial = other(choice)
+                found = key(trial)
+                if found < best:
+                    choice, best = trial, found
+            if best == before:
+                break
+        return choice
+
+    def _alone(self, index: int, variant: Variant) -> float:
+        """Cycles of the fastest kernels that compute as much, one for each layer."""
+        return sum(variants[0].cycles for variants in self.layers[index : index + 1 + variant.is_fused])
+
+    def _exchanged(self, choice: Sequence[int], changes: Mapping[int, int]) -> list[int]:
+        """The choice with other variants; both layers of a pair are fused or neither."""
+        trial = list(choice)
+        for index, which in changes.items():
+            trial[index] = which
+            if self.layers[index][which].is_fused:
+                trial[index + 1] = _NOTHING
+            elif index + 1 < len(trial) and trial[index + 1] == _NOTHING:
+                trial[index + 1] = 0
+            if choice[index] == _NOTHING:
+                trial[index - 1] = 0
+        return trial
+
+    def _exchanges(
+        self, choice: Sequence[int], usable: Sequence[Sequence[int]]
+    ) -> Iterable[Callable[[list[int]], list[int]]]:
+        """Every single exchange, then every kernel for another one in several layers."""
+
+        def changed(changes: Iterable[tuple[int, int]]) -> Callable[[list[int]], list[int]]:
+            found = dict(changes)
+            return lambda now: self._exchanged(now, found)
+
+        for index, options in enumerate(usable):
+            for which in options:
+                if which != choice[index]:
+                    yield changed([(index, which)])
+        # Code that layers share pays only for several at once: first those that it slows down least.
+        pairs: dict[tuple[str, str], list[tuple[int, int]]] = {}
+        for index, which in enumerate(choice):
+            variants = self.layers[index]
+            for other in usable[index] if which != _NOTHING else ():
+                if other != which:
+                    symbols = (variants[which].kernel.symbol, variants[other].kernel.symbol)
+                    pairs.setdefault(symbols, []).append((index, other))
+        for places in pairs.values():
+            places.sort(key=lambda at: self._slower(choice, *at))
+            for count in range(2, len(places) + 1):
+                yield changed(places[:count])
+
+    def _slower(self, choice: Sequence[int], index: int, which: int) -> float:
+        """Cycles more that the choice takes with another variant of one layer."""
+        return self._time(self._exchanged(choice, {index: which}))[0] - self._time(choice)[0]
+
+    def _planned_arena(self, choice: Sequence[int]) -> int:
+        steps = [_Placed(index, variant) for index, variant in enumerate(self._of(choice))]
+        return planner.plan(with_steps(self._graph, steps), steps, self._audio_bytes).arena_size
+
+    def _planned(self, choice: Sequence[int]) -> tuple[tuple[Step, ...], MemoryPlan]:
+        steps = tuple(replace(flash.step, index=n) for n, flash in enumerate(self._flashes(choice)))
+        return steps, planner.plan(with_steps(self._graph, steps), steps, self._audio_bytes)
+
+
+def with_steps(graph: Graph, steps: Sequence[StepLike]) -> Graph:
+    """The graph whose ops are those of the steps: that of the program."""
+    return graph if len(steps) == len(graph.ops) else graph.rebuilt(ops=(step.op for step in steps))
