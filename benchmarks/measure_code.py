@@ -2,9 +2,10 @@
 
     python benchmarks/measure_code.py
 
-Each kernel is compiled for the nRF52840, or the nRF51822 where it is for cores without multiply-accumulate,
-in a program of a few random layers (toolchain `zig`). The functions of the ELF that come from its sources
-are listed with their bytes; of kernels that are made by shape, only those that all shapes share.
+Each kernel is compiled for the nRF52840, in a program of a few random layers (toolchain `zig`); for the
+nRF51822 where it is for cores without multiply-accumulate, for the MPS3 AN547 where it is for Helium. The
+functions of the ELF that come from its sources are listed with their bytes; of kernels that are made by
+shape, only those that all shapes share.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ _ROOM = 1 << 20
 
 def functions(kernel: Kernel) -> Iterator[tuple[str, int]]:
     """(name, bytes) of each function that the kernel brings."""
-    board = load_board("microbit" if "scalar" in kernel.requires else "nrf52840")
+    special = {"scalar": "microbit", "helium": "mps3_an547"}
+    board = load_board(next((special[name] for name in kernel.requires if name in special), "nrf52840"))
     board = replace(board, memory=replace(board.memory, flash=_ROOM, ram=_ROOM))
     graph = side_by_side(layers_of(kernel, _LAYERS, 0))
     steps = tuple(Step.of(index, op, kernel, graph) for index, op in enumerate(graph.ops))

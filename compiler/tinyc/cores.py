@@ -11,6 +11,7 @@ from dataclasses import dataclass
 HOST = "host"
 
 FEATURES = {
+    "helium": "vectors of 16 bytes (MVE, integers), loops without branch cost",
     "dsp": "16-bit multiply-accumulate pairs and saturation (SMLAD, SSAT), unaligned words",
     "scalar": "none of that: one multiplication at a time",
     "fpu": "single-precision floating point",
@@ -133,6 +134,13 @@ INSTRUCTION_SETS = (
         "dsp fpu",
         f"{_HARD} -mcpu=cortex_m33+dsp+fp_armv8d16sp",
         "-mcpu=cortex-m33 -mthumb -mfloat-abi=hard -mfpu=fpv5-sp-d16",
+    ),
+    _row(
+        ARM,
+        "cortex-m55",
+        "dsp fpu helium",
+        f"{_HARD} -mcpu=cortex_m55+mve_fp+fp_armv8d16",
+        "-mcpu=cortex-m55 -mthumb -mfloat-abi=hard",
     ),
     _row(
         RISCV,

@@ -106,6 +106,27 @@ def test_qemu_equals_tensorflow_lite_micro(board: str, shared: Path, tmp_path: P
             np.testing.assert_array_equal(got.reshape(-1), expected)
 
 
+@pytest.mark.parametrize("model", [path for path, name in MODELS.items() if name not in ("", "kws")])
+def test_a_cortex_m55_equals_the_reference(model: str, shared: Path, tmp_path: Path) -> None:
+    board = load_board("mps3_an547")
+    need_qemu(board)
+    graph = passes.legalize(passes.run(frontends.load(shared / "models" / model)))
+    program = pipeline.compile_graph(graph, board, name="model")
+    assert any(step.kernel.isa == "helium" for step in program.steps)
+    firmware = pipeline.build(program, tmp_path / "out")
+    with QemuMachine(firmware.elf, board) as machine:
+        client = DeviceClient(machine.transport)
+        device = DeviceEngine(client, program)
+        assert verify(program, random_vectors(graph, 1, seed=6), {"device": device}).agrees
+        for step in program.steps:
+            # QEMU executes an instruction a nanosecond.
+            counted = client.run_layer(step.index) * 1e9 / board.clock_hz
+            if step.kernel.isa == "helium":
+                assert step.kernel.work is not None
+                predicted = step.kernel.work(step.op, graph).instructions
+                assert abs(predicted - counted) <= 0.1 * max(counted, 2000), step.kernel.symbol
+
+
 def test_arena_is_near_the_lower_bound(built: tuple[str, Program, Firmware]) -> None:
     _, program, firmware = built
     plan = program.plan

@@ -35,7 +35,7 @@ def operators_page() -> str:
         "",
         "A kernel's name is `tinyc_<op>_<dtype>[_<variant>]__<isa>`: `s8` int8, `u8` uint8, `f32` float32.",
         "`portable` is C99 for any chip, `cortex_m4` needs the DSP extension of ARMv7E-M or ARMv8-M,",
-        "`scalar` is for cores without it.",
+        "`scalar` is for cores without it, `helium` for those with vectors (Armv8.1-M MVE).",
     ]
     return "\n".join(lines) + "\n"
 

@@ -19,6 +19,7 @@ _ARCHITECTURES = {
     "cortex-m4": "__ARM_ARCH_7EM__",
     "cortex-m7": "__ARM_ARCH_7EM__",
     "cortex-m33": "__ARM_ARCH_8M_MAIN__",
+    "cortex-m55": "__ARM_FEATURE_MVE",  # the name of the architecture is not the same in both
     "rv32imc": "__riscv_mul",
 }
 
@@ -33,6 +34,7 @@ def expectation(row: InstructionSet) -> str:
         must(_ARCHITECTURES[row.core], True)
         + must("__ARM_FEATURE_DSP", "dsp" in row.features)
         + must("__ARM_FP", "fpu" in row.features)
+        + must("__ARM_FEATURE_MVE", "helium" in row.features)
         + must("__ARM_PCS_VFP", "fpu" in row.features)
         + must("__riscv_compressed", row.core == "rv32imc")
         + must("__riscv_flen", False)

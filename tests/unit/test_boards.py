@@ -29,7 +29,7 @@ stack = 2_048
 
 def test_the_boards_of_the_product_are_there() -> None:
     expected = {"hifive1_revb", "host", "microbit", "mps2_an386", "mps2_an500", "mps2_an505", "nano33ble"}
-    expected |= {"netduinoplus2", "nrf52840", "qemu_riscv32", "xiao_nrf52840"}
+    expected |= {"mps3_an547", "netduinoplus2", "nrf52840", "qemu_riscv32", "xiao_nrf52840"}
     assert expected <= set(board_names())
 
 

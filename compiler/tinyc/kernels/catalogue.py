@@ -17,6 +17,9 @@ from tinyc.kernels import (
     cortex_m4_sliding,
     cortex_m4_softmax,
     cortex_m4_winograd,
+    helium,
+    helium_depthwise,
+    helium_elementwise,
     portable_conversion,
     portable_convolution,
     portable_elementwise,
@@ -33,6 +36,9 @@ from tinyc.kernels.kernel import Kernel
 # Kernels that do not state their work are ranked in this order, so specialised sets come before the
 # portable one.
 CATALOGUE: tuple[Kernel, ...] = (
+    *helium.KERNELS,
+    *helium_depthwise.KERNELS,
+    *helium_elementwise.KERNELS,
     *cortex_m4_winograd.KERNELS,
     *cortex_m4_blocks.KERNELS,
     *cortex_m4_dense.KERNELS,

@@ -1,7 +1,7 @@
 """Machine code of kernels as it was measured, function by function.
 
 The sizes lie in `code.toml`, one table per kernel: function = bytes, as Clang (toolchain `zig`) compiles it
-for a Cortex-M4. `benchmarks/measure_code.py` makes the file.
+for a Cortex-M4, or the core that the kernel is for. `benchmarks/measure_code.py` makes the file.
 """
 
 from __future__ import annotations

@@ -233,8 +233,8 @@ class _Runs:
     repeat: int
 
 
-def _runs(op: Op, graph: Graph) -> _Runs | None:
-    """None when the operands are not contiguous along the innermost axis, or only for a few elements."""
+def runs(op: Op, graph: Graph) -> _Runs | None:
+    """None when operands are not contiguous along the innermost axis, or only for a few elements."""
     left, right = graph.operands(op)
     loops = walk(left.shape, right.shape)
     if loops is None or not loops.left_strides[3] == loops.right_strides[3] == 1:
@@ -260,14 +260,14 @@ def _accepts(find: _Find, constants: int) -> Callable[[Op, Graph], bool]:
         if sum(tensor.is_constant for tensor in graph.operands(op)) != constants:
             return False
         values = _values(op, graph)
-        return values is not None and _runs(op, graph) is not None and find(values) is not None
+        return values is not None and runs(op, graph) is not None and find(values) is not None
 
     return accepts
 
 
 def _lower(find: _Find) -> Callable[[Op, Graph], Lowered]:
     def lower(op: Op, graph: Graph) -> Lowered:
-        values, loops = _values(op, graph), _runs(op, graph)
+        values, loops = _values(op, graph), runs(op, graph)
         assert values is not None and loops is not None
         numbers = find(values)
         assert numbers is not None
@@ -299,7 +299,7 @@ def _lower(find: _Find) -> Callable[[Op, Graph], Lowered]:
 
 
 def _features(op: Op, graph: Graph) -> Features:
-    values, loops = _values(op, graph), _runs(op, graph)
+    values, loops = _values(op, graph), runs(op, graph)
     assert values is not None and loops is not None
     return dsp_features.word_runs(math.prod(loops.extents), loops.run, values[4:] != (-128, 127))
 

@@ -47,7 +47,8 @@ class Work:
     """What a kernel is predicted to execute for one layer: instructions, and estimated cycles.
 
     Cycles are those of the emulated Cortex-M4 (`emulator/timing.py`): published timings, zero wait
-    states. Scratch and constants are not part of it, `Kernel.scratch` and `Lowered` give them.
+    states; kernels for other cores give figures that rank beside these. Scratch and constants are not
+    part of it, `Kernel.scratch` and `Lowered` give them.
     """
 
     instructions: int

@@ -17,6 +17,7 @@ import capstone
 from capstone import arm, arm_const
 
 from tinyc.errors import TinycError
+from tinyc.toolchain import stack_armv81m as armv81m
 from tinyc.toolchain.elf import Image, Symbol
 
 ENTRY = "tinyc_start"
@@ -149,6 +150,11 @@ class Walk:
             if seen.get(at, -1) >= depth:
                 continue
             seen[at] = depth
+            targets = armv81m.targets(self._bytes(at, 2), self._bytes_behind(at + 2), at)
+            if targets is not None:
+                work += [(target, depth, 0) for target in targets]
+                work.append((at + 4, depth, max(0, predicated - 1)))
+                continue
             instruction = self._decode(at)
             conditional = predicated > 0 or instruction.cc not in _ALWAYS
             after = depth + self._change(instruction, symbol)
@@ -261,6 +267,13 @@ class Walk:
                 targets.append(target)
             at += width
         return targets
+
+    def _bytes_behind(self, address: int) -> bytes:
+        """The second half of an instruction, or nothing where the segment ends."""
+        try:
+            return self._bytes(address, 2)
+        except TinycError:
+            return b""
 
     def _bytes(self, address: int, size: int) -> bytes:
         for segment in self._image.segments:

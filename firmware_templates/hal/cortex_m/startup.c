@@ -85,7 +85,10 @@ __attribute__((used, noinline)) void tinyc_start(void) {
     SCB_VTOR = (uint32_t)(uintptr_t)&tinyc_vectors;
 #endif
 #if BOARD_HAS_FPU
-    SCB_CPACR |= 0xFu << 20; /* full access to the floating-point unit */
+    SCB_CPACR |= 0xFu << 20; /* full access to the floating-point unit, and to vectors where it has them */
+#endif
+#if defined(__ARM_FEATURE_MVE)
+    SCB_CCR |= 1u << 19; /* LOB: loops remember their branch */
 #endif
     __asm volatile("dsb\n isb" ::: "memory");
 

@@ -1,6 +1,7 @@
 /*
- * MPS2 boards with Arm's FPGA images: CMSDK APB UART 0, no unique number, no cycle counter.
- * Registers from the Cortex-M System Design Kit manual.
+ * MPS2 and MPS3 boards with Arm's FPGA images: CMSDK APB UART 0, no unique number. Images with an SSE-300
+ * count cycles by its system counter, others do not count them. Registers from the manuals of the Cortex-M
+ * System Design Kit and of the SSE-300.
  */
 #include "hal.h"
 
@@ -19,7 +20,11 @@
 void hal_init(void) {
     UART_BAUDDIV = BOARD_CLOCK_HZ / BOARD_UART_BAUD;
     UART_CTRL = 3u; /* transmitter and receiver on */
+#if defined(SOC_COUNTER_CONTROL)
+    REG32(SOC_COUNTER_CONTROL) = 1u; /* CNTCR.EN */
+#else
     cycle_counter_start();
+#endif
 }
 
 uint8_t hal_uart_read_byte(void) {
@@ -37,7 +42,11 @@ void hal_uart_write(const uint8_t *data, uint32_t size) {
 }
 
 uint32_t hal_cycles(void) {
+#if defined(SOC_COUNTER_CONTROL)
+    return REG32(SOC_COUNTER_STATUS); /* the lower half of CNTCV */
+#else
     return cycle_counter_read();
+#endif
 }
 
 void hal_device_id(uint8_t id[8]) {
