@@ -31,6 +31,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -98,10 +99,12 @@ def main() -> int:
         raise TinycError("there is no model to run", where=str(shared), hint="set TINYC_SHARED")
     if options.update_docs and (len(present), len(toolchains)) != (len(MODELS), len(TOOLCHAINS)):
         parser.error("--update-docs needs all models and both toolchains")
+    if options.update_docs and not options.fpu:
+        parser.error("--update-docs is for the chip as it is")
     baselines, stored = read_baselines(shared / "baselines")
     work = list(product(toolchains, present))
     results = [
-        measure(name, paths[name], toolchain, stored)
+        measure(name, paths[name], toolchain, stored, fpu=options.fpu)
         for toolchain, name in output.progress("measuring", work)
     ]
     by_toolchain = {
@@ -129,6 +132,9 @@ def arguments() -> tuple[argparse.ArgumentParser, argparse.Namespace]:
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
     parser.add_argument("--toolchain", nargs="+", choices=TOOLCHAINS, help="default: all that are installed")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to FILE")
+    parser.add_argument(
+        "--no-fpu", dest="fpu", action="store_false", help="as if the chip had no FPU (nothing for the docs)"
+    )
     parser.add_argument("--markdown", action="store_true", help="print the tables as Markdown")
     parser.add_argument("--update-docs", action="store_true", help="write them into README.md and docs/")
     parser.add_argument(
@@ -140,10 +146,14 @@ def arguments() -> tuple[argparse.ArgumentParser, argparse.Namespace]:
     return parser, options
 
 
-def measure(name: str, path: Path, toolchain: str, stored: Mapping[str, Array]) -> Result:
+def measure(
+    name: str, path: Path, toolchain: str, stored: Mapping[str, Array], *, fpu: bool = True
+) -> Result:
     """Compile, build, count one inference and compare the stored outputs."""
-    model = frontends.load(path)
-    program = pipeline.compile_graph(passes.legalize(passes.run(model)), load_board(BOARD), name=name)
+    model, board = frontends.load(path), load_board(BOARD)
+    if not fpu:
+        board = replace(board, features=board.features - {"fpu"})
+    program = pipeline.compile_graph(passes.legalize(passes.run(model)), board, name=name)
     with tempfile.TemporaryDirectory() as folder:
         firmware = pipeline.build(program, Path(folder), toolchain)
         profile = profiling.profile(program, firmware.elf)
