@@ -83,7 +83,7 @@ def _large_depthwise(rng: np.random.Generator) -> Graph:
 
 
 def _large_conv_depthwise(rng: np.random.Generator) -> Graph:
-    """As in MobileNets: 3x3, at times 5x5, after 8 to 96 input channels."""
+    """As in MobileNets: 3x3, at times 5x5, after 8 to 96 input channels, or behind the image."""
     depth, channels, extent = (
         _one_of(rng, 8, 16, 31, 32, 64, 66, 96),
         _one_of(rng, 8, 16, 31, 32, 64),
@@ -91,11 +91,19 @@ def _large_conv_depthwise(rng: np.random.Generator) -> Graph:
     )
     taps = _one_of(rng, 3, 3, 3, 5)
     x = activation(rng, "x", (1, extent, _one_of(rng, extent, 8, 12, 16), depth))
-    filters = random_filters(rng, (channels, 1, 1, depth), 0)
+    kernel, stride = (1, 1), (1, 1)
+    if rng.random() < 0.4:
+        kernel = (_one_of(rng, 3, 3, 5, 7), _one_of(rng, 3, 3, 4, 5))
+        stride = (1, 1) if rng.random() < 0.5 else (2, 2)
+        height, width = (2 * extent if stride[0] == 2 else extent for extent in x.shape[1:3])
+        x = activation(rng, "x", (1, height, width, _one_of(rng, 1, 2, 3, 3)))
+    filters = random_filters(rng, (channels, *kernel, x.shape[3]), 0)
     bias = random_bias(rng, x, filters, channels)
     names, relu = ("x", "filters", "bias"), Activation.RELU if rng.random() < 0.6 else Activation.NONE
-    first = Conv2D(name="first", inputs=names, outputs=("between",), activation=relu)
-    shape = (*x.shape[:3], channels)
+    first = Conv2D(
+        name="first", inputs=names, outputs=("between",), stride=stride, padding=Padding.SAME, activation=relu
+    )
+    (shape,) = first.output_shapes([x, filters, bias])
     between = random_output(rng, shape, x, filters, first.activation).with_(name="between")
     taps_of = random_filters(rng, (1, taps, taps, channels), 3).with_(name="taps")
     offsets = random_bias(rng, between, taps_of, channels).with_(name="offsets")

@@ -44,7 +44,7 @@ def test_the_output_may_lie_as_close_as_the_kernel_says(key: str) -> None:
 
 def test_one_row_closer_is_too_close() -> None:
     """The leads are not larger than they have to be, where later tiles read at all."""
-    (key,) = [key for key in KEYS if "_least_" in key]
+    (key,) = [key for key in KEYS if "_s8_least_" in key]
     several = []
     for program in programs(key):
         (step,) = program.steps

@@ -1,4 +1,4 @@
-"""Random pairs of a pointwise CONV_2D and a DEPTHWISE_CONV_2D, as one op."""
+"""Random pairs of a CONV_2D, pointwise or as first layers are, and a DEPTHWISE_CONV_2D, as one op."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from strategies.convolution import (
     random_window,
 )
 from tinyc.ir.graph import Graph
-from tinyc.ir.ops import Conv2D, ConvDepthwise2D, DepthwiseConv2D
+from tinyc.ir.ops import Conv2D, ConvDepthwise2D, DepthwiseConv2D, Padding
 
 
 def random_graph(rng: np.random.Generator) -> Graph:
@@ -27,13 +27,20 @@ def random_graph(rng: np.random.Generator) -> Graph:
         )
         width = width if rng.random() < 0.5 else -(-width // 4) * 4
         window, channels = replace(window, extent=(height, width)), int(rng.integers(2, 34))
-    x = activation(rng, "x", (int(rng.choice([1, 1, 2])), *window.extent, depth))
-    filters = random_filters(rng, (channels, 1, 1, depth), 0)
+    kernel, stride, (height, width) = (1, 1), 1, window.extent
+    if rng.random() < 0.4:  # a first layer, whose output is as large as the depthwise layer wants it
+        depth, stride = int(rng.integers(1, 4)), int(rng.integers(1, 3))
+        kernel = (int(rng.integers(2, 6)), int(rng.integers(2, 6)))
+        height, width = (stride * extent - int(rng.integers(stride)) for extent in (height, width))
+    x = activation(rng, "x", (int(rng.choice([1, 1, 2])), height, width, depth))
+    filters = random_filters(rng, (channels, *kernel, depth), 0)
     bias = random_bias(rng, x, filters, channels)
     first = Conv2D(
         name="conv_2d",
         inputs=("x", "filters", "bias"),
         outputs=("between",),
+        stride=(stride, stride),
+        padding=Padding.SAME,
         activation=random_activation(rng),
     )
     (shape,) = first.output_shapes([x, filters, bias])

@@ -31,8 +31,8 @@ def params(program: Program, step: Step) -> str:
 
 
 def constant(program: Program, step: Step, field: str) -> str:
-    """The constant array behind one pointer field of a layer's struct."""
-    return f"{prefix(program)}_layer_{step.index}_{field}"
+    """The constant array behind one pointer field of a layer's struct, or of a struct in it."""
+    return f"{prefix(program)}_layer_{step.index}_{field.replace('.', '_')}"
 
 
 def constants(program: Program) -> Iterator[tuple[str, str, Array]]:
@@ -50,7 +50,7 @@ def is_weights(field: str) -> bool:
     It does when one word of the field's name is `weights`. Biases, multipliers, shifts and tables
     are constants of the code around them.
     """
-    return "weights" in field.split("_")
+    return "weights" in field.replace(".", "_").split("_")
 
 
 def weight_arrays(program: Program) -> frozenset[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from tinyc.ir.graph import Graph
@@ -24,11 +26,9 @@ def block_features(op: Op, graph: Graph, *, one_step: bool, driver: str, shared:
     if driver in ("pointwise", "pixels"):
         return {**found, **_gathered(run, 4 * blocks)}
     pixels = np.concatenate([np.arange(start, start + 4) for start in starts])
-    runs = gather.rows * gather.runs
     if gather.driver == "rows":
-        gathered = {"blocks": blocks, "runs": 4 * blocks * runs, **_gathered(run, 4 * blocks * runs)}
-        del found["blocks"]
-        return {**found, **_padded(op, graph, pixels), **{f"row_{name}": n for name, n in gathered.items()}}
+        return {**found, **_by_rows(op, graph, gather, pixels)}
+    runs = gather.rows * gather.runs
     inside = _inside(op, graph, pixels)
     border = inside.prod(1) < gather.rows * gather.runs * gather.pixels
     whole = (4 * blocks - int(border.sum())) * runs
@@ -42,6 +42,22 @@ def pixel_features(op: Op, graph: Graph, blocks: int, *, one_step: bool) -> dict
     gather = Gather.of(op, graph)
     found = _blocks(op, graph, gather, blocks, one_step, False)
     return {**found, **_gathered(gather.channels, 4 * blocks)}
+
+
+def row_features(op: Op, graph: Graph, starts: Sequence[int], *, one_step: bool) -> dict[str, float]:
+    """The same for blocks that begin at these pixels, over rows that are copied with their padding."""
+    assert isinstance(op, Conv2D)
+    gather = Gather.of(op, graph)
+    found = _blocks(op, graph, gather, len(starts), one_step, False)
+    pixels = np.concatenate([np.arange(start, start + 4) for start in starts])
+    return {**found, **_by_rows(op, graph, gather, pixels)}
+
+
+def _by_rows(op: Conv2D, graph: Graph, gather: Gather, pixels: Array) -> Features:
+    """What the pixels of all blocks gather from rows, and the copies of these."""
+    runs = len(pixels) * gather.rows * gather.runs
+    gathered = {"runs": runs, **_gathered(gather.pixels * gather.channels, runs)}
+    return {**_padded(op, graph, pixels), **{f"row_{name}": n for name, n in gathered.items()}}
 
 
 def _blocks(

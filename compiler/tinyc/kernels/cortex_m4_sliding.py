@@ -86,7 +86,8 @@ class _Sliding:
 
     def overlaps(self, op: Op, graph: Graph) -> tuple[Overlap, ...]:
         tiles, _ = self.known(op, graph)
-        return (Overlap(0, "output", tiles.lead(tiles.geometry.row_step)),)
+        size, row = tiles.geometry.size, tiles.geometry.row_step
+        return (Overlap(0, "output", tiles.lead(size, lambda first: first * row)),)
 
     def features(self, op: Op, graph: Graph) -> Features:
         tiles, _ = self.known(op, graph)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from tinyc.kernels.cortex_m4_depthwise import Scalars, routine_for
@@ -71,19 +71,18 @@ class Tiles:
         """Of a plane that two tiles need."""
         return max(0, self.geometry.reach - self.geometry.stride[0]) * self.pitch
 
-    def lead(self, row: int) -> int:
+    def lead(self, size: int, first_byte: Callable[[int], int]) -> int:
         """Bytes by which the output has to start before the input, when both share memory.
 
-        `row`: bytes of a row of the input. A tile reads the rows that are new to it, then writes; no byte
-        that a later one still reads.
+        `size`: bytes of a batch of the input; `first_byte`: where what the rows from one on need of a batch
+        begins. A tile reads the rows that are new to it, then writes; no byte that a later one still reads.
         """
         geometry = self.geometry
-        lead, written = -geometry.batches * geometry.input[0] * row, 0
+        lead, written = -geometry.batches * size, 0
         for batch in range(geometry.batches):
-            start = batch * geometry.input[0]
             for (first, last), rows in zip(self.fills(), self.heights, strict=True):
                 if first < last and written:
-                    lead = max(lead, written - (start + first) * row)
+                    lead = max(lead, written - batch * size - first_byte(first))
                 written += rows * geometry.line
         return lead
 

@@ -1,4 +1,5 @@
-/* A pointwise convolution and the depthwise convolution of its output, without the tensor between them. */
+/* A convolution and the depthwise convolution of its output, without the tensor between them: what the
+ * drivers share, and that of pointwise convolutions. */
 #ifndef TINYC_CONV_DEPTHWISE_H
 #define TINYC_CONV_DEPTHWISE_H
 
@@ -37,6 +38,24 @@ TINYC_INLINE void tinyc_block_to_planes_in_c(const struct tinyc_block *block, in
 }
 
 #endif
+
+/* The pair of channels after pair, of one block whose first output lies at `output` in its plane. */
+TINYC_INLINE void tinyc_run_block_to_planes(struct tinyc_block *block, const int32_t *records, int32_t record,
+                                            int8_t *output, int32_t channels, int32_t plane,
+                                            tinyc_block_kernel *kernel) {
+    block->records = records;
+    block->output = output;
+    block->end = output + channels * plane;
+    if (channels % 2 != 0) {
+        /* The first pair overlaps the next. */
+        block->end = output + 2 * plane;
+        kernel(block);
+        block->records += record;
+        block->output = output + plane;
+        block->end = output + channels * plane;
+    }
+    kernel(block);
+}
 
 /* Convolves what the tile adds. Inlined with constants for `depth` and `scattered`: whether blocks of four
  * pixels reach beyond a row. Then the last block begins at the fourth pixel from the end and computes some
@@ -80,18 +99,7 @@ TINYC_INLINE void tinyc_fill_planes(const struct tinyc_conv_depthwise *layer,
                 row += pitch;
             }
         }
-        block->records = layer->weights;
-        block->output = output;
-        block->end = output + channels * plane;
-        if (channels % 2 != 0) {
-            /* The first pair overlaps the next. */
-            block->end = output + 2 * plane;
-            kernel(block);
-            block->records += layer->record;
-            block->output = output + plane;
-            block->end = output + channels * plane;
-        }
-        kernel(block);
+        tinyc_run_block_to_planes(block, layer->weights, layer->record, output, channels, plane, kernel);
         if (pixel == last) {
             return;
         }
