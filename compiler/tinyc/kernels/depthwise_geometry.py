@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops.depthwise_conv_2d import DepthwiseConv2D
@@ -17,7 +18,7 @@ FOUR = 4
 _SCRATCH, LARGEST_SCRATCH, _SMALL_SCRATCH = 4096, 8192, 512
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Geometry:
     """A layer as the kernel sees it, rows and columns changed where that is better.
 
@@ -73,7 +74,7 @@ class Geometry:
         """Bytes of a plane for `tile` output rows."""
         return 4 * self.pitch * ((tile - 1) * self.stride[0] + self.reach)
 
-    @property
+    @cached_property
     def tile(self) -> int:
         """Output rows at a time: all of them where the planes stay small, else an even number."""
         rows = self.output[0]
@@ -89,7 +90,7 @@ class Geometry:
         largest = max(self.batches, self.channels, *self.input, *self.output, *self.stride, self.reach)
         return max(largest, self.pitch) < 2**16 and max(self.top, self.left) < 2**15
 
-    @property
+    @cached_property
     def tiles(self) -> tuple[int, ...]:
         """Output rows of each tile of a batch."""
         full, rest = divmod(self.output[0], self.tile)

@@ -82,7 +82,7 @@ def repeat(work: Work, count: int) -> Work:
     return Work(work.instructions * count, work.cycles * count)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Block:
     """Some outputs: the steps to their accumulators, then requantization and stores.
 
@@ -104,7 +104,6 @@ class Block:
 
     def work(self, rounding: int, fpu: bool) -> Work:
         """`rounding`: in how many steps the outputs are requantized. `fpu`: where numbers wait."""
-        costs = [_STEP_WORK.get(step.kind, Work(1, 1)) for step in self.steps]
         # Multiplier and constant come in one transfer of two cycles, the shift in another.
         rest = rounding + len(self.stores) * (3 if rounding == 1 else 6) + 2 * self.far
         if self.strided:
@@ -112,7 +111,11 @@ class Block:
             rest += 1 + moves
         # From the stack they take a cycle more: the bias and those above.
         slower = 0 if fpu else 1 + rounding + self.far + self.strided
-        return add_up(Work(rest, rest + 1 + slower), *costs)
+        return add_up(Work(rest, rest + 1 + slower), self._steps_work)
+
+    @cached_property
+    def _steps_work(self) -> Work:
+        return add_up(*(_STEP_WORK.get(step.kind, Work(1, 1)) for step in self.steps))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ where they are used, and how far a row is unrolled.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from tinyc.kernels.depthwise_routine import (
     LARGEST_OFFSET,
@@ -41,11 +42,19 @@ class _Use:
         return None not in self.taps
 
 
-def _uses(shape: Shape, rows: int, columns: int) -> Iterator[tuple[int, int, list[_Use]]]:
+def _uses(shape: Shape, rows: int, columns: int) -> Sequence[tuple[int, int, Sequence[_Use]]]:
     """(row of the plane, word, uses) in the order in which a block reads them."""
-    (kernel_rows, kernel_columns), (down, right) = shape.kernel, shape.dilation
-    lines = sorted({r * shape.stride[0] + k * down for r in range(rows) for k in range(kernel_rows)})
-    width = (columns - 1) * shape.stride[1] + (kernel_columns - 1) * right + 1
+    return _uses_of(shape.kernel, shape.stride, shape.dilation, rows, columns)
+
+
+@lru_cache(maxsize=256)
+def _uses_of(
+    kernel: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int], rows: int, columns: int
+) -> Sequence[tuple[int, int, Sequence[_Use]]]:
+    (kernel_rows, kernel_columns), (down, right) = kernel, dilation
+    lines = sorted({r * stride[0] + k * down for r in range(rows) for k in range(kernel_rows)})
+    width = (columns - 1) * stride[1] + (kernel_columns - 1) * right + 1
+    plan = []
 
     def tap(row: int, place: int) -> Tap | None:
         column, between = divmod(place, right)
@@ -55,21 +64,27 @@ def _uses(shape: Shape, rows: int, columns: int) -> Iterator[tuple[int, int, lis
         for word in range((width + 1) // 2):
             found = []
             for row in range(rows):
-                tap_row, between = divmod(line - row * shape.stride[0], down)
+                tap_row, between = divmod(line - row * stride[0], down)
                 if between or not 0 <= tap_row < kernel_rows:
                     continue
                 for column in range(columns):
-                    first = 2 * word - column * shape.stride[1]
+                    first = 2 * word - column * stride[1]
                     taps = (tap(tap_row, first), tap(tap_row, first + 1))
                     if any(taps):
                         found.append(_Use(row, column, taps))
             if found:
-                yield line, word, found
+                plan.append((line, word, tuple(found)))
+    return tuple(plan)
 
 
 def _weight_words(shape: Shape, rows: int, columns: int) -> tuple[WeightWord, ...]:
     """Every pair that a block multiplies at once, and the single taps in no pair, by first use."""
-    uses = [use for _, _, found in _uses(shape, rows, columns) for use in found]
+    return _words_of(_uses(shape, rows, columns))
+
+
+@lru_cache(maxsize=256)
+def _words_of(plan: Sequence[tuple[int, int, Sequence[_Use]]]) -> tuple[WeightWord, ...]:
+    uses = [use for _, _, found in plan for use in found]
     paired = {tap for use in uses if use.is_pair for tap in use.taps}
     words: dict[WeightWord, None] = {}
     waiting: Tap | None = None
@@ -133,6 +148,7 @@ class _Weights:
         return register, load
 
 
+@lru_cache(maxsize=1024)
 def _block(
     shape: Shape, words: Sequence[WeightWord], resident: Sequence[str], size: tuple[int, int], column: int
 ) -> Block | None:
@@ -143,7 +159,7 @@ def _block(
         return None
     data, free = free[:2], free[2:]
     sums = {(n // columns, n % columns): register for n, register in enumerate(free[: rows * columns])}
-    plan = list(_uses(shape, rows, columns))
+    plan = _uses(shape, rows, columns)
     order = [_find(words, use)[0] for _, _, found in plan for use in found]
     weights = _Weights(resident, free[rows * columns :], order)
     first = list(dict.fromkeys((use.row, use.column) for _, _, found in plan for use in found))
