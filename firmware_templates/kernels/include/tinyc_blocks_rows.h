@@ -23,6 +23,17 @@ TINYC_INLINE void tinyc_pad_rows(const struct tinyc_conv_2d_blocks *layer, struc
     }
 }
 
+/* The window of one output pixel, whose first row begins at `row`. */
+TINYC_INLINE void tinyc_gather_from_rows(tinyc_word *to, const int8_t *row, struct tinyc_gather window,
+                                         int32_t pitch) {
+    for (int32_t ky = 0; ky < window.rows; ky++, row += pitch) {
+        const int8_t *from = row;
+        for (int32_t kx = 0; kx < window.runs; kx++, from += window.pixel_step * window.channels) {
+            to = tinyc_gather_run(to, from, window.pixels * window.channels);
+        }
+    }
+}
+
 /* Blocks of four pixels in order. The last block begins at the fourth pixel from the end, so that it
  * computes some pixels a second time where they are no multiple of 4. Scratch: the panel, then the rows. */
 TINYC_INLINE void tinyc_conv_2d_rows(const struct tinyc_conv_2d_blocks *layer, struct tinyc_gather window,
@@ -41,14 +52,7 @@ TINYC_INLINE void tinyc_conv_2d_rows(const struct tinyc_conv_2d_blocks *layer, s
                 tinyc_pad_rows(layer, window, input + batch * image, line - batch * height, rows, pitch);
                 padded = line;
             }
-            const int8_t *row = rows + x * layer->stride_width * window.channels;
-            tinyc_word *to = panel + i;
-            for (int32_t ky = 0; ky < window.rows; ky++, row += pitch) {
-                const int8_t *from = row;
-                for (int32_t kx = 0; kx < window.runs; kx++, from += window.pixel_step * window.channels) {
-                    to = tinyc_gather_run(to, from, window.pixels * window.channels);
-                }
-            }
+            tinyc_gather_from_rows(panel + i, rows + x * layer->stride_width * window.channels, window, pitch);
             if (++x == width) {
                 x = 0;
                 line++;

@@ -44,14 +44,7 @@ TINYC_INLINE void tinyc_fill_planes_by_rows(const struct tinyc_rows_depthwise *l
                 tinyc_pad_rows(conv, window, image, first + line, rows, pitch);
                 padded = line;
             }
-            const int8_t *row = rows + x * conv->stride_width * window.channels;
-            tinyc_word *words = panel + i;
-            for (int32_t ky = 0; ky < window.rows; ky++, row += pitch) {
-                const int8_t *from = row;
-                for (int32_t kx = 0; kx < window.runs; kx++, from += window.pixel_step * window.channels) {
-                    words = tinyc_gather_run(words, from, window.pixels * window.channels);
-                }
-            }
+            tinyc_gather_from_rows(panel + i, rows + x * conv->stride_width * window.channels, window, pitch);
             if (scattered) {
                 scatter.places[i] = line * layer->sliding.pitch + 2 * x;
             }
