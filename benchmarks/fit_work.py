@@ -43,6 +43,8 @@ def fitted_kernels(names: Sequence[str]) -> dict[str, list[Kernel]]:
     found: dict[str, list[Kernel]] = {}
     for kernel in CATALOGUE:
         work_of = kernel.work
+        if "dual_issue" in kernel.requires:  # ranks by the costs of the kernel that it replaces
+            continue
         if isinstance(work_of, FittedWork) and (not names or {kernel.symbol, work_of.symbol} & set(names)):
             found.setdefault(work_of.symbol, []).append(kernel)
     return found

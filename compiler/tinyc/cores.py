@@ -16,6 +16,7 @@ FEATURES = {
     "scalar": "none of that: one multiplication at a time",
     "fpu": "single-precision floating point",
     "fast_multiplier": "a multiplication takes one cycle or a few, not 32",
+    "dual_issue": "two instructions at a time: a load or the like beside a multiplication",
     "dwt": "the cycle counter of the debug unit",
 }
 
@@ -154,6 +155,7 @@ INSTRUCTION_SETS = (
 
 CORES = frozenset({HOST, *(row.core for row in INSTRUCTION_SETS)})
 _DECIDING = frozenset[str]().union(*(row.features for row in INSTRUCTION_SETS))
+_WITH_DUAL_ISSUE = frozenset({"cortex-m7"})
 # Cores that may have the debug unit's cycle counter.
 _WITH_DWT = frozenset({"cortex-m4", "cortex-m7", "cortex-m33"})
 
@@ -168,6 +170,8 @@ def is_possible(core: str, features: frozenset[str]) -> bool:
     if core == HOST:
         return not features
     if "dwt" in features and core not in _WITH_DWT:
+        return False
+    if "dual_issue" in features and core not in _WITH_DUAL_ISSUE:
         return False
     return features & _DECIDING in combinations(core)
 

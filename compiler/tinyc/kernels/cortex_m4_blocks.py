@@ -1,6 +1,7 @@
 """CONV_2D for ARMv7E-M in blocks of two channels by four pixels, in assembly.
 
-With an FPU its registers hold weights, without one the stack does.
+With an FPU its registers hold weights, without one the stack does. On a core that issues two instructions
+at a time weights wait on the stack too, and loads alternate with multiplications.
 
 Four windows at a time are gathered and widened into a panel of int16, which all pairs of channels then
 read. Weights take the room of int8: a halfword holds two channels, see `conv_2d_s8_2x4.c.j2`. Outputs
@@ -168,6 +169,7 @@ def _specialize(op: Op, graph: Graph, *, tile: _Tile) -> Mapping[str, object]:
         "shift": shift,
         "driver": tile.driver,
         "fpu": tile.fpu,
+        "dual": tile.dual,
         "window": gather,
         "pitch": gather.pitch,
     }
@@ -210,7 +212,13 @@ def _code(op: Op, graph: Graph, *, tile: _Tile) -> int:
     """Code bytes of one variant: its assembly, and what is its own of the driver."""
     part = SHARED_PART if tile.any_depth else Gather.of(op, graph).part
     ending = 160 if _shift(op, graph) >= 0 else 240
-    return (44 if tile.fpu else 47) * part + 60 + ending + 60 * tile.any_depth + tile.driver_code
+    return (
+        (56 if tile.dual else 44 if tile.fpu else 47) * part
+        + 60
+        + ending
+        + 60 * tile.any_depth
+        + tile.driver_code
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +226,8 @@ class _Tile:
     """How blocks are walked: `driver`, the header it is in, and the code bytes that each variant has of it.
 
     `any_depth`: the assembly serves any depth, else it is unrolled for that of the layer. `fpu`: its
-    registers hold weights, else the stack does.
+    registers hold weights, else the stack does. `dual`: for cores that issue two instructions at a time. What
+    those take is not known: the kernel ranks like the one that it replaces.
     """
 
     name: str
@@ -227,6 +236,7 @@ class _Tile:
     driver_code: int
     any_depth: bool = False
     fpu: bool = True
+    dual: bool = False
 
     def accepts(self, op: Op, graph: Graph) -> bool:
         if self.driver in ("rows", "windows"):
@@ -235,6 +245,14 @@ class _Tile:
         is_pair = not self.any_depth or graph.results(op)[0].shape[3] > 1
         return is_pair and portable_convolution.is_pointwise(op, graph) and _accepts(op, graph)
 
+    @property
+    def superseded(self) -> frozenset[str]:
+        """Any depth enters the code in the middle, which loads that run ahead do not allow."""
+        if self.dual:
+            return frozenset()
+        better = frozenset() if self.any_depth else frozenset({"dual_issue"})
+        return better if self.fpu else better | {"fpu"}
+
     def kernel(self) -> Kernel:
         symbol = f"tinyc_conv_2d_s8_{self.name}__cortex_m4"
         return Kernel(
@@ -242,14 +260,14 @@ class _Tile:
             op=Conv2D,
             source="cortex_m4/conv_2d_s8_2x4.c.j2",
             headers=(f"include/tinyc_blocks_{self.header}.h",),
-            requires=_FPU if self.fpu else _CORE,
-            superseded=frozenset() if self.fpu else frozenset({"fpu"}),
+            requires=_CORE | {"dual_issue"} if self.dual else _FPU if self.fpu else _CORE,
+            superseded=self.superseded,
             accepts=self.accepts,
             lower=partial(_lower, shared=self.any_depth),
             scratch=partial(_scratch, tile=self),
             specialize=partial(_specialize, tile=self),
             overlaps=_overlaps,
-            work=FittedWork(symbol, partial(_features, tile=self)),
+            work=FittedWork(symbol.replace("_dual__", "__"), partial(_features, tile=self)),
             code=partial(_code, tile=self),
         )
 
@@ -269,4 +287,7 @@ KERNELS = (
     _Tile("1x1_2x4_shared_core", "pixels", "pixels", 20, any_depth=True, fpu=False).kernel(),
     _Tile("2x4_core", "windows", "windows", 40, fpu=False).kernel(),
     _Tile("2x4_rows_core", "rows", "rows", 430, fpu=False).kernel(),
+    _Tile("1x1_2x4_dual", "pointwise", "pointwise", 240, fpu=False, dual=True).kernel(),
+    _Tile("2x4_dual", "windows", "windows", 40, fpu=False, dual=True).kernel(),
+    _Tile("2x4_rows_dual", "rows", "rows", 430, fpu=False, dual=True).kernel(),
 )

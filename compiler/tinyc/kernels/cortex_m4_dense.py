@@ -80,6 +80,7 @@ def _kernel(op: type[Op], base: Kernel) -> Kernel:
         base,
         symbol=f"tinyc_{op.kind.lower()}_s8_{tile}_dense__cortex_m4",
         op=op,
+        superseded=frozenset(),
         accepts=lambda op, graph: _few_groups(op, graph) and base.accepts(*dense(op, graph)),
         lower=_of_dense(base.lower),
         scratch=_of_dense(base.scratch),
