@@ -182,18 +182,9 @@ def _scratch(op: Op, graph: Graph, *, tile: _Tile) -> int:
 def _overlaps(op: Op, graph: Graph) -> tuple[Overlap, ...]:
     """The output may follow the input closely: a block is gathered before its outputs are written."""
     assert isinstance(op, Conv2D)
-    operands = graph.operands(op)
-    x, (result,), window = operands[0], graph.results(op), op.window(operands)
-    channels, (_, height, width, depth) = result.shape[3], x.shape
-    area = result.shape[1] * result.shape[2]
-    pixel = np.arange(result.elements // channels)
-    y = np.maximum(pixel % area // result.shape[2] * window.stride[0] - window.pads[0], 0)
-    x_left = np.maximum(pixel % result.shape[2] * window.stride[1] - window.pads[2], 0)
-    if Gather.of(op, graph).driver == "rows":
-        x_left = 0 * x_left  # whole rows are copied
-    # The first input byte that a pixel may read; a later pixel never needs an earlier one than this.
-    first = ((pixel // area * height + np.minimum(y, height)) * width + np.minimum(x_left, width)) * depth
-    later = np.minimum.accumulate(first[::-1])[::-1]
+    x, channels = graph.operands(op)[0], graph.results(op)[0].shape[3]
+    by_rows = Gather.of(op, graph).driver == "rows"
+    later = portable_convolution.first_inputs(op, graph, by_rows=by_rows)
     starts = first_pixels(op, graph)
     lead = max(
         ((before + 4) * channels - int(later[start]) for before, start in pairwise(starts)),

@@ -9,7 +9,6 @@ differ in their scratch alone, which decides how many rows are computed together
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +21,6 @@ from tinyc.ir.ops.depthwise_conv_2d import DepthwiseConv2D
 from tinyc.kernels import cortex_m4_blocks, portable_convolution
 from tinyc.kernels.blocks_work import pixel_features, row_features
 from tinyc.kernels.cortex_m4_depthwise import PlanarLayer, records, requantization_of
-from tinyc.kernels.cortex_m4_sliding import routine_view
 from tinyc.kernels.depthwise_geometry import geometries
 from tinyc.kernels.features import Features
 from tinyc.kernels.kernel import FieldValue, Kernel, Lowered, Overlap, Work
@@ -226,21 +224,14 @@ class _Fused:
             "depth": pair.graph.operands(pair.first)[0].shape[3],
             "planes": "scattered" if pair.scattered else "row",
             "buffer": pair.planes,
-            "depthwise": routine_view(pair.tiles, layer),
+            "depthwise": layer.view(pair.tiles.plane),
             "window": None,
         }
         text = repr(view)
         if self.first.by_rows:
             view["window"] = first["window"]
             text += str(first["variant"])
-        kernel, stride = layer.geometry.kernel, layer.geometry.stride
-        names = (
-            f"d{view['depth']}",
-            f"{kernel[0]}x{kernel[1]}",
-            f"s{stride[1]}",
-            f"w{layer.geometry.output[1]}",
-        )
-        return {**view, "variant": "_".join((*names, f"{zlib.crc32(text.encode()):08x}"))}
+        return {**view, "variant": f"d{view['depth']}_{layer.variant(text)}"}
 
     def kernel(self) -> Kernel:
         return Kernel(

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar
 
 import numpy as np
 
@@ -35,6 +34,21 @@ class PlanarLayer:
     geometry: Geometry
     routine: Routine
     scalars: Scalars
+
+    def view(self, plane: int) -> dict[str, object]:
+        """What the template of the routine needs, for planes of so many bytes."""
+        return {
+            "routine": self.routine,
+            "shift": self.scalars.shift,
+            "line": self.routine.shape.line,
+            "plane": plane,
+            "record_bytes": 4 * (self.routine.scalars + self.routine.packed),
+        }
+
+    def variant(self, text: str) -> str:
+        """A name for the code that `text` tells apart."""
+        kernel, stride, width = self.geometry.kernel, self.geometry.stride, self.geometry.output[1]
+        return f"{kernel[0]}x{kernel[1]}_s{stride[1]}_w{width}_{zlib.crc32(text.encode()):08x}"
 
     @property
     def work(self) -> Work:
@@ -98,32 +112,9 @@ class Scalars:
         return bool(self.words.shape[1] == 2)
 
 
-class _Sums:
-    """Accumulators that can be looked up: requantization is searched for once per layer."""
-
-    __slots__ = ("key", "sums")
-    _FIELDS: ClassVar = tuple(field.name for field in fields(Accumulators))
-
-    def __init__(self, sums: Accumulators) -> None:
-        self.sums = sums
-        values = (getattr(sums, name) for name in self._FIELDS)
-        self.key = tuple(v.tobytes() if isinstance(v, np.ndarray) else v for v in values)
-
-    def __hash__(self) -> int:
-        return hash(self.key)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Sums) and self.key == other.key
-
-
 def requantization_of(op: Op, graph: Graph) -> Scalars | None:
     """None where neither form of rounding is proved."""
-    return _scalars(_Sums(Accumulators.of(op, graph)))
-
-
-@lru_cache(maxsize=128)
-def _scalars(wrapped: _Sums) -> Scalars | None:
-    sums = wrapped.sums
+    sums = Accumulators.of(op, graph)
     if sums.low < sums.high:
         ones = np.ones(len(sums.rows), np.int64)
         if (narrow := one_step(sums, ones, 2**15)) is not None:
@@ -288,17 +279,8 @@ class _Planar:
 
     def specialize(self, op: Op, graph: Graph) -> Mapping[str, object]:
         layer = self.known(op, graph)
-        geometry, routine = layer.geometry, layer.routine
-        view: dict[str, object] = {
-            "routine": routine,
-            "shift": layer.scalars.shift,
-            "line": 0 if self.strided else geometry.line,
-            "plane": geometry.plane(geometry.tile),
-            "record_bytes": 4 * (routine.scalars + routine.packed),
-        }
-        kernel, stride = geometry.kernel, geometry.stride
-        names = (f"{kernel[0]}x{kernel[1]}", f"s{stride[1]}", f"w{geometry.output[1]}")
-        return {**view, "variant": "_".join((*names, f"{zlib.crc32(repr(view).encode()):08x}"))}
+        view = layer.view(layer.geometry.plane(layer.geometry.tile))
+        return {**view, "variant": layer.variant(repr(view))}
 
     def kernel(self) -> Kernel:
         """With one tile, a group of channels writes over what only itself has read."""

@@ -6,7 +6,6 @@ over. What that takes is scratch for all channels.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -111,10 +110,8 @@ class _Sliding:
 
     def specialize(self, op: Op, graph: Graph) -> Mapping[str, object]:
         tiles, layer = self.known(op, graph)
-        view = routine_view(tiles, layer)
-        kernel, stride = layer.geometry.kernel, layer.geometry.stride
-        names = (f"{kernel[0]}x{kernel[1]}", f"s{stride[1]}", f"w{layer.geometry.output[1]}")
-        return {**view, "variant": "_".join((*names, f"{zlib.crc32(repr(view).encode()):08x}"))}
+        view = layer.view(tiles.plane)
+        return {**view, "variant": layer.variant(repr(view))}
 
     def kernel(self) -> Kernel:
         symbol = f"tinyc_depthwise_conv_2d_s8_{self.name}__cortex_m4"
@@ -132,17 +129,6 @@ class _Sliding:
             code=self.code,
             work=FittedWork(symbol, self.features, self.assembly),
         )
-
-
-def routine_view(tiles: Tiles, layer: PlanarLayer) -> dict[str, object]:
-    """What the template of the depthwise routine needs."""
-    return {
-        "routine": layer.routine,
-        "shift": layer.scalars.shift,
-        "line": layer.geometry.line,
-        "plane": tiles.plane,
-        "record_bytes": 4 * (layer.routine.scalars + layer.routine.packed),
-    }
 
 
 KERNELS = (_Sliding("sliding", 8 * 1024).kernel(),)

@@ -148,20 +148,6 @@ def _strips_scratch(op: Op, graph: Graph) -> int:
     return sums + _columns(op, graph) * height * depth + depth
 
 
-def first_inputs(op: Conv2D | DepthwiseConv2D, graph: Graph) -> Array:
-    """For each output pixel the first byte of the input that it or a later one reads."""
-    operands = graph.operands(op)
-    x, (result,), window = operands[0], graph.results(op), op.window(operands)
-    _, height, width, depth = x.shape
-    area = result.shape[1] * result.shape[2]
-    pixel = np.arange(result.elements // result.shape[3])
-    y = np.clip(pixel % area // result.shape[2] * window.stride[0] - window.pads[0], 0, height)
-    left = np.clip(pixel % result.shape[2] * window.stride[1] - window.pads[2], 0, width)
-    first = ((pixel // area * height + y) * width + left) * depth
-    later: Array = np.minimum.accumulate(first[::-1])[::-1]
-    return later
-
-
 def _overlap(first: Array, starts: Array, channels: int, x: Tensor) -> tuple[Overlap, ...]:
     """Outputs from one of `starts` to the next are written when their inputs have been read."""
     behind = starts[1:] * channels - first[starts[1:]]
@@ -173,7 +159,7 @@ def _conv_2d_overlaps(op: Op, graph: Graph) -> tuple[Overlap, ...]:
     assert isinstance(op, Conv2D | DepthwiseConv2D)
     if _groups(op, graph) > 1:
         return ()
-    first, channels = first_inputs(op, graph), len(weight_rows(op, graph))
+    first, channels = portable_convolution.first_inputs(op, graph), len(weight_rows(op, graph))
     return _overlap(first, np.arange(0, len(first), _ROWS), channels, graph.operands(op)[0])
 
 
@@ -182,7 +168,7 @@ def _strips_overlaps(op: Op, graph: Graph) -> tuple[Overlap, ...]:
     assert isinstance(op, Conv2D)
     x, (result,) = graph.operands(op)[0], graph.results(op)
     line = x.shape[2] * x.shape[3]
-    first = first_inputs(op, graph)[:: result.shape[2]] // line * line
+    first = portable_convolution.first_inputs(op, graph)[:: result.shape[2]] // line * line
     written = np.arange(len(first)) * result.shape[2] * result.shape[3]
     return (Overlap(0, "output", int((written - first)[1:].max(initial=-x.bytes))),)
 

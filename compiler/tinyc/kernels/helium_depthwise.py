@@ -13,7 +13,7 @@ from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.depthwise_conv_2d import DepthwiseConv2D
 from tinyc.ir.tensor import Array
 from tinyc.kernels import features, portable_convolution
-from tinyc.kernels.helium import REQUIRES, first_inputs, required, vector_work
+from tinyc.kernels.helium import REQUIRES, required, vector_work
 from tinyc.kernels.helium_rounding import rounding
 from tinyc.kernels.kernel import FieldValue, Kernel, Lowered, Overlap, Work
 from tinyc.kernels.layer_constants import round_up, weight_rows
@@ -227,7 +227,7 @@ def _rows_overlaps(op: Op, graph: Graph) -> tuple[Overlap, ...]:
 def _overlaps(op: Op, graph: Graph) -> tuple[Overlap, ...]:
     """A pixel's outputs are written block by block, while its inputs are read."""
     assert isinstance(op, DepthwiseConv2D)
-    first, channels = first_inputs(op, graph), graph.results(op)[0].shape[3]
+    first, channels = portable_convolution.first_inputs(op, graph), graph.results(op)[0].shape[3]
     behind = (np.arange(len(first)) + 1) * channels - first
     return (Overlap(0, "output", int(behind.max())),)
 

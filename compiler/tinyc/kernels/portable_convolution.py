@@ -9,7 +9,7 @@ from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.common import activation_range, channel_multipliers
 from tinyc.ir.ops.conv_2d import Conv2D
 from tinyc.ir.ops.depthwise_conv_2d import DepthwiseConv2D
-from tinyc.ir.tensor import DType, Tensor
+from tinyc.ir.tensor import Array, DType, Tensor
 from tinyc.kernels import features
 from tinyc.kernels.kernel import FieldValue, Kernel, Lowered
 from tinyc.kernels.work import FittedWork
@@ -51,6 +51,23 @@ def groups(op: Op, graph: Graph) -> int:
     """Groups of input channels with filters of their own; 1 for a dense convolution."""
     x, filters = graph.operands(op)[:2]
     return x.shape[3] if isinstance(op, DepthwiseConv2D) else x.shape[3] // filters.shape[3]
+
+
+def first_inputs(op: Conv2D | DepthwiseConv2D, graph: Graph, *, by_rows: bool = False) -> Array:
+    """For each output pixel the first byte of the input that it or a later one reads.
+
+    `by_rows`: where whole rows of the input are read.
+    """
+    operands = graph.operands(op)
+    x, (result,), window = operands[0], graph.results(op), op.window(operands)
+    _, height, width, depth = x.shape
+    area = result.shape[1] * result.shape[2]
+    pixel = np.arange(result.elements // result.shape[3])
+    y = np.clip(pixel % area // result.shape[2] * window.stride[0] - window.pads[0], 0, height)
+    left = np.clip(pixel % result.shape[2] * window.stride[1] - window.pads[2], 0, width)
+    first = ((pixel // area * height + y) * width + (0 if by_rows else left)) * depth
+    later: Array = np.minimum.accumulate(first[::-1])[::-1]
+    return later
 
 
 def is_pointwise(op: Op, graph: Graph) -> bool:
