@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tinyc.errors import Problem, TinycError
+from tinyc.ir import sequence
 from tinyc.ir.graph import Graph
-from tinyc.ir.tensor import Array, TensorName
+from tinyc.ir.tensor import Array, Tensor, TensorName
 from tinyc.quantize.fixed_point import Rounding
 
 
@@ -27,14 +28,19 @@ def trace(
 ) -> Mapping[TensorName, Array]:
     """Values of every tensor: inputs, constants and all results, by tensor name.
 
+    In a graph of sentences (`tinyc.ir.sequence`) results hold the rows of this sentence only.
     Raises TinycError when `inputs` do not fit the graph's inputs.
     """
     check_inputs(graph, inputs)
     values: dict[TensorName, Array] = {tensor.name: tensor.constant for tensor in graph.constants()}
     values.update(zip(graph.inputs, inputs, strict=True))
+    tensors = at_length(graph, values)
+    rows = {name: tensor.shape[1] for name, tensor in tensors.items() if tensor.shape != graph[name].shape}
     for op in graph.ops:
-        results = graph.results(op)
-        arrays = op.reference([values[name] for name in op.inputs], graph.operands(op), results, rounding)
+        operands = [tensors[name] for name in op.inputs]
+        results = [tensors[name] for name in op.outputs]
+        arguments = [values[name][:, : rows[name]] if name in rows else values[name] for name in op.inputs]
+        arrays = op.reference(arguments, operands, results, rounding)
         for tensor, array in zip(results, arrays, strict=True):
             if array.shape != tensor.shape or array.dtype != tensor.dtype.numpy:
                 raise AssertionError(
@@ -43,6 +49,17 @@ def trace(
                 )
             values[tensor.name] = array
     return values
+
+
+def at_length(graph: Graph, values: Mapping[TensorName, Array]) -> Mapping[TensorName, Tensor]:
+    """The tensors of `graph` with the rows that a sentence has; `values` hold the graph's inputs."""
+    op = sequence.length_op(graph)
+    if op is None:
+        return graph.tensors
+    ids = [values[name] for name in op.inputs]
+    (length,) = op.reference(ids, graph.operands(op), graph.results(op), Rounding.DOUBLE)
+    cut = {name: sequence.cut(graph[name], int(length[0])) for name in sequence.varying(graph)}
+    return {**graph.tensors, **cut}
 
 
 def check_inputs(graph: Graph, inputs: Sequence[Array]) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.conv_depthwise_2d import ConvDepthwise2D
+from tinyc.ir.ops.token_block import TokenBlock
 from tinyc.ir.tensor import Tensor, TensorName
 
 
@@ -91,11 +92,18 @@ class Graph:
 
     def expanded(self) -> Graph:
         """The graph with the parts of fused ops, and the tensors between them, in their place."""
-        fused = [op for op in self.ops if isinstance(op, ConvDepthwise2D)]
-        if not fused:
-            return self
-        ops = (part for op in self.ops for part in (op.parts if isinstance(op, ConvDepthwise2D) else (op,)))
-        return self.rebuilt(ops=ops, tensors=[op.intermediate for op in fused])
+        ops: list[Op] = []
+        tensors: list[Tensor] = []
+        for op in self.ops:
+            if isinstance(op, ConvDepthwise2D):
+                ops += op.parts
+                tensors.append(op.intermediate)
+            elif isinstance(op, TokenBlock):
+                ops += op.parts
+                tensors += op.between
+            else:
+                ops.append(op)
+        return self if len(ops) == len(self.ops) and not tensors else self.rebuilt(ops=ops, tensors=tensors)
 
     def digest(self) -> str:
         """SHA-256 (hex) over the canonical text of the graph and its constant bytes.

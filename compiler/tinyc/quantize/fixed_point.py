@@ -117,3 +117,19 @@ def multiply_int64_by_quantized_multiplier(
     total = 15 - np.asarray(shift, dtype=np.int64)
     product = np.asarray(x, dtype=np.int64) * reduced + (np.int64(1) << (total - 1))
     return product >> total
+
+
+def rounding_multiply_high(x: IntArray, multiplier: IntArray | int) -> IntArray:
+    """round(x * multiplier / 2^32), ties towards plus infinity: SMMULR of ARMv7E-M. int64 in and out."""
+    product = np.asarray(x, dtype=np.int64) * np.asarray(multiplier, dtype=np.int64)
+    return (product + (np.int64(1) << 31)) >> 32
+
+
+def high_multiplier(real: float, bits: int = 32) -> int:
+    """`real` as an integer in steps of 2^-bits, for `rounding_multiply_high` of values shifted by 32 - bits.
+
+    Raises ValueError unless 0 < real < 2^(31 - bits).
+    """
+    if not math.isfinite(real) or not 0.0 < real < 2.0 ** (31 - bits):
+        raise ValueError(f"the multiplier {real:.3g} is not between 0 and {2.0 ** (31 - bits):.3g}")
+    return min(max(round(real * 2.0**bits), 1), INT32_MAX)

@@ -1,35 +1,44 @@
 """The operators. `OPS` maps TFLite's names to classes; a new op file is listed here once.
 
-`ConvDepthwise2D` is not there: it stands for two of them.
+`ConvDepthwise2D` and `TokenBlock` are not there: they stand for several of them.
 """
 
 from __future__ import annotations
 
 from tinyc.ir.ops.add import Add
+from tinyc.ir.ops.attention import Attention
 from tinyc.ir.ops.average_pool_2d import AveragePool2D
 from tinyc.ir.ops.base import Activation, Op, Padding, Source
 from tinyc.ir.ops.concatenation import Concatenation
 from tinyc.ir.ops.conv_2d import Conv2D
 from tinyc.ir.ops.conv_depthwise_2d import ConvDepthwise2D
+from tinyc.ir.ops.curved import Gelu, Silu, SquaredRelu
+from tinyc.ir.ops.depthwise_conv_1d import DepthwiseConv1D
 from tinyc.ir.ops.depthwise_conv_2d import DepthwiseConv2D
 from tinyc.ir.ops.dequantize import Dequantize
+from tinyc.ir.ops.embedding import Embedding
 from tinyc.ir.ops.fully_connected import FullyConnected
 from tinyc.ir.ops.hard_swish import HardSwish
 from tinyc.ir.ops.leaky_relu import LeakyRelu
+from tinyc.ir.ops.linear import Linear
 from tinyc.ir.ops.logistic import Logistic
 from tinyc.ir.ops.max_pool_2d import MaxPool2D
 from tinyc.ir.ops.mean import Mean
 from tinyc.ir.ops.mul import Mul
+from tinyc.ir.ops.norm import LayerNorm, RmsNorm
 from tinyc.ir.ops.pad import Pad
 from tinyc.ir.ops.quantize import Quantize
 from tinyc.ir.ops.relu import Relu
 from tinyc.ir.ops.relu6 import Relu6
 from tinyc.ir.ops.reshape import Reshape
+from tinyc.ir.ops.sequence_length import SequenceLength
 from tinyc.ir.ops.softmax import Softmax
 from tinyc.ir.ops.split import Split
 from tinyc.ir.ops.strided_slice import StridedSlice
 from tinyc.ir.ops.sub import Sub
 from tinyc.ir.ops.tanh import Tanh
+from tinyc.ir.ops.token_block import TokenBlock
+from tinyc.ir.ops.token_pool import Pooling, TokenPool
 from tinyc.ir.ops.transpose import Transpose
 from tinyc.ir.ops.unsupported import Unsupported
 
@@ -37,14 +46,20 @@ OPS: dict[str, type[Op]] = {
     op.kind: op
     for op in (
         Add,
+        Attention,
         AveragePool2D,
         Concatenation,
         Conv2D,
+        DepthwiseConv1D,
         DepthwiseConv2D,
         Dequantize,
+        Embedding,
         FullyConnected,
+        Gelu,
         HardSwish,
+        LayerNorm,
         LeakyRelu,
+        Linear,
         Logistic,
         MaxPool2D,
         Mean,
@@ -54,11 +69,16 @@ OPS: dict[str, type[Op]] = {
         Relu,
         Relu6,
         Reshape,
+        RmsNorm,
+        SequenceLength,
+        Silu,
         Softmax,
         Split,
+        SquaredRelu,
         StridedSlice,
         Sub,
         Tanh,
+        TokenPool,
         Transpose,
     )
 }
@@ -67,15 +87,21 @@ __all__ = [
     "OPS",
     "Activation",
     "Add",
+    "Attention",
     "AveragePool2D",
     "Concatenation",
     "Conv2D",
     "ConvDepthwise2D",
+    "DepthwiseConv1D",
     "DepthwiseConv2D",
     "Dequantize",
+    "Embedding",
     "FullyConnected",
+    "Gelu",
     "HardSwish",
+    "LayerNorm",
     "LeakyRelu",
+    "Linear",
     "Logistic",
     "MaxPool2D",
     "Mean",
@@ -83,16 +109,23 @@ __all__ = [
     "Op",
     "Pad",
     "Padding",
+    "Pooling",
     "Quantize",
     "Relu",
     "Relu6",
     "Reshape",
+    "RmsNorm",
+    "SequenceLength",
+    "Silu",
     "Softmax",
     "Source",
     "Split",
+    "SquaredRelu",
     "StridedSlice",
     "Sub",
     "Tanh",
+    "TokenBlock",
+    "TokenPool",
     "Transpose",
     "Unsupported",
 ]

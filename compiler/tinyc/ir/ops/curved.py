@@ -1,0 +1,105 @@
+"""GELU, SILU, SQUARED_RELU: activations that are tables of 256 when their input is int8.
+
+GELU(x) = x * Phi(x), with Phi the normal distribution's (Hendrycks and Gimpel, 2016), or its form with
+tanh; SILU(x) = x / (1 + exp(-x)); SQUARED_RELU(x) = max(x, 0)^2 (So et al., "Primer", 2021).
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from tinyc.ir.ops.base import Op
+from tinyc.ir.tensor import Array, DType, Shape, Tensor
+from tinyc.quantize.fixed_point import IntArray, Rounding
+from tinyc.quantize.lookup_table import apply_real_function
+
+_LIMITS = {DType.INT8: (-128, 127), DType.INT16: (-32768, 32767)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curved(Op):
+    """input: x; output of the same shape. Quantized: x int8, y int8 or int16, through a table."""
+
+    @abstractmethod
+    def function(self, x: float) -> float:
+        """The activation of one real number."""
+
+    def output_shapes(self, operands: Sequence[Tensor]) -> tuple[Shape, ...]:
+        if len(operands) != 1:
+            raise ValueError(f"needs 1 input, got {len(operands)}")
+        return (operands[0].shape,)
+
+    def table(self, operand: Tensor, result: Tensor) -> IntArray:
+        """y for x = -128 .. 127: int64 [256]."""
+        return apply_real_function(
+            self.function,
+            np.arange(-128, 128),
+            operand.scale,
+            operand.zero_point,
+            result.scale,
+            result.zero_point,
+            *_LIMITS[result.dtype],
+        )
+
+    def reference(
+        self,
+        values: Sequence[Array],
+        operands: Sequence[Tensor],
+        results: Sequence[Tensor],
+        rounding: Rounding,
+    ) -> tuple[Array, ...]:
+        (x,), (result,) = values, results
+        if result.dtype is DType.FLOAT32:
+            return (self.real(x.astype(np.float64)).astype(np.float32),)
+        y = self.table(operands[0], result)[x.astype(np.int64) + 128]
+        return (y.astype(result.dtype.numpy),)
+
+    @abstractmethod
+    def real(self, x: Array) -> Array:
+        """The activation of an array, float64."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gelu(Curved):
+    kind: ClassVar[str] = "GELU"
+
+    approximate: bool = False
+
+    def function(self, x: float) -> float:
+        if self.approximate:
+            return 0.5 * x * (1.0 + math.tanh(math.sqrt(2.0 / math.pi) * (x + 0.044715 * x**3)))
+        return 0.5 * x * (1.0 + math.erf(x / math.sqrt(2.0)))
+
+    def real(self, x: Array) -> Array:
+        if self.approximate:
+            return np.asarray(0.5 * x * (1.0 + np.tanh(math.sqrt(2.0 / math.pi) * (x + 0.044715 * x**3))))
+        erf = np.vectorize(math.erf, otypes=[np.float64])
+        return np.asarray(0.5 * x * (1.0 + erf(x / math.sqrt(2.0))))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silu(Curved):
+    kind: ClassVar[str] = "SILU"
+
+    def function(self, x: float) -> float:
+        return x / (1.0 + math.exp(-x)) if x > -700.0 else 0.0
+
+    def real(self, x: Array) -> Array:
+        return np.asarray(x / (1.0 + np.exp(-np.maximum(x, -700.0))))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SquaredRelu(Curved):
+    kind: ClassVar[str] = "SQUARED_RELU"
+
+    def function(self, x: float) -> float:
+        return max(x, 0.0) ** 2
+
+    def real(self, x: Array) -> Array:
+        return np.asarray(np.square(np.maximum(x, 0.0)))

@@ -1,0 +1,41 @@
+"""Sentences: which tensors of a graph have one row for each token, and the graph's rows at a real length.
+
+A graph that holds a SEQUENCE_LENGTH op is declared for its longest sentence. Tensors that vary with the
+length have shape [1, n, ...]; only the rows of the sentence are ever computed, those behind it are undefined.
+"""
+
+from __future__ import annotations
+
+from tinyc.ir.graph import Graph
+from tinyc.ir.ops.sequence_length import SequenceLength
+from tinyc.ir.tensor import Tensor, TensorName
+
+
+def length_op(graph: Graph) -> SequenceLength | None:
+    """The op that counts the tokens; None in a graph whose rows are always all there."""
+    return next((op for op in graph.ops if isinstance(op, SequenceLength)), None)
+
+
+def longest(graph: Graph) -> int:
+    """Rows of the longest sentence, 0 in a graph without sentences."""
+    op = length_op(graph)
+    return graph[op.inputs[0]].shape[1] if op is not None else 0
+
+
+def varying(graph: Graph) -> frozenset[TensorName]:
+    """The activations that have as many rows as the sentence has tokens."""
+    op = length_op(graph)
+    if op is None:
+        return frozenset()
+    rows, found = longest(graph), {op.inputs[0]}
+    for other in graph.ops:
+        if found.isdisjoint(other.inputs):
+            continue
+        found.update(name for name in other.outputs if graph[name].shape[:2] == (1, rows))
+    # One row is the same at every length.
+    return frozenset(found) if rows > 1 else frozenset()
+
+
+def cut(tensor: Tensor, rows: int) -> Tensor:
+    """A varying tensor as it is in a sentence of `rows` tokens."""
+    return tensor.with_(shape=(tensor.shape[0], rows, *tensor.shape[2:]), data=None)
