@@ -15,7 +15,7 @@ from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.sequence_length import SequenceLength
 from tinyc.ir.ops.token_block import TokenBlock
 from tinyc.ir.tensor import DType, Tensor
-from tinyc.kernels import portable_rows
+from tinyc.kernels import cortex_m4_rows, portable_rows
 from tinyc.kernels.kernel import FieldValue, Kernel, Lowered, Overlap
 from tinyc.kernels.row_kernel import TILE_ROWS, RowKernel, whole_inputs
 from tinyc.memory import planner
@@ -56,6 +56,7 @@ class BlockKernel:
 
     isa: str
     requires: frozenset[str]
+    superseded: frozenset[str]
     rows: tuple[RowKernel, ...]
 
     def graph(self, op: TokenBlock, graph: Graph) -> Graph:
@@ -193,6 +194,7 @@ class BlockKernel:
             source="rows/token_block.c.j2",
             headers=("include/tinyc_rows.h",),
             requires=self.requires,
+            superseded=self.superseded,
             accepts=self.accepts,
             lower=self.lower,
             scratch=self.scratch,
@@ -217,10 +219,20 @@ def _length_fields(op: Op, graph: Graph) -> Lowered:
     return Lowered("tinyc_sequence_length", {"longest": longest, "padding": op.padding})
 
 
-PORTABLE = BlockKernel("portable", frozenset(), portable_rows.KERNELS)
+_DSP, _FPU = frozenset({"dsp"}), frozenset({"dsp", "fpu"})
+
+
+def _block(isa: str, features: frozenset[str], superseded: frozenset[str] = frozenset()) -> Kernel:
+    """The kernel whose parts are the first that accept them among those that need no more than `features`."""
+    rows = (*cortex_m4_rows.KERNELS, *portable_rows.KERNELS)
+    able = tuple(kernel for kernel in rows if kernel.requires <= features)
+    return BlockKernel(isa, features, superseded, able).kernel()
+
 
 KERNELS = (
-    PORTABLE.kernel(),
+    _block("cortex_m4", _FPU),
+    _block("cortex_m4_no_fpu", _DSP, frozenset({"fpu"})),
+    _block("portable", frozenset(), _DSP),
     Kernel(
         symbol="tinyc_sequence_length_s16__portable",
         op=SequenceLength,
