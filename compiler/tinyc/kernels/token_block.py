@@ -14,7 +14,7 @@ from tinyc.ir.graph import Graph
 from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.sequence_length import SequenceLength
 from tinyc.ir.ops.token_block import TokenBlock
-from tinyc.ir.tensor import DType, Tensor
+from tinyc.ir.tensor import DType, Tensor, TensorName
 from tinyc.kernels import cortex_m4_rows, portable_rows
 from tinyc.kernels.kernel import FieldValue, Kernel, Lowered, Overlap
 from tinyc.kernels.row_kernel import TILE_ROWS, RowKernel, whole_inputs
@@ -88,16 +88,21 @@ class BlockKernel:
     def _buffers(self, op: TokenBlock, inner: Graph, parts: Sequence[_Part]) -> list[Buffer]:
         """What a tile needs between and beside its parts."""
         between = {tensor.name: tensor for tensor in op.between}
-        last = {name: at for at, part in enumerate(op.parts) for name in part.inputs if name in between}
+        # Each part takes two steps, before and after its first output is written.
+        last: dict[TensorName, int] = {}
+        for at, part in enumerate(parts):
+            early = part.kernel.early(part.op, inner)
+            for position, name in enumerate(part.op.inputs):
+                last[name] = max(last.get(name, 0), 2 * at + (position not in early))
         found = []
         for at, part in enumerate(parts):
             for name in part.op.outputs:
                 if name in between:
-                    lifetime = Lifetime(at, last.get(name, at))
+                    lifetime = Lifetime(2 * at + 1, last.get(name, 2 * at + 1))
                     found.append(Buffer(name, _tile_bytes(between[name]), lifetime, (name,)))
             scratch = part.kernel.scratch(part.op, inner)
             if scratch > 0:
-                found.append(Buffer(f"scratch:{at}", scratch, Lifetime(at, at)))
+                found.append(Buffer(f"scratch:{at}", scratch, Lifetime(2 * at, 2 * at + 1)))
         return found
 
     def scratch(self, op: Op, graph: Graph) -> int:
