@@ -105,7 +105,7 @@ def test_attention_refuses_heads_that_do_not_divide() -> None:
         models.EfficientAttention(3).build((None, None, 8))
 
 
-@pytest.mark.parametrize("time", [3, 4, 9])
+@pytest.mark.parametrize("time", [3, 4, 9, 70])
 def test_causal_convolution(time: int) -> None:
     layer = randomized(models.CausalDepthwiseConv1D(4, "silu"), None, None, 8)
     x = rows(2, time, 8)
