@@ -20,6 +20,7 @@ from tinyc.preparation import Prepared, prepare
 from tinyc.program import Firmware, Program, Project
 from tinyc.report import make_report
 from tinyc.selection import Measured
+from tinyc.token_blocks import with_blocks
 
 __all__ = ["Prepared", "build", "compile_graph", "make_report", "prepare", "render"]
 
@@ -42,6 +43,7 @@ def compile_graph(
     Raises TinycError that lists every layer without a kernel on `board`, or whose scales fixed
     point cannot hold.
     """
+    graph = with_blocks(graph)
     audio_bytes = AudioFrontEnd(audio).state_bytes if audio else 0
     if kernels is not None:
         steps, plan = selection.fixed(graph, board, kernels, audio_bytes=audio_bytes)

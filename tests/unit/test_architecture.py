@@ -30,7 +30,7 @@ ALLOWED = {
     "passes": {"ir"},
     "quantize": {"ir", "interpreter"},
     "memory": {"ir", "program"},
-    "kernels": {"ir", "boards"},
+    "kernels": {"ir", "boards", "memory"},
     "frontends": {"ir"},
     "emit": {"ir", "kernels", "program", "boards", "files", "audio", "device"},
     "audio": {"ir", "emit", "program"},

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
+from typing import Any
 
 from tinyc.emit import symbols
 from tinyc.emit.environment import render
@@ -62,6 +63,8 @@ def kernel_files(programs: Iterable[Program]) -> tuple[KernelFile, ...]:
             for path in step.kernel.headers:
                 add(path, headers)
             view = _view(program, step)
+            for path in view.get("files", ()):
+                add(path, headers if path.endswith(".h") else sources)
             if not is_template(step.kernel):
                 add(step.kernel.source, sources)
             elif "variant" in view:
@@ -71,7 +74,7 @@ def kernel_files(programs: Iterable[Program]) -> tuple[KernelFile, ...]:
     return tuple(KernelFile(path, text) for path, text in (*headers.items(), *sources.items()))
 
 
-def _view(program: Program, step: Step) -> Mapping[str, object]:
+def _view(program: Program, step: Step) -> Mapping[str, Any]:
     """What a template kernel gives its template for this layer."""
     if not is_template(step.kernel) or step.kernel.specialize is None:
         return MappingProxyType({})

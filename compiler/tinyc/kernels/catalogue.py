@@ -30,6 +30,7 @@ from tinyc.kernels import (
     portable_sigmoid,
     portable_softmax,
     scalar,
+    token_block,
 )
 from tinyc.kernels.kernel import Kernel
 
@@ -62,6 +63,7 @@ CATALOGUE: tuple[Kernel, ...] = (
     *portable_pooling.KERNELS,
     *portable_softmax.KERNELS,
     *portable_sigmoid.KERNELS,
+    *token_block.KERNELS,
 )
 
 

@@ -96,7 +96,7 @@ class Kernel:
     `model.c`, each once. A source that ends in `.j2` is a template, rendered with the view that
     `specialize` gives and `symbol`: once per layer, the symbol carrying the model and the layer number,
     or once for all layers that agree in the view's `variant`, a part of an identifier that tells all
-    that the text depends on.
+    that the text depends on. The view's `files` are further headers and sources that it needs.
     Boards need the features that it `requires`; where they have one of those in `superseded` another kernel
     does the same better.
     `in_place` lists the positions among the activations whose buffer output 0 may share as a whole,

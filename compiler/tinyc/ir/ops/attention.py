@@ -20,6 +20,9 @@ from tinyc.quantize.fixed_point import IntArray, Rounding, high_multiplier, roun
 # A numerator is at most 32767 and a value at most 128: the sum of so many products has 31 bits.
 MOST_KEYS = 512
 _FRACTION_BITS = 8
+# Differences of scores, below 2^24, are shifted by so much before they are multiplied.
+SCORE_SHIFT = 6
+MOST_DEPTH = 512
 _LIMITS = {DType.INT8: (-128, 127), DType.INT16: (-32768, 32767)}
 
 
@@ -61,8 +64,8 @@ class Attention(Op):
             raise ValueError(f"q {list(q)}, k {list(k)}, v {list(v)} do not fit {self.heads} heads")
         if q[1] > k[1]:
             raise ValueError(f"{q[1]} rows for {k[1]} keys")
-        if operands[0].dtype is not DType.FLOAT32 and k[1] > MOST_KEYS:
-            raise ValueError(f"{k[1]} keys, at most {MOST_KEYS} in fixed point")
+        if operands[0].dtype is not DType.FLOAT32 and (k[1] > MOST_KEYS or q[2] // self.heads > MOST_DEPTH):
+            raise ValueError(f"{k[1]} keys of {q[2] // self.heads}, at most {MOST_KEYS} of {MOST_DEPTH}")
         return ((1, q[1], v[2]),)
 
     def macs(self, operands: Sequence[Tensor], results: Sequence[Tensor]) -> int:
@@ -72,7 +75,8 @@ class Attention(Op):
     def score_multiplier(self, operands: Sequence[Tensor]) -> int:
         """Takes differences of scores to steps of 1/256 of a power of two. Raises ValueError out of range."""
         q, k = operands[0], operands[1]
-        return high_multiplier(q.scale * k.scale * self.scale * math.log2(math.e) * 2.0**_FRACTION_BITS)
+        steps = q.scale * k.scale * self.scale * math.log2(math.e) * 2.0**_FRACTION_BITS
+        return high_multiplier(steps, 32 - SCORE_SHIFT)
 
     def context_scale(self, operands: Sequence[Tensor], result: Tensor) -> ContextScale:
         """Raises ValueError for scales out of range."""
@@ -120,7 +124,8 @@ class Attention(Op):
     ) -> IntArray:
         largest = np.where(seen, scores, np.iinfo(np.int64).min).max(axis=-1, keepdims=True)
         below = np.maximum(largest - scores, 0)
-        steps = np.minimum(rounding_multiply_high(below, self.score_multiplier(operands)), 4095)
+        multiplier = self.score_multiplier(operands)
+        steps = np.minimum(rounding_multiply_high(below << SCORE_SHIFT, multiplier), 4095)
         power = power_table().astype(np.int64)[steps & 255] >> (steps >> _FRACTION_BITS)
         power = np.where(seen, power, 0)
         total = power.sum(axis=-1, keepdims=True)

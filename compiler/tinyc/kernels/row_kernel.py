@@ -1,0 +1,60 @@
+"""Kernels of the parts of a TOKEN_BLOCK: functions that compute a few rows of one layer.
+
+They share the C signature `void symbol(const struct *layer, const void *const *inputs, void *output,
+void *scratch, const struct tinyc_tile *tile)`, see `tinyc_rows.h`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from tinyc.ir.graph import Graph
+from tinyc.ir.ops.attention import Attention
+from tinyc.ir.ops.base import Op
+from tinyc.ir.ops.depthwise_conv_1d import DepthwiseConv1D
+from tinyc.ir.ops.embedding import Embedding
+from tinyc.ir.ops.token_pool import TokenPool
+from tinyc.kernels.kernel import FieldValue
+
+# Rows of a tile: TINYC_TILE_ROWS in tinyc_rows.h.
+TILE_ROWS = 4
+
+# Positions of the inputs that a layer reads as a whole; it reads the others at the rows it computes.
+_WHOLE: Mapping[type[Op], tuple[int, ...]] = {
+    Attention: (1, 2),
+    DepthwiseConv1D: (0,),
+    Embedding: (0,),
+    TokenPool: (0,),
+}
+
+
+def whole_inputs(op: Op) -> tuple[int, ...]:
+    """Positions of the inputs of which every row is needed for each row that is computed."""
+    return _WHOLE.get(type(op), ())
+
+
+def _always(op: Op, graph: Graph) -> bool:
+    return True
+
+
+def _none(op: Op, graph: Graph) -> int:
+    return 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowKernel:
+    """One way to compute rows of an op. `source` and `headers` are files under `firmware_templates/kernels`.
+
+    `fields` initialises the C struct `struct`, see `kernel.Lowered`. `scratch` is in bytes, for a tile.
+    """
+
+    symbol: str
+    op: type[Op]
+    source: str
+    struct: str
+    fields: Callable[[Op, Graph], Mapping[str, FieldValue]]
+    headers: tuple[str, ...] = ()
+    requires: frozenset[str] = frozenset()
+    accepts: Callable[[Op, Graph], bool] = _always
+    scratch: Callable[[Op, Graph], int] = _none

@@ -1,0 +1,232 @@
+"""TOKEN_BLOCK: a loop over tiles of four rows that calls a kernel for each part.
+
+What lies between two parts needs room for one tile only. The function is rendered once for all blocks that
+make the same calls.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tinyc.ir.graph import Graph
+from tinyc.ir.ops.base import Op
+from tinyc.ir.ops.sequence_length import SequenceLength
+from tinyc.ir.ops.token_block import TokenBlock
+from tinyc.ir.tensor import DType, Tensor
+from tinyc.kernels import portable_rows
+from tinyc.kernels.kernel import FieldValue, Kernel, Lowered, Overlap
+from tinyc.kernels.row_kernel import TILE_ROWS, RowKernel, whole_inputs
+from tinyc.memory import planner
+from tinyc.memory.plan import Buffer, Lifetime
+
+_NO_POINTER = "0"
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """A parameter of the C function."""
+
+    c_type: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class PartView:
+    """A call: C expressions of its operands."""
+
+    kind: str
+    symbol: str
+    struct: str
+    inputs: tuple[str, ...]
+    output: str
+    scratch: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    op: Op
+    kernel: RowKernel
+
+
+@dataclass(frozen=True, slots=True)
+class BlockKernel:
+    """A set of row kernels, the first that accepts a part computes it."""
+
+    isa: str
+    requires: frozenset[str]
+    rows: tuple[RowKernel, ...]
+
+    def graph(self, op: TokenBlock, graph: Graph) -> Graph:
+        """The graph with the tensors between the parts."""
+        return graph.rebuilt(ops=op.parts, tensors=op.between, inputs=op.inputs, outputs=op.outputs)
+
+    def parts(self, op: TokenBlock, graph: Graph) -> list[_Part] | None:
+        """None where a part has no kernel."""
+        found = []
+        for part in op.parts:
+            kernels = (k for k in self.rows if k.op is type(part) and k.accepts(part, graph))
+            kernel = next(kernels, None)
+            if kernel is None:
+                return None
+            found.append(_Part(part, kernel))
+        return found
+
+    def known(self, op: Op, graph: Graph) -> tuple[TokenBlock, Graph, list[_Part]]:
+        assert isinstance(op, TokenBlock)
+        inner = self.graph(op, graph)
+        parts = self.parts(op, inner)
+        assert parts is not None
+        return op, inner, parts
+
+    def accepts(self, op: Op, graph: Graph) -> bool:
+        assert isinstance(op, TokenBlock)
+        return self.parts(op, self.graph(op, graph)) is not None
+
+    def _buffers(self, op: TokenBlock, inner: Graph, parts: Sequence[_Part]) -> list[Buffer]:
+        """What a tile needs between and beside its parts."""
+        between = {tensor.name: tensor for tensor in op.between}
+        last = {name: at for at, part in enumerate(op.parts) for name in part.inputs if name in between}
+        found = []
+        for at, part in enumerate(parts):
+            for name in part.op.outputs:
+                if name in between:
+                    lifetime = Lifetime(at, last.get(name, at))
+                    found.append(Buffer(name, _tile_bytes(between[name]), lifetime, (name,)))
+            scratch = part.kernel.scratch(part.op, inner)
+            if scratch > 0:
+                found.append(Buffer(f"scratch:{at}", scratch, Lifetime(at, at)))
+        return found
+
+    def scratch(self, op: Op, graph: Graph) -> int:
+        block, inner, parts = self.known(op, graph)
+        return planner.place(self._buffers(block, inner, parts)).arena_size
+
+    def view(self, op: Op, graph: Graph) -> dict[str, object]:
+        """What the template prints; it depends on shapes and types, not on the layer."""
+        block, inner, parts = self.known(op, graph)
+        plan = planner.place(self._buffers(block, inner, parts))
+        names = [tensor.name for tensor in graph.activations(block)]
+        own = {name: f"input_{at}" for at, name in enumerate(names)}
+        own |= {name: f"output_{at}" for at, name in enumerate(block.outputs)}
+        if block.counted:
+            own[block.inputs[-1]] = "length"
+        between = {tensor.name for tensor in block.between}
+
+        def pointer(name: str, whole: bool) -> str:
+            if name in between:
+                return f"(uint8_t *)scratch + {plan.offset(name)}"
+            step = inner[name].elements // inner[name].shape[1]
+            return own[name] if whole or rows == 1 else f"{own[name]} + tile.first * {step}"
+
+        rows = graph[block.outputs[0]].shape[1]
+        calls = []
+        for at, part in enumerate(parts):
+            whole = whole_inputs(part.op)
+            scratch = f"scratch:{at}"
+            has_scratch = part.kernel.scratch(part.op, inner) > 0
+            inputs = tuple(
+                pointer(name, position in whole)
+                for position, name in enumerate(part.op.inputs)
+                if not inner[name].is_constant
+            )
+            calls.append(
+                PartView(
+                    part.op.kind,
+                    part.kernel.symbol,
+                    part.kernel.struct,
+                    inputs,
+                    pointer(part.op.outputs[0], False),
+                    f"(uint8_t *)scratch + {plan.buffer_offset(scratch)}" if has_scratch else _NO_POINTER,
+                )
+            )
+        arguments = [Argument(f"const {graph[name].dtype.c_type}", own[name]) for name in names]
+        arguments += [Argument(graph[name].dtype.c_type, own[name]) for name in block.outputs]
+        view: dict[str, object] = {
+            "parts": tuple(calls),
+            "arguments": tuple(arguments),
+            "scratch": plan.arena_size > 0,
+            "counted": block.counted,
+            "rows": rows,
+            "length": max((inner[name].shape[1] for name in names if inner[name].shape[1:2]), default=rows),
+            "tile": TILE_ROWS,
+        }
+        variant = hashlib.sha256(repr(view).encode()).hexdigest()[:8]
+        files = dict.fromkeys(path for part in parts for path in (*part.kernel.headers, part.kernel.source))
+        return {**view, "variant": variant, "struct": f"tinyc_token_block_{variant}", "files": tuple(files)}
+
+    def lower(self, op: Op, graph: Graph) -> Lowered:
+        """Raises ValueError for scales out of range, naming the part."""
+        _, inner, parts = self.known(op, graph)
+        fields: dict[str, FieldValue] = {}
+        for at, part in enumerate(parts):
+            try:
+                values = part.kernel.fields(part.op, inner)
+            except ValueError as error:
+                raise ValueError(f"{part.op.kind} {part.op.name}: {error}") from error
+            fields |= {f"part_{at}.{name}": value for name, value in values.items()}
+        return Lowered(str(self.view(op, graph)["struct"]), fields)
+
+    def overlaps(self, op: Op, graph: Graph) -> tuple[Overlap, ...]:
+        """A row may be written over where the same row is all that is read."""
+        block, _, _ = self.known(op, graph)
+        names = [tensor.name for tensor in graph.activations(block)]
+        whole = {part.inputs[at] for part in block.parts for at in whole_inputs(part)}
+        result = graph[block.outputs[0]]
+        return tuple(
+            Overlap(at, "output", 0)
+            for at, name in enumerate(names)
+            if name not in whole
+            and graph[name].bytes == result.bytes
+            and graph[name].shape[1:2] != (1,)
+            and len(block.outputs) == 1
+        )
+
+    def specialize(self, op: Op, graph: Graph) -> Mapping[str, object]:
+        return self.view(op, graph)
+
+    def kernel(self) -> Kernel:
+        return Kernel(
+            symbol=f"tinyc_token_block__{self.isa}",
+            op=TokenBlock,
+            source="rows/token_block.c.j2",
+            headers=("include/tinyc_rows.h",),
+            requires=self.requires,
+            accepts=self.accepts,
+            lower=self.lower,
+            scratch=self.scratch,
+            overlaps=self.overlaps,
+            specialize=self.specialize,
+        )
+
+
+def _tile_bytes(tensor: Tensor) -> int:
+    """Bytes of a tile of a tensor of shape [1, rows, ...]."""
+    rows = min(tensor.shape[1], TILE_ROWS)
+    return rows * (tensor.bytes // tensor.shape[1])
+
+
+def _accepts_ids(op: Op, graph: Graph) -> bool:
+    return graph.operands(op)[0].dtype is DType.INT16
+
+
+def _length_fields(op: Op, graph: Graph) -> Lowered:
+    assert isinstance(op, SequenceLength)
+    longest = graph.operands(op)[0].shape[1]
+    return Lowered("tinyc_sequence_length", {"longest": longest, "padding": op.padding})
+
+
+PORTABLE = BlockKernel("portable", frozenset(), portable_rows.KERNELS)
+
+KERNELS = (
+    PORTABLE.kernel(),
+    Kernel(
+        symbol="tinyc_sequence_length_s16__portable",
+        op=SequenceLength,
+        source="portable/sequence_length_s16.c",
+        headers=("include/sequence_length.h",),
+        accepts=_accepts_ids,
+        lower=_length_fields,
+    ),
+)

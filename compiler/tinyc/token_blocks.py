@@ -1,0 +1,119 @@
+"""Groups the layers of a transformer into blocks that are computed a few rows at a time.
+
+Within a block a layer reads only the rows that are being computed, of tensors that the block makes or finds
+there; what is read as a whole (keys, values, the rows of a convolution) comes from an earlier block.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from tinyc.ir import sequence
+from tinyc.ir.graph import Graph, verify
+from tinyc.ir.ops.attention import Attention
+from tinyc.ir.ops.base import Op
+from tinyc.ir.ops.curved import Gelu, Silu, SquaredRelu
+from tinyc.ir.ops.depthwise_conv_1d import DepthwiseConv1D
+from tinyc.ir.ops.embedding import Embedding
+from tinyc.ir.ops.linear import Linear
+from tinyc.ir.ops.norm import LayerNorm, RmsNorm
+from tinyc.ir.ops.token_block import TokenBlock
+from tinyc.ir.ops.token_pool import TokenPool
+from tinyc.ir.tensor import TensorName
+from tinyc.kernels.row_kernel import whole_inputs
+
+ROW_OPS = (
+    Attention,
+    DepthwiseConv1D,
+    Embedding,
+    Gelu,
+    LayerNorm,
+    Linear,
+    RmsNorm,
+    Silu,
+    SquaredRelu,
+    TokenPool,
+)
+
+
+def with_blocks(graph: Graph) -> Graph:
+    """The graph with its row-wise layers in blocks; itself where there are none."""
+    if not any(isinstance(op, ROW_OPS) for op in graph.ops):
+        return graph
+    stages = _stages(graph)
+    groups: dict[tuple[int, ...], list[Op]] = defaultdict(list)
+    for index, op in enumerate(graph.ops):
+        if isinstance(op, ROW_OPS):
+            late = _could_be_later(graph, op, stages)
+            groups[stages[op.name], int(late), _rows(graph, op)].append(op)
+        else:
+            groups[stages[op.name], 0, -1, index].append(op)
+    varying, counter = sequence.varying(graph), sequence.length_op(graph)
+    ops: list[Op] = []
+    for _, members in sorted(groups.items()):
+        if not isinstance(members[0], ROW_OPS):
+            ops += members
+            continue
+        own = {op.name for op in members}
+        kept = [
+            name
+            for op in members
+            for name in op.outputs
+            if name in graph.outputs or any(reader.name not in own for reader in graph.consumers(name))
+        ]
+        length = None
+        if counter is not None and any(name in varying for op in members for name in op.inputs):
+            length = counter.outputs[0]
+        ops.append(TokenBlock.of(members, graph.tensors, kept, length))
+    return verify(graph.rebuilt(ops=ops))
+
+
+def _rows(graph: Graph, op: Op) -> int:
+    """Rows that the op computes."""
+    return graph[op.outputs[0]].shape[1]
+
+
+def _producers(graph: Graph) -> dict[TensorName, Op]:
+    return {name: op for op in graph.ops for name in op.outputs}
+
+
+def _stages(graph: Graph) -> dict[str, int]:
+    """The stage of each op, by name: ops of one stage and of as many rows can be computed together."""
+    producers, stages = _producers(graph), dict[str, int]()
+    for op in graph.ops:
+        stage = 0
+        for position, name in enumerate(op.inputs):
+            maker = producers.get(name)
+            if maker is None:
+                continue
+            together = (
+                isinstance(op, ROW_OPS)
+                and isinstance(maker, ROW_OPS)
+                and _rows(graph, op) == _rows(graph, maker)
+                and position not in whole_inputs(op)
+            )
+            stage = max(stage, stages[maker.name] + (0 if together else 1))
+        stages[op.name] = stage
+    return stages
+
+
+def _could_be_later(graph: Graph, op: Op, stages: dict[str, int]) -> bool:
+    """Whether its own block costs nothing: only later stages read it, and what it reads is kept anyway.
+
+    Keys and values that are made of the rows of a residual are such a case: beside the block that makes
+    the rows they would need memory while the keys and values of that block are still there.
+    """
+    stage = stages[op.name]
+    if any(stages[reader.name] <= stage for name in op.outputs for reader in graph.consumers(name)):
+        return False
+    producers = _producers(graph)
+    inside = [name for name in op.inputs if name in producers and stages[producers[name].name] == stage]
+    return bool(inside) and all(
+        any(
+            stages[reader.name] > stage
+            for reader in graph.consumers(name)
+            for position, read in enumerate(reader.inputs)
+            if read == name and position not in whole_inputs(reader)
+        )
+        for name in inside
+    )
