@@ -47,11 +47,14 @@ def first_row(build: Builder, name: str, x: TensorName, keep: bool = False) -> T
     )
 
 
-def pool(build: Builder, call: Call, pooling: Pooling, keep: bool = False) -> TensorName:
+def pool(
+    build: Builder, call: Call, pooling: Pooling, keep: bool = False, epsilon: float = 0.0
+) -> TensorName:
+    """All rows as one, [1, units] or with `keep` [1, 1, units]."""
     x = build.activation(call.args[0])
     _plain_call(call)
     build.reads_all_rows(call, call.args[0])
-    pooled = build.add(TokenPool, call.name, (x,), pooling=pooling)
+    pooled = build.add(TokenPool, call.name, (x,), pooling=pooling, epsilon=epsilon)
     return pooled if keep else build.add(Reshape, f"{call.name}/row", (pooled,), shape=(1, build.shape(x)[-1]))
 
 

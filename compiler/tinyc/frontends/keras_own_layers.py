@@ -80,7 +80,7 @@ def _first_token(build: Builder, call: Call) -> Value:
 
 
 def _rms_pooling(build: Builder, call: Call) -> Value:
-    return pool(build, call, Pooling.RMS)
+    return pool(build, call, Pooling.RMS, epsilon=float(call.layer.epsilon))
 
 
 def _positions(build: Builder, call: Call) -> Value:
