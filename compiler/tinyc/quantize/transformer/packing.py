@@ -158,8 +158,13 @@ def _evaluate(
         return _apply(graph, op, [values[name] for name in op.inputs])
     by_name = {name: split(graph, name, values[name], pack, name in varying) for name in activations}
     found: list[list[Array]] = [[] for _ in op.outputs]
+    by_row = sequence.row_constants(graph)
     for index in range(len(pack.samples)):
         arguments = [by_name[name][index] if name in by_name else values[name] for name in op.inputs]
+        arguments = [
+            value[:, : pack.lengths[index]] if name in by_row else value
+            for name, value in zip(op.inputs, arguments, strict=True)
+        ]
         for place, array in zip(found, _apply(graph, op, arguments), strict=True):
             place.append(array)
     return [
@@ -171,7 +176,9 @@ def _evaluate(
 def _apply(graph: Graph, op: Op, arguments: Sequence[Array]) -> list[Array]:
     """The op on arrays whose rows are not those that the graph declares."""
     operands = [
-        tensor if tensor.is_constant else tensor.with_(shape=tuple(value.shape))
+        tensor
+        if tensor.shape == value.shape
+        else tensor.with_(shape=tuple(value.shape), data=value if tensor.is_constant else None)
         for tensor, value in zip(graph.operands(op), arguments, strict=True)
     ]
     shapes = op.output_shapes(operands)

@@ -11,7 +11,7 @@ from tinyc.errors import Problem, TinycError
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops import Linear, Op
 from tinyc.ir.ops.base import Activation
-from tinyc.ir.tensor import DType, Quantization, TensorName
+from tinyc.ir.tensor import DType, Quantization, Tensor, TensorName
 
 MOVES = frozenset({"PAD", "RESHAPE", "SPLIT", "STRIDED_SLICE", "TRANSPOSE"})
 CURVES = frozenset({"GELU", "SILU", "SQUARED_RELU"})
@@ -59,6 +59,11 @@ def check_layers(graph: Graph) -> None:
         if op.kind not in KINDS:
             problems.append(Problem(f"#{index} {op.kind} {op.name}", "has no quantization rule here"))
             continue
+        try:
+            # Fixed point has limits of its own.
+            op.output_shapes([_as_int8(tensor) for tensor in graph.operands(op)])
+        except ValueError as error:
+            problems.append(Problem(f"#{index} {op.kind} {op.name}", str(error)))
         for name in constants_of(op):
             if not graph[name].is_constant:
                 problems.append(Problem(f"#{index} {op.kind} {op.name}", f"computes {name} at run time"))
@@ -72,6 +77,10 @@ def check_layers(graph: Graph) -> None:
             problems=problems,
             allowed=f"finite weights, and layers of {', '.join(sorted(KINDS))}",
         )
+
+
+def _as_int8(tensor: Tensor) -> Tensor:
+    return tensor.with_(dtype=DType.INT8, data=None) if tensor.dtype is DType.FLOAT32 else tensor
 
 
 def constants_of(op: Op) -> tuple[TensorName, ...]:
