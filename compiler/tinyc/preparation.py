@@ -61,10 +61,10 @@ def prepare(
 
 
 def _options(source: Source) -> QuantizeOptions:
-    """The options that tinyc.toml asks for."""
+    """The options that tinyc.toml and the command line ask for."""
     if source.config is None or source.config.method == "auto":
-        return QuantizeOptions()
-    return QuantizeOptions(methods=(Method(source.config.method),))
+        return QuantizeOptions(max_drop=source.max_drop)
+    return QuantizeOptions(methods=(Method(source.config.method),), max_drop=source.max_drop)
 
 
 def is_float(graph: Graph) -> bool:

@@ -69,9 +69,7 @@ def verify(
         compared += sum(value.nbytes for value in expected)
         for name, engine in engines.items():
             got = engine.run(inputs)
-            wrong = sum(
-                _differing_bytes(a, existing(b, a.shape)) for a, b in zip(expected, got, strict=True)
-            )
+            wrong = sum(_differing_bytes(a, existing(b, a.shape)) for a, b in zip(expected, got, strict=True))
             differing[name] += wrong
             if (wrong or layers) and name not in first:
                 difference = _first_difference(program, name, engine, index, inputs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -96,18 +97,26 @@ def choose(
     tensor in turn takes another range if the error falls by more than chance.
     """
     found = [ranges(slot, h, options) for slot, h in zip(slots, histograms, strict=True)]
-    best = State(Plan(graph, slots, tuple(choices[0] for choices in found)), truth)
+    limits = tuple(Range(min(h.minimum, 0.0), max(h.maximum, 0.0)) for h in histograms)
+    best = State(Plan(graph, slots, tuple(choices[0] for choices in found), limits), truth)
     if options.criterion is Criterion.TENSOR:
         return best
     widest = tuple(max(choices, key=lambda c: c.range.high - c.range.low) for choices in found)
-    full = best.changed(Plan(graph, slots, widest))
+    full = best.changed(replace(best.plan, choices=widest))
     if full.error < best.error:
         best = full
     for index, choices in enumerate(found):
         progress("choosing ranges", index / len(found))
+        if len(choices) < 2:
+            continue
+        base, errors = best, {}
         for choice in choices:
-            if choice.range != best.plan.choices[index].range:
-                trial = best.changed(best.plan.with_choice(index, choice))
-                if is_better(trial, best):
-                    best = trial
+            same = choice.range == base.plan.choices[index].range
+            trial = base if same else base.changed(base.plan.with_choice(index, choice))
+            errors[choice.method] = trial.error
+            if is_better(trial, base) and trial.error < best.error:
+                best = trial
+        chosen = best.plan.choices[index]
+        trials = tuple(replace(t, output_error=errors.get(t.method)) for t in chosen.trials)
+        best.plan = best.plan.with_choice(index, replace(chosen, trials=trials))
     return best

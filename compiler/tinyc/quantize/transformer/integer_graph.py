@@ -138,9 +138,7 @@ def _bias(bias: Tensor, scales: Array) -> Tensor:
     """int32 in the scales of the sums, along the last axis."""
     steps = np.rint(bias.constant.astype(np.float64) / scales)
     data = np.clip(steps, -(2**31), 2**31 - 1).astype(np.int32)
-    return Tensor(
-        bias.name, bias.shape, DType.INT32, _per_channel(single(scales), len(bias.shape) - 1), data
-    )
+    return Tensor(bias.name, bias.shape, DType.INT32, _per_channel(single(scales), len(bias.shape) - 1), data)
 
 
 def _per_channel(scales: Array, axis: int) -> Quantization:

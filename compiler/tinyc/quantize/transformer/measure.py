@@ -82,6 +82,4 @@ def _outputs(result: Run, name: TensorName) -> list[Array]:
 
 
 def accuracy_bill(real: Answers, quantized: Answers, labels: Array) -> Accuracy:
-    return Accuracy(
-        len(labels), real.accuracy(labels), quantized.accuracy(labels), quantized.agreement(real)
-    )
+    return Accuracy(len(labels), real.accuracy(labels), quantized.accuracy(labels), quantized.agreement(real))

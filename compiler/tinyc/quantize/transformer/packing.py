@@ -102,9 +102,8 @@ def run(graph: Graph, pack: Pack, before: Run | None = None) -> Run:
             continue
         for name, value in zip(op.outputs, _evaluate(graph, op, values, pack, varying), strict=True):
             values[name] = value
-            old = None if before is None else before.values.get(name)
-            if old is not None and before is not None and before.graph.tensors[name] == graph[name]:
-                if old.dtype == value.dtype and np.array_equal(old, value):
+            if before is not None and before.graph.tensors.get(name) == graph[name]:
+                if np.array_equal(before.values[name], value):
                     same.add(name)
     return Run(graph, pack, values)
 
@@ -143,9 +142,7 @@ def split(graph: Graph, name: TensorName, value: Array, pack: Pack, varying: boo
 
 def parts(result: Run, name: TensorName) -> list[Array]:
     """The value of each sample, as the interpreter gives it."""
-    return split(
-        result.graph, name, result.values[name], result.pack, name in sequence.varying(result.graph)
-    )
+    return split(result.graph, name, result.values[name], result.pack, name in sequence.varying(result.graph))
 
 
 def _evaluate(

@@ -36,7 +36,9 @@ def check_sentences(graph: Graph, samples: Iterable[Sequence[Array]]) -> tuple[S
             found = _findings(graph, graph[name], value)
             if found is not None:
                 what, allowed = found
-                problems.append(Problem(where if len(sample) == 1 else f"{where}, input {name}", what, allowed))
+                problems.append(
+                    Problem(where if len(sample) == 1 else f"{where}, input {name}", what, allowed)
+                )
                 continue
             arrays.append(value.astype(graph[name].dtype.numpy).reshape(graph[name].shape))
         checked.append(tuple(arrays))
@@ -51,7 +53,10 @@ def check_sentences(graph: Graph, samples: Iterable[Sequence[Array]]) -> tuple[S
         )
     if not checked:
         raise TinycError(
-            "holds no samples", where="calibration data", allowed="at least one sentence", hint="256 are enough"
+            "holds no samples",
+            where="calibration data",
+            allowed="at least one sentence",
+            hint="256 are enough",
         )
     return tuple(checked)
 

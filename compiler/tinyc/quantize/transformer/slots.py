@@ -53,7 +53,7 @@ class Slot:
 
 
 def check_layers(graph: Graph) -> None:
-    """Raises TinycError that lists layers without a rule, and constants that are not finite or no constants."""
+    """Raises TinycError that lists layers without a rule, weights that are no constants or not finite."""
     problems = []
     for index, op in enumerate(graph.ops):
         if op.kind not in KINDS:

@@ -11,6 +11,7 @@ from tinyc.ir.graph import Graph
 from tinyc.ir.tensor import Array, DType, Quantization, TensorName
 from tinyc.quantize.choose import Choice
 from tinyc.quantize.measure import dequantize
+from tinyc.quantize.options import Method
 from tinyc.quantize.ranges import SMALLEST_SCALE, Range
 from tinyc.quantize.simulate import Point, measuring_points, noise_ratio
 from tinyc.quantize.transformer.integer_graph import integer_graph
@@ -24,19 +25,23 @@ HEADROOM = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A slot and a choice for each group of tensors of `graph`, a float graph."""
+    """A slot and a choice for each group of tensors of `graph`, a float graph, and its full range."""
 
     graph: Graph
     slots: tuple[Slot, ...]
     choices: tuple[Choice, ...]
+    full: tuple[Range, ...]
 
     def with_choice(self, index: int, choice: Choice) -> Plan:
         return replace(self, choices=(*self.choices[:index], choice, *self.choices[index + 1 :]))
 
-    def promoted(self, index: int) -> Plan:
-        """A copy with one slot in 16 bits."""
-        slot = replace(self.slots[index], dtype=DType.INT16, symmetric=True, promotable=False)
-        return replace(self, slots=(*self.slots[:index], slot, *self.slots[index + 1 :]))
+    def promoted(self, indices: Sequence[int]) -> Plan:
+        """A copy with these slots in 16 bits."""
+        slots, choices = list(self.slots), list(self.choices)
+        for index in indices:
+            slots[index] = replace(slots[index], dtype=DType.INT16, symmetric=True, promotable=False)
+            choices[index] = Choice(Method.MIN_MAX.value, self.full[index])
+        return replace(self, slots=tuple(slots), choices=tuple(choices))
 
     def quantizations(self) -> tuple[Quantization, ...]:
         """One per slot. Raises TinycError where fixed point cannot hold a layer."""
@@ -121,7 +126,7 @@ class State:
 
 def is_better(trial: State, best: State) -> bool:
     """Lower by more than twice the standard error over the samples."""
-    gains: Sequence[float] = best.errors - trial.errors
+    gains = best.errors - trial.errors
     count = len(gains)
     spread = float(np.std(gains, ddof=1)) * count**0.5 if count > 1 else 0.0
     return float(np.sum(gains)) > 2.0 * spread
