@@ -58,7 +58,8 @@ def at_length(graph: Graph, values: Mapping[TensorName, Array]) -> Mapping[Tenso
         return graph.tensors
     ids = [values[name] for name in op.inputs]
     (length,) = op.reference(ids, graph.operands(op), graph.results(op), Rounding.DOUBLE)
-    cut = {name: sequence.cut(graph[name], int(length[0])) for name in sequence.varying(graph)}
+    names = sequence.varying(graph) | sequence.row_constants(graph)
+    cut = {name: sequence.cut(graph[name], int(length[0])) for name in names}
     return {**graph.tensors, **cut}
 
 

@@ -11,6 +11,7 @@ import os
 import re
 import tempfile
 import warnings
+import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,8 @@ def load(path: Path) -> Graph:
     from tinyc.frontends import graph_name
 
     converted = _convert(path)
+    if isinstance(converted, Graph):
+        return converted
     graph = tflite.load_bytes(converted.data, graph_name(path))
     inputs, outputs = _edges(converted.data, converted.inputs)
     graph = _with_layer_names(graph, converted.layers)
@@ -109,15 +112,25 @@ def _natural(name: str) -> tuple[str, int]:
     return stem, int(name[len(stem) :] or -1)
 
 
-def _convert(path: Path) -> _Converted:
-    """A .keras or .h5 file or a SavedModel folder as float32 .tflite. Raises TinycError."""
+def _convert(path: Path) -> _Converted | Graph:
+    """A .keras or .h5 file or a SavedModel folder as float32 .tflite, transformers as their graph.
+
+    Raises TinycError.
+    """
+    from tinyc.frontends import graph_name, keras_transformer
+
     with _quiet():
         tensorflow = _tensorflow(path)
         layers: tuple[str, ...] = ()
         if path.is_dir():
             function, owner = _saved_model(tensorflow, path)
         else:
-            function, owner, layers = _keras(tensorflow, path)
+            import keras
+
+            model = _keras_model(tensorflow, path)
+            if keras_transformer.is_transformer(keras, model):
+                return keras_transformer.convert(keras, model, graph_name(path), str(path))
+            function, owner, layers = _keras(tensorflow, model, path)
         from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
         try:
@@ -161,12 +174,27 @@ def _fixed(tensorflow: Any, spec: Any, path: Path, name: str) -> Any:
     return tensorflow.TensorSpec(shape, spec.dtype, name=name)
 
 
-def _keras(tensorflow: Any, path: Path) -> tuple[Any, Any, tuple[str, ...]]:
-    """(concrete function, the object that owns its variables, layer names) of a Keras file."""
+def _keras_model(tensorflow: Any, path: Path) -> Any:
+    """The model in a Keras file."""
     try:
-        model = tensorflow.keras.models.load_model(path, compile=False)
+        if _has_own_layers(path):
+            # Keras finds the classes of layers that are registered.
+            import tinyc.models  # noqa: F401
+        return tensorflow.keras.models.load_model(path, compile=False)
     except Exception as error:
         raise TinycError(f"Keras cannot read the model: {_first_line(error)}", where=str(path)) from error
+
+
+def _has_own_layers(path: Path) -> bool:
+    """True when the file names a layer of `tinyc.models`."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            return "config.json" in archive.namelist() and b'"tinyc>' in archive.read("config.json")
+    return b'"tinyc>' in path.read_bytes()
+
+
+def _keras(tensorflow: Any, model: Any, path: Path) -> tuple[Any, Any, tuple[str, ...]]:
+    """(concrete function, the object that owns its variables, layer names) of a Keras model."""
     try:
         inputs = list(model.inputs)
     except (AttributeError, TypeError, ValueError):

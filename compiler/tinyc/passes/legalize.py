@@ -28,6 +28,7 @@ from tinyc.ir.ops import (
     Unsupported,
 )
 from tinyc.ir.ops.common import channel_multipliers, quantization_mismatch
+from tinyc.ir.sequence import TRANSFORMER_KINDS
 from tinyc.ir.tensor import DType, Tensor
 from tinyc.quantize.fixed_point import Rounding
 
@@ -108,8 +109,11 @@ def _findings(op: Op, graph: Graph, allow_float: bool, arithmetic: _Arithmetic) 
         yield op.reason, op.accepted
         return
     tensors = (*graph.activations(op), *results)
-    found = list(_types(op, tensors, allow_float))
-    if not found:
+    if op.kind in TRANSFORMER_KINDS:
+        found = list(_transformer(op, graph, allow_float))
+    else:
+        found = list(_types(op, tensors, allow_float))
+    if not found and op.kind not in TRANSFORMER_KINDS:
         found = list(_quantizations(tensors))
     if not found and isinstance(op, _SAME_SCALE):
         moved = (*graph.activations(op),) if isinstance(op, AveragePool2D | MaxPool2D) else operands
@@ -124,6 +128,20 @@ def _findings(op: Op, graph: Graph, allow_float: bool, arithmetic: _Arithmetic) 
     if not found and not isinstance(op, (*_WEIGHTED, *_SAME_SCALE)):
         found = list(arithmetic.findings(op, graph))
     yield from found
+
+
+def _transformer(op: Op, graph: Graph, allow_float: bool) -> Iterator[Finding]:
+    """Layers of transformers mix int8 and int16; token ids and lengths have no scale."""
+    results = graph.results(op)
+    if any(tensor.dtype is DType.FLOAT32 for tensor in results):
+        if not allow_float:
+            yield "computes in float32", _ANY_FLOAT
+        return
+    for tensor in results:
+        if op.kind != "SEQUENCE_LENGTH" and (
+            tensor.quantization is None or tensor.dtype not in (DType.INT8, DType.INT16)
+        ):
+            yield f"{tensor.name!r} is {tensor.dtype.value[0]}", "int8 or int16 with a scale"
 
 
 def _types(op: Op, tensors: tuple[Tensor, ...], allow_float: bool) -> Iterator[Finding]:

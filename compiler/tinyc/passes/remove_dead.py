@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from tinyc.ir.graph import Graph
+from tinyc.ir.ops import SequenceLength
 
 
 def remove_dead(graph: Graph) -> Graph:
-    """The ops that the outputs depend on."""
+    """The ops that the outputs depend on, and the one that says how many rows a sentence has."""
     needed = set(graph.outputs)
     kept = []
     for op in reversed(graph.ops):
-        if needed.intersection(op.outputs):
+        if needed.intersection(op.outputs) or isinstance(op, SequenceLength):
             kept.append(op)
             needed.update(op.inputs)
     return graph.rebuilt(ops=reversed(kept))

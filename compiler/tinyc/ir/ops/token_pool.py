@@ -33,12 +33,14 @@ class TokenPool(Op):
     Quantized: x int8 or int16 with zero point 0, y int16 with zero point 0. For a sentence of n rows
     MEAN gives high(sum << 4, ratio / n) with the ratio of the scales in steps of 2^-28.
     RMS gives high(square root of (power << 16), ratio), the ratio in steps of 2^-24; power is the sum of
-    squares / n, rounded down, at least 1.
+    squares / n, rounded down, at least 1. `epsilon` is added to the mean square, in float32 only: it is
+    below that least power.
     """
 
     kind: ClassVar[str] = "TOKEN_POOL"
 
     pooling: Pooling = Pooling.MEAN
+    epsilon: float = 0.0
 
     def output_shapes(self, operands: Sequence[Tensor]) -> tuple[Shape, ...]:
         if len(operands) != 1 or len(operands[0].shape) != 3 or operands[0].shape[0] != 1:
@@ -68,7 +70,7 @@ class TokenPool(Op):
             wide = x.astype(np.float64)
             if self.pooling is Pooling.MEAN:
                 return (wide.mean(axis=1, keepdims=True).astype(np.float32),)
-            return (np.sqrt(np.square(wide).mean(axis=1, keepdims=True)).astype(np.float32),)
+            return (np.sqrt(np.square(wide).mean(axis=1, keepdims=True) + self.epsilon).astype(np.float32),)
         wide = x.astype(np.int64)
         ratio = self.ratio(operands[0], result)
         if self.pooling is Pooling.MEAN:
