@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from tinyc.ir.graph import Graph, verify
+from tinyc.passes.compose_linears import compose_linears
 from tinyc.passes.drop_identities import drop_identities
 from tinyc.passes.eliminate_channels import eliminate_channels
 from tinyc.passes.fold_batch_norm import fold_batch_norm
@@ -25,6 +26,7 @@ PIPELINE: tuple[Pass, ...] = (
     drop_identities,
     # Before the activations: batch norm stands between a layer and its activation.
     fold_batch_norm,
+    compose_linears,
     fuse_activations,
     fuse_pads,
     remove_dead,
