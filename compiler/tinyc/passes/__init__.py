@@ -11,8 +11,10 @@ from tinyc.passes.drop_identities import drop_identities
 from tinyc.passes.eliminate_channels import eliminate_channels
 from tinyc.passes.fold_batch_norm import fold_batch_norm
 from tinyc.passes.fold_constants import fold_constants
+from tinyc.passes.fold_norm_gains import fold_norm_gains
 from tinyc.passes.fuse_activations import fuse_activations
 from tinyc.passes.fuse_pads import fuse_pads
+from tinyc.passes.keep_first_row import keep_first_row
 from tinyc.passes.legalize import legalize
 from tinyc.passes.merge_requantizations import merge_requantizations
 from tinyc.passes.remove_dead import remove_dead
@@ -29,6 +31,8 @@ PIPELINE: tuple[Pass, ...] = (
     compose_linears,
     fuse_activations,
     fuse_pads,
+    fold_norm_gains,
+    keep_first_row,
     remove_dead,
     # After the pads: which pixels are padding is settled.
     eliminate_channels,
