@@ -67,10 +67,12 @@ def softmax_layer(build: Builder, call: Call) -> Value:
 def operation(build: Builder, call: Call) -> Value:
     """An activation called as an operation of keras.ops."""
     name = type(call.layer).__name__.lower()
-    fields = {"approximate": bool(getattr(call.layer, "approximate", True))} if name == "gelu" else {}
     if name == "softmax" and getattr(call.layer, "axis", -1) != -1:
         raise Refused("has another axis than the last", "softmax of the logits")
-    return build.add(_OPS[name], call.name, (build.activation(call.args[0]),), **fields)
+    x = build.activation(call.args[0])
+    if name == "gelu":
+        return build.add(Gelu, call.name, (x,), approximate=bool(getattr(call.layer, "approximate", True)))
+    return build.add(_OPS[name], call.name, (x,))
 
 
 def squared(build: Builder, call: Call, x: TensorName) -> TensorName:

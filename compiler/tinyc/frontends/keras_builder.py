@@ -61,7 +61,9 @@ class Builder:
             if given is None:
                 continue
             if not isinstance(given, Ref) or given.number not in self.masks:
-                raise Refused(f"is called with a {key} of its own", "the padding mask that Keras carries along")
+                raise Refused(
+                    f"is called with a {key} of its own", "the padding mask that Keras carries along"
+                )
             masked = True
         self.readers.append((call.name, masked))
 
@@ -98,9 +100,14 @@ class Builder:
         return data
 
     def add(
-        self, cls: type[Op], name: str, inputs: Sequence[TensorName], dtype: DType = DType.FLOAT32, **fields: Any
+        self,
+        cls: type[Op],
+        name: str,
+        inputs: Sequence[TensorName],
+        dtype: DType = DType.FLOAT32,
+        **fields: Any,
     ) -> TensorName:
-        """Append an op with one output; returns its tensor. Raises ValueError for operands that do not fit."""
+        """Append an op; returns its only output. Raises ValueError for operands that do not fit."""
         own = self._names.unique(printable(name) or cls.kind.lower())
         op = cls(name=own, inputs=tuple(inputs), outputs=(own,), **fields)
         (shape,) = op.output_shapes([self.tensors[operand] for operand in inputs])
@@ -153,7 +160,9 @@ class Builder:
         shape = self.shape(left)
         offset = np.asarray(right, np.float32)
         if np.broadcast_shapes(offset.shape, shape) != shape:
-            raise Refused(f"adds a constant {list(offset.shape)} to {list(shape)}", "a constant of that shape")
+            raise Refused(
+                f"adds a constant {list(offset.shape)} to {list(shape)}", "a constant of that shape"
+            )
         if offset.size in (1, shape[-1]) and (offset.size == 1 or offset.shape[-1] == shape[-1]):
             bias = np.broadcast_to(offset.reshape(-1), shape[-1:])
             return self.scaled(name, left, 1.0, bias)

@@ -59,9 +59,7 @@ def _convolution(build: Builder, call: Call) -> Value:
     layer = call.layer
     bias = build.weight("bias", layer.bias) if layer.use_bias else None
     taps = build.weight("kernel", layer.kernel)
-    return causal_convolution(
-        build, call.name, build.activation(call.args[0]), taps, bias, layer.activation
-    )
+    return causal_convolution(build, call.name, build.activation(call.args[0]), taps, bias, layer.activation)
 
 
 def _difference_skip(build: Builder, call: Call) -> Value:

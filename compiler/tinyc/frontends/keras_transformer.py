@@ -83,7 +83,9 @@ def _check_edges(model: Any, where: str) -> None:
     problems = []
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         problems.append(
-            Problem("model", f"has {len(model.inputs)} inputs and {len(model.outputs)} outputs", "one of each")
+            Problem(
+                "model", f"has {len(model.inputs)} inputs and {len(model.outputs)} outputs", "one of each"
+            )
         )
     for tensor in model.inputs:
         shape = tuple(tensor.shape)
@@ -118,7 +120,9 @@ def _layers(build: Builder, calls: tuple[Call, ...]) -> list[Problem]:
             continue
         handler = _HANDLERS.get(call.kind)
         if handler is None:
-            problems.append(Problem(f"layer {call.name}", f"is a {call.kind.split('>')[-1]}, which is not known"))
+            problems.append(
+                Problem(f"layer {call.name}", f"is a {call.kind.split('>')[-1]}, which is not known")
+            )
             continue
         if any(ref.number not in build.values and ref.number not in build.masks for ref in call.tensors()):
             continue
@@ -140,7 +144,9 @@ def _is_padding_mask(build: Builder, call: Call) -> bool:
         return False
     others = [arg for arg in (*call.args, *call.kwargs.values()) if not isinstance(arg, Ref)]
     ids = build.values.get(refs[0].number)
-    return isinstance(ids, str) and len(build.shape(ids)) == 2 and build.producer(ids) is None and others == [0]
+    return (
+        isinstance(ids, str) and len(build.shape(ids)) == 2 and build.producer(ids) is None and others == [0]
+    )
 
 
 def _carries_mask(calls: tuple[Call, ...]) -> bool:
@@ -157,7 +163,9 @@ def _masks(build: Builder, calls: tuple[Call, ...]) -> list[Problem]:
         f"a mask for all such layers or for none; Keras loses it at {', '.join(lost[:4])}, where "
         "tinyc.models.ResidualAdd and tinyc.models.RMSNormalization keep it"
     )
-    return [Problem(f"layer {name}", "sees the padding, which other layers do not", allowed) for name in seeing]
+    return [
+        Problem(f"layer {name}", "sees the padding, which other layers do not", allowed) for name in seeing
+    ]
 
 
 def _paddings(build: Builder) -> list[Problem]:
@@ -183,5 +191,7 @@ def _ends(build: Builder, output: Ref) -> list[Problem]:
         problems.append(Problem("output", f"has the shape {shape}", "logits [1, classes]: pool the rows"))
     for op in build.ops:
         if isinstance(op, Softmax | Logistic) and op.outputs != (value,):
-            problems.append(Problem(f"layer {op.name}", f"is a {op.kind} inside of the model", "one at its end"))
+            problems.append(
+                Problem(f"layer {op.name}", f"is a {op.kind} inside of the model", "one at its end")
+            )
     return problems

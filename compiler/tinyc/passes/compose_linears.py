@@ -48,9 +48,9 @@ def _source_taken(state: LinearSums, parts: LinearSum) -> LinearSum | None:
             continue
         outer, single = parts.factors(at), inner.factors(0) if len(inner.sources) == 1 else None
         if outer is not None:
-            residual = _residuals(state, parts, outer, inner)
-            if residual is False:
+            if not _has_room(state, parts, outer, inner):
                 continue
+            residual = _residuals(state, parts, outer, inner)
             # Products with 1 would be new arrays, and constants of a new name.
             same = bool(np.all(outer == 1.0))
             sources = tuple((z, v if same else outer[:, None] * v) for z, v in inner.sources)
@@ -67,25 +67,29 @@ def _source_taken(state: LinearSums, parts: LinearSum) -> LinearSum | None:
             parts.op.with_(name=own),
             (*parts.sources[:at], *sources, *parts.sources[at + 1 :]),
             _plus(parts.bias, bias),
-            residual or None,
+            residual,
         )
     return None
 
 
-def _residuals(
-    state: LinearSums, parts: LinearSum, factors: Array, inner: LinearSum
-) -> TensorName | None | bool:
-    """The residual of `parts` plus `factors` times that of `inner`; False when one LINEAR has no room."""
+def _has_room(state: LinearSums, parts: LinearSum, factors: Array, inner: LinearSum) -> bool:
+    """True when `parts` can take the residual of `inner` times `factors`: one LINEAR has one."""
+    if inner.residual is None or (parts.residual is None and bool(np.all(factors == 1.0))):
+        return True
+    given = [name for name in (inner.residual, parts.residual) if name is not None]
+    return all(state.data(name) is not None for name in given)
+
+
+def _residuals(state: LinearSums, parts: LinearSum, factors: Array, inner: LinearSum) -> TensorName | None:
+    """The residual of `parts` plus `factors` times that of `inner`, for which there is room."""
     if inner.residual is None:
         return parts.residual
-    same = bool(np.all(factors == 1.0))
-    if same and parts.residual is None:
-        return inner.residual
     data = state.data(inner.residual)
+    if data is None or (parts.residual is None and bool(np.all(factors == 1.0))):
+        return inner.residual
     other = None if parts.residual is None else state.data(parts.residual)
-    if data is None or (parts.residual is not None and other is None):
-        return False
-    return state.constant(f"{parts.op.name}/rows", factors * data + (0 if other is None else other))
+    total = factors * data if other is None else factors * data + other
+    return state.constant(f"{parts.op.name}/rows", total)
 
 
 def _residual_taken(state: LinearSums, parts: LinearSum) -> LinearSum | None:
@@ -147,9 +151,7 @@ def _scaled_rows(
     return found
 
 
-def _into_convolution(
-    state: LinearSums, parts: LinearSum, factors: Array, op: DepthwiseConv1D
-) -> Op | None:
+def _into_convolution(state: LinearSums, parts: LinearSum, factors: Array, op: DepthwiseConv1D) -> Op | None:
     taps, bias = (state.data(name) for name in op.inputs[1:])
     if parts.residual is not None or taps is None or bias is None:
         return None

@@ -42,8 +42,8 @@ class _Fold:
         return self.tensors[name].data
 
     def changed(self, old: TensorName, data: Array) -> TensorName:
-        """A constant instead of another, of which other ops may still read the old one."""
-        name = fresh_name(self.tensors, old)
+        """A constant instead of another; a new one where other ops read the old one."""
+        name = old if self.reads[old] == 1 else fresh_name(self.tensors, old)
         self.tensors[name] = Tensor(name, data.shape, DType.FLOAT32, None, data.astype(np.float32))
         return name
 
@@ -62,18 +62,17 @@ class _Fold:
             self._attention(op, name, affine)
         elif isinstance(op, DepthwiseConv1D):
             self._convolution(op, affine)
-        elif isinstance(op, StridedSlice | Reshape) and self._keeps_channels(op):
-            self.push(op.outputs[0], affine)
-        elif isinstance(op, TokenPool) and op.pooling is Pooling.MEAN:
+        elif isinstance(op, StridedSlice | Reshape | TokenPool) and self._keeps_channels(op):
             self.push(op.outputs[0], affine)
         else:
             self.possible = False
 
-    def _keeps_channels(self, op: StridedSlice | Reshape) -> bool:
+    def _keeps_channels(self, op: StridedSlice | Reshape | TokenPool) -> bool:
+        """True when gain and beta are the same behind the op."""
         (x,), (y,) = self.graph.operands(op), self.graph.results(op)
-        if isinstance(op, StridedSlice) and (op.begin[-1], op.size[-1], op.strides[-1]) != (0, x.shape[-1], 1):
-            return False
-        return x.shape[-1:] == y.shape[-1:]
+        if isinstance(op, TokenPool):
+            return op.pooling is Pooling.MEAN
+        return x.shape[-1:] == y.shape[-1:] and (isinstance(op, Reshape) or op.strides[-1] == 1)
 
     def _linear(self, op: Linear, name: TensorName, affine: _Affine) -> None:
         """W (gain z + beta) + b: columns of W times the gain, W beta into the bias."""
@@ -156,8 +155,9 @@ def fold_norm_gains(graph: Graph) -> Graph:
         if x.dtype is not DType.FLOAT32 or not all(tensor.is_constant for tensor in constants):
             continue
         gain, *rest = (tensor.constant.astype(np.float64).reshape(-1) for tensor in constants)
-        fold = _Fold(graph)
-        fold.push(op.outputs[0], _Affine(gain, rest[0] if rest else np.zeros(len(gain))))
+        fold, beta = _Fold(graph), rest[0] if rest else np.zeros(len(gain))
+        if beta.any() or np.any(gain != 1.0):
+            fold.push(op.outputs[0], _Affine(gain, beta))
         if fold.possible:
             fold.ops[op.name] = op.with_(inputs=(x.name,), gain=False, beta=False)
             graph = graph.rebuilt(ops=fold.ops.values(), tensors=fold.tensors)

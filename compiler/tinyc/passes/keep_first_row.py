@@ -1,4 +1,4 @@
-"""Computes only row 0 of what is read at row 0 alone: the last block of a classifier that reads its first token.
+"""Computes only row 0 of what is read at row 0 alone: in a classifier by the first token, the last block.
 
 Works backwards through everything that treats rows apart, through the queries of an attention and through
 a causal convolution, up to tensors that are needed whole.
@@ -12,6 +12,7 @@ from tinyc.ir.ops.curved import Curved
 from tinyc.ir.ops.elementwise import Unary
 from tinyc.ir.ops.norm import Norm
 from tinyc.ir.tensor import Tensor, TensorName
+from tinyc.passes.drop_identities import drop_identities
 from tinyc.passes.rewrite import fresh_name
 
 
@@ -45,7 +46,7 @@ def keep_first_row(graph: Graph) -> Graph:
                     ops.append(_slice(x, slices[x.name], ops))
             inputs[at] = slices[x.name]
         ops.append(_shortened(op.with_(inputs=tuple(inputs)), tensors))
-    return graph.rebuilt(ops=ops, tensors=tensors)
+    return drop_identities(graph.rebuilt(ops=ops, tensors=tensors))
 
 
 def _takes_first(op: Op, graph: Graph) -> bool:

@@ -73,9 +73,7 @@ class LinearSums:
         if len(found) != len(data) or any(array.ndim > 1 for array in found[op.sources :]):
             return None
         sources = tuple(zip(op.inputs[0:count:2], found[: op.sources], strict=True))
-        return LinearSum(
-            op, sources, found[-1] if op.bias else None, op.inputs[-1] if op.residual else None
-        )
+        return LinearSum(op, sources, found[-1] if op.bias else None, op.inputs[-1] if op.residual else None)
 
     def whole(self, parts: LinearSum) -> Linear:
         """The op for `parts`. Constants that did not change keep their names."""
