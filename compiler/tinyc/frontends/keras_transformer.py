@@ -58,7 +58,7 @@ def convert(keras: Any, model: Any, name: str, where: str) -> Graph:
     source = _input(build, graph_of_layers.inputs[0], inputs[0])
     problems = _layers(build, calls)
     if not problems:
-        problems = [*_masks(build, calls), *_paddings(build), *_ends(build, outputs[0])]
+        problems = [*_masks(build), *_paddings(build), *_ends(build, outputs[0])]
     if problems:
         unknown = any(problem.allowed == "" for problem in problems)
         raise TinycError(
@@ -66,7 +66,7 @@ def convert(keras: Any, model: Any, name: str, where: str) -> Graph:
             where=where,
             problems=problems,
             allowed=f"{ALLOWED}; {_OWN}" if unknown else "",
-            hint="docs/guides/transformers.md lists the layers and what they may do",
+            hint=_hint(build, calls),
         )
     if any(masked for _, masked in build.readers) or (not build.readers and _carries_mask(calls)):
         length = build.add(SequenceLength, "length", (source,), DType.INT32)
@@ -153,19 +153,25 @@ def _carries_mask(calls: tuple[Call, ...]) -> bool:
     return any(ref.masked for call in calls for ref in call.results)
 
 
-def _masks(build: Builder, calls: tuple[Call, ...]) -> list[Problem]:
+def _masks(build: Builder) -> list[Problem]:
     """Layers that Keras lets see the padding although it hides it from others."""
     seeing = [name for name, masked in build.readers if not masked]
     if len(seeing) in (0, len(build.readers)):
         return []
-    lost = [call.name for call in calls if call.loses_mask]
-    allowed = (
-        f"a mask for all such layers or for none; Keras loses it at {', '.join(lost[:4])}, where "
-        "tinyc.models.ResidualAdd and tinyc.models.RMSNormalization keep it"
-    )
+    allowed = "a mask for all layers that look at all rows, or for none"
     return [
         Problem(f"layer {name}", "sees the padding, which other layers do not", allowed) for name in seeing
     ]
+
+
+def _hint(build: Builder, calls: tuple[Call, ...]) -> str:
+    lost = [call.name for call in calls if call.loses_mask]
+    if lost and len({masked for _, masked in build.readers}) > 1:
+        return (
+            f"Keras loses the mask at {', '.join(lost[:4])}: ResidualAdd and RMSNormalization of "
+            "tinyc.models keep it, with the same weights"
+        )
+    return "docs/guides/transformers.md lists the layers and what they may do"
 
 
 def _paddings(build: Builder) -> list[Problem]:

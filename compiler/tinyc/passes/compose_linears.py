@@ -18,12 +18,15 @@ from tinyc.passes.linear_sums import LinearSum, LinearSums
 
 def compose_linears(graph: Graph) -> Graph:
     """The graph with fewer LINEAR ops. A layer that is taken into its reader goes."""
-    if not any(isinstance(op, Linear) for op in graph.ops):
-        return graph
-    state = LinearSums(graph)
-    for op in graph.ops:
-        state.put(op, _composed(state, op))
-    return graph.rebuilt(ops=state.ops(), tensors=state.tensors)
+    while any(isinstance(op, Linear) for op in graph.ops):
+        state = LinearSums(graph)
+        for op in graph.ops:
+            state.put(op, _composed(state, op))
+        if state.ops() == graph.ops:
+            break
+        # A layer may now have one reader where it had two.
+        graph = graph.rebuilt(ops=state.ops(), tensors=state.tensors)
+    return graph
 
 
 def _composed(state: LinearSums, op: Op) -> Op:
