@@ -20,7 +20,7 @@ INPUT_TYPES = ("raw", "audio")
 
 _TABLES: dict[str, tuple[str, ...]] = {
     "model": ("path", "name"),
-    "quantize": ("calibration", "method", "samples"),
+    "quantize": ("calibration", "method", "samples", "max_drop"),
     "input": ("type",),
     "audio": (),  # checked by AudioSettings
     "labels": ("names",),
@@ -34,7 +34,7 @@ _TABLES: dict[str, tuple[str, ...]] = {
 class Config:
     """A `tinyc.toml`. Paths are absolute or relative to the working directory, not to the file.
 
-    `samples` limits the calibration samples, 0 means all. `audio` is set for `[input] type = "audio"`.
+    `samples` limits the calibration samples, 0 means all. `max_drop` is that of `QuantizeOptions`. `audio` is set for `[input] type = "audio"`.
     """
 
     path: Path
@@ -49,6 +49,7 @@ class Config:
     default_board: str | None = None
     evaluation: Path | None = None
     optimize: Objective = Objective.BALANCED
+    max_drop: float | None = None
 
 
 def load_config(path: Path) -> Config:
@@ -109,6 +110,7 @@ class _Reader:
             self.problems.append(Problem("boards.default", f"is {board!r}", nearest(board, board_names())))
         evaluation = self._file("evaluation", "data")
         optimize = self._choice("build", "optimize", OBJECTIVES, Objective.BALANCED.value)
+        max_drop = self._max_drop()
         if self.problems or model is None:
             raise TinycError("the configuration is not valid", where=str(path), problems=self.problems)
         return Config(
@@ -124,6 +126,7 @@ class _Reader:
             board,
             evaluation,
             Objective(optimize),
+            max_drop,
         )
 
     def _get(self, table: str, key: str) -> Any:
@@ -165,6 +168,17 @@ class _Reader:
             self.problems.append(Problem("quantize.samples", f"is {value!r}", "needs a number from 1"))
             return 0
         return value
+
+    def _max_drop(self) -> float | None:
+        value = self._get("quantize", "max_drop")
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 100:
+            self.problems.append(
+                Problem("quantize.max_drop", f"is {value!r}", "needs percent points, 0 to 100")
+            )
+            return None
+        return float(value)
 
     def _audio(self, input_type: str) -> AudioSettings | None:
         if input_type != "audio":

@@ -10,6 +10,8 @@ import numpy as np
 
 from tinyc.device.client import DeviceClient
 from tinyc.errors import TinycError
+from tinyc.ir import sequence
+from tinyc.ir.graph import Graph
 from tinyc.ir.tensor import Array, DType, Shape, Tensor, TensorName
 from tinyc.program import Program
 
@@ -104,6 +106,20 @@ def quantize_input(tensor: Tensor, values: Array) -> Array:
     return values.astype(tensor.dtype.numpy)
 
 
+def check_ids(graph: Graph, name: TensorName, values: Array, where: str) -> None:
+    """Raise TinycError for token ids out of the vocabulary; inputs that are no token ids pass."""
+    tokens = sequence.vocabulary(graph, name)
+    if tokens is None or not values.size:
+        return
+    if values.dtype.kind not in "iub":
+        raise TinycError(f"input `{name}` takes token ids, got {values.dtype}", where=where)
+    low, high = int(values.min()), int(values.max())
+    if low < 0 or high >= tokens:
+        raise TinycError(
+            f"the token ids of input `{name}` reach {low}..{high}", where=where, allowed=f"0..{tokens - 1}"
+        )
+
+
 def dequantize(tensor: Tensor, values: Array) -> Array:
     """float32 in real units."""
     if tensor.quantization is None:
@@ -138,10 +154,14 @@ def quantize_vector(program: Program, vector: Sequence[Array]) -> list[Array]:
 
 
 def real_vector(program: Program, vector: Sequence[Array]) -> list[Array]:
-    """The inputs in real units, float32: real values as they are, quantized ones dequantized."""
+    """The inputs in real units, float32: real values as they are, quantized ones dequantized, ids as ids."""
     tensors = [program.graph[name] for name in program.graph.inputs]
     return [
-        values.astype(np.float32) if values.dtype.kind == "f" else dequantize(tensor, values)
+        values.astype(tensor.dtype.numpy)
+        if tensor.quantization is None and tensor.dtype is not DType.FLOAT32
+        else values.astype(np.float32)
+        if values.dtype.kind == "f"
+        else dequantize(tensor, values)
         for tensor, values in zip(tensors, vector, strict=True)
     ]
 

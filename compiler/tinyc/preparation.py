@@ -20,7 +20,7 @@ import numpy as np
 
 from tinyc import frontends, passes
 from tinyc.errors import TinycError
-from tinyc.ir import serialize
+from tinyc.ir import sequence, serialize
 from tinyc.ir.graph import Graph
 from tinyc.ir.tensor import Array, DType
 from tinyc.quantize.options import Method, QuantizeOptions
@@ -61,16 +61,19 @@ def prepare(
 
 
 def _options(source: Source) -> QuantizeOptions:
-    """The options that tinyc.toml asks for."""
+    """The options that tinyc.toml and the command line ask for."""
     if source.config is None or source.config.method == "auto":
-        return QuantizeOptions()
-    return QuantizeOptions(methods=(Method(source.config.method),))
+        return QuantizeOptions(max_drop=source.max_drop)
+    return QuantizeOptions(methods=(Method(source.config.method),), max_drop=source.max_drop)
 
 
 def is_float(graph: Graph) -> bool:
-    """True when the model computes in float32: no activation between its ops is quantized."""
+    """True when the model computes in float32: no activation between its ops is quantized.
+
+    Token ids are integers without a quantization.
+    """
     return not any(
-        tensor.dtype in (DType.INT8, DType.INT16)
+        tensor.dtype is DType.INT8 or (tensor.dtype is DType.INT16 and tensor.quantization is not None)
         for op in graph.ops
         for tensor in (*graph.operands(op), *graph.results(op))
     )
@@ -78,6 +81,7 @@ def is_float(graph: Graph) -> bool:
 
 def _quantized(source: Source, options: QuantizeOptions, progress: Progress | None) -> Prepared:
     from tinyc.quantize.post_training import quantize_graph
+    from tinyc.quantize.transformer.post_training import quantize_transformer
 
     float_graph = passes.run(frontends.load(source.path))
     if not is_float(float_graph):
@@ -93,10 +97,14 @@ def _quantized(source: Source, options: QuantizeOptions, progress: Progress | No
     columns, labels = load_samples(source.calibration, float_graph.inputs)
     limit = source.config.samples if source.config else 0
     # Whole numbers are real values too: pixels, say.
-    real = [column.astype(np.float32) for column in columns]
+    real = [
+        column if float_graph[name].dtype is not DType.FLOAT32 else column.astype(np.float32)
+        for name, column in zip(float_graph.inputs, columns, strict=True)
+    ]
     samples = list(zip(*(_spread(column, limit) for column in real), strict=True))
     labels = None if labels is None else _spread(labels, limit)
-    quantized = quantize_graph(float_graph, samples, options, labels, progress)
+    quantize = quantize_transformer if sequence.is_transformer(float_graph) else quantize_graph
+    quantized = quantize(float_graph, samples, options, labels, progress)
     graph = passes.legalize(passes.run(quantized.graph))
     return Prepared(graph, float_graph, json.loads(quantized.bill.to_json()))
 

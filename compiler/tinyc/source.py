@@ -30,6 +30,7 @@ class Source:
     config: Config | None = None
     calibration: Path | None = None
     evaluation: Path | None = None
+    max_drop: float | None = None
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -48,8 +49,10 @@ class Source:
         return self.config.default_board if self.config else None
 
 
-def resolve(argument: Path | None, *, calibration: Path | None = None) -> Source:
-    """The source that a command line argument means.
+def resolve(
+    argument: Path | None, *, calibration: Path | None = None, max_drop: float | None = None
+) -> Source:
+    """The source that a command line argument means. The other two replace what `tinyc.toml` says.
 
     Nothing means the `tinyc.toml` here; a folder means the one inside it, or a SavedModel.
     Raises TinycError when there is none.
@@ -66,6 +69,7 @@ def resolve(argument: Path | None, *, calibration: Path | None = None) -> Source
             config=config,
             calibration=calibration or config.calibration,
             evaluation=config.evaluation,
+            max_drop=config.max_drop if max_drop is None else max_drop,
         )
     if argument is None:
         raise TinycError(
@@ -73,7 +77,8 @@ def resolve(argument: Path | None, *, calibration: Path | None = None) -> Source
             hint="name a model file, or run `tinyc init MODEL` to make one",
         )
     name = path.stem or "model"
-    return Source(path=path, name=name, build_folder=Path("build") / name, calibration=calibration)
+    folder = Path("build") / name
+    return Source(path=path, name=name, build_folder=folder, calibration=calibration, max_drop=max_drop)
 
 
 def load_arrays(path: Path) -> dict[str, Array]:

@@ -9,8 +9,9 @@ import numpy as np
 
 from tinyc import interpreter
 from tinyc.execution import Engine
+from tinyc.ir import sequence
 from tinyc.ir.graph import Graph
-from tinyc.ir.tensor import Array, DType
+from tinyc.ir.tensor import Array, DType, Shape, Tensor
 from tinyc.program import Program
 
 
@@ -68,7 +69,7 @@ def verify(
         compared += sum(value.nbytes for value in expected)
         for name, engine in engines.items():
             got = engine.run(inputs)
-            wrong = sum(_differing_bytes(a, b) for a, b in zip(expected, got, strict=True))
+            wrong = sum(_differing_bytes(a, existing(b, a.shape)) for a, b in zip(expected, got, strict=True))
             differing[name] += wrong
             if (wrong or layers) and name not in first:
                 difference = _first_difference(program, name, engine, index, inputs)
@@ -89,7 +90,7 @@ def _first_difference(
     got = engine.trace(inputs)
     for step in program.steps:
         for tensor in step.op.outputs:
-            wrong = np.argwhere(expected[tensor] != got[tensor])
+            wrong = np.argwhere(expected[tensor] != existing(got[tensor], expected[tensor].shape))
             if len(wrong):
                 element = tuple(int(position) for position in wrong[0])
                 return Difference(
@@ -107,15 +108,26 @@ def _first_difference(
     return None
 
 
+def existing(got: Array, shape: Shape) -> Array:
+    """The part of an engine's array that the reference computes: the rows that a sentence has."""
+    return got if got.shape == shape else got[tuple(slice(extent) for extent in shape)]
+
+
 def random_vectors(graph: Graph, count: int, seed: int) -> list[list[Array]]:
-    """Uniform random inputs over the whole range of each input's type (float: a normal draw)."""
+    """Uniform random inputs over the whole range of each input's type (float: a normal draw).
+
+    Token ids are sentences of random length, padded with 0.
+    """
     rng = np.random.default_rng(seed)
     vectors = []
     for _ in range(count):
         vector: list[Array] = []
         for name in graph.inputs:
             tensor = graph[name]
-            if tensor.dtype is DType.FLOAT32:
+            tokens = sequence.vocabulary(graph, name)
+            if tokens is not None:
+                vector.append(_sentence(rng, graph, tensor, tokens))
+            elif tensor.dtype is DType.FLOAT32:
                 vector.append(rng.normal(0, 1, tensor.shape).astype(np.float32))
             else:
                 limits = np.iinfo(tensor.dtype.numpy)
@@ -123,6 +135,16 @@ def random_vectors(graph: Graph, count: int, seed: int) -> list[list[Array]]:
                 vector.append(draw.astype(tensor.dtype.numpy))
         vectors.append(vector)
     return vectors
+
+
+def _sentence(rng: np.random.Generator, graph: Graph, tensor: Tensor, tokens: int) -> Array:
+    ids = rng.integers(min(1, tokens - 1), tokens, tensor.shape)
+    counted = sequence.length_op(graph)
+    if counted is not None and counted.inputs[0] == tensor.name:
+        # An id equal to the padding would end the sentence.
+        ids = np.where(ids == counted.padding, (counted.padding + 1) % tokens, ids)
+        ids[:, rng.integers(1, tensor.shape[1] + 1) :] = counted.padding
+    return np.asarray(ids.astype(tensor.dtype.numpy))
 
 
 def top1(outputs: Iterable[tuple[Array, ...]], labels: Array) -> float:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from tinyc.cli import output
-from tinyc.cli.options import BoardName, Calibration, Json, Model, Optimize, Out, Toolchain
+from tinyc.cli.options import BoardName, Calibration, Json, MaxDrop, Model, Optimize, Out, Toolchain
 
 
 def command(
@@ -17,6 +17,7 @@ def command(
     toolchain: Toolchain = "zig",
     optimize: Optimize = None,
     calibration: Calibration = None,
+    max_drop: MaxDrop = None,
     sizes: Annotated[
         bool, typer.Option("--sizes", help="Print the bytes of every function and array, largest first.")
     ] = False,
@@ -25,7 +26,7 @@ def command(
     """Compile a model and build its firmware with PlatformIO."""
     from tinyc.cli import target
 
-    found = target.built(model, board, out, toolchain, calibration, optimize)
+    found = target.built(model, board, out, toolchain, calibration, optimize, max_drop)
     report = found.report
     if json:
         elf = str(found.folder / str(report["elf"]))

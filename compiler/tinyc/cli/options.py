@@ -26,6 +26,17 @@ Out = Annotated[
 Calibration = Annotated[
     Path | None, typer.Option("--calibration", help="Calibration data (.npz) for a float model.")
 ]
+MaxDrop = Annotated[
+    float | None,
+    typer.Option(
+        "--max-drop",
+        min=0.0,
+        max=100.0,
+        help="Percent points of accuracy that a transformer may lose on the labelled calibration samples "
+        "before single tensors get 16 bits. Default: `max_drop` of tinyc.toml, else no tensor does.",
+        show_default=False,
+    ),
+]
 Optimize = Annotated[
     Objective | None,
     typer.Option(

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tinyc.cli import output
-from tinyc.cli.options import Json, Model
+from tinyc.cli.options import Json, MaxDrop, Model
 from tinyc.errors import TinycError
 from tinyc.quantize.bill import Bill
 
@@ -21,6 +21,7 @@ def command(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Where the bill goes. Default: build/bill.json.")
     ] = None,
+    max_drop: MaxDrop = None,
     json: Json = False,
 ) -> None:
     """Quantize a float model to int8 and print what it cost, layer by layer."""
@@ -28,7 +29,7 @@ def command(
     from tinyc.files import write_if_changed
     from tinyc.source import resolve
 
-    source = resolve(model, calibration=calibration)
+    source = resolve(model, calibration=calibration, max_drop=max_drop)
     with output.stages("quantizing") as progress:
         prepared = pipeline.prepare(source, progress=progress)
     if prepared.bill is None:
@@ -77,6 +78,14 @@ def _show(bill: Bill) -> None:
             for item in bill.treatments
         ),
     )
+    if bill.promotions:
+        output.table(
+            "",
+            ("16 bits for", "layer", "gain dB>", "bytes>"),
+            ((item.tensor, item.layer, f"{item.gain_db:+.1f}", item.bytes) for item in bill.promotions),
+        )
+    if bill.enough is False:
+        output.talk("the accuracy asked for was not reached: no other tensor in 16 bits would help")
     if bill.accuracy is not None:
         accuracy = bill.accuracy
         output.table(

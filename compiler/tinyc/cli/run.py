@@ -106,11 +106,13 @@ def _serve(found: Artifact) -> None:
 
 def load_vectors(program: Program, path: Path) -> list[list[Array]]:
     """The vectors of an .npy or .npz file as given, each a list with one array per model input."""
-    from tinyc.execution import split_batch
+    from tinyc.execution import check_ids, split_batch
     from tinyc.source import input_arrays, load_arrays
 
     graph = program.graph
     columns = input_arrays(load_arrays(path), graph.inputs, str(path))
+    for name, column in zip(graph.inputs, columns, strict=True):
+        check_ids(graph, name, column, str(path))
     parts = [
         split_batch(graph[name], column, str(path))
         for name, column in zip(graph.inputs, columns, strict=True)

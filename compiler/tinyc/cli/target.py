@@ -46,12 +46,13 @@ def compiled(
     calibration: Path | None = None,
     optimize: Objective | None = None,
     toolchain: str = "zig",
+    max_drop: float | None = None,
 ) -> tuple[Source, Prepared, Program]:
     """Compile the source that the argument names, without building it.
 
     Counts of `toolchain` replace predictions when the model is to be compiled as tuned.
     """
-    source = resolve(model, calibration=calibration)
+    source = resolve(model, calibration=calibration, max_drop=max_drop)
     chosen = board_of(board, source)
     with output.stages("preparing") as progress:
         prepared = pipeline.prepare(source, progress=progress)
@@ -80,6 +81,7 @@ def built(
     toolchain: str = "zig",
     calibration: Path | None = None,
     optimize: Objective | None = None,
+    max_drop: float | None = None,
 ) -> Artifact:
     """The build that the argument names: a build folder as it is, anything else built first."""
     if model is not None and artifact.is_artifact(model) and out is None:
@@ -97,7 +99,7 @@ def built(
                 hint="name the model instead, or leave --optimize out",
             )
         return found
-    source, prepared, program = compiled(model, board, calibration, optimize, toolchain)
+    source, prepared, program = compiled(model, board, calibration, optimize, toolchain, max_drop)
     folder = out or source.build_folder / program.board.name
     with output.busy(f"building for {program.board.name}"):
         firmware = pipeline.build(program, folder, toolchain)

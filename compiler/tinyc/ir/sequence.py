@@ -7,8 +7,25 @@ length have shape [1, n, ...]; only the rows of the sentence are ever computed, 
 from __future__ import annotations
 
 from tinyc.ir.graph import Graph
+from tinyc.ir.ops.embedding import Embedding
 from tinyc.ir.ops.sequence_length import SequenceLength
 from tinyc.ir.tensor import Tensor, TensorName
+
+TRANSFORMER_KINDS = frozenset(
+    {
+        "ATTENTION",
+        "DEPTHWISE_CONV_1D",
+        "EMBEDDING",
+        "GELU",
+        "LAYER_NORM",
+        "LINEAR",
+        "RMS_NORM",
+        "SEQUENCE_LENGTH",
+        "SILU",
+        "SQUARED_RELU",
+        "TOKEN_POOL",
+    }
+)
 
 
 def length_op(graph: Graph) -> SequenceLength | None:
@@ -55,3 +72,17 @@ def cut(tensor: Tensor, rows: int) -> Tensor:
     """A varying tensor, or a constant with its rows, as it is in a sentence of `rows` tokens."""
     data = None if tensor.data is None else tensor.data[:, :rows]
     return tensor.with_(shape=(tensor.shape[0], rows, *tensor.shape[2:]), data=data)
+
+
+def is_transformer(graph: Graph) -> bool:
+    """True for graphs with layers that only transformers have."""
+    return any(op.kind in TRANSFORMER_KINDS for op in graph.ops)
+
+
+def vocabulary(graph: Graph, name: TensorName) -> int | None:
+    """How many tokens there are when the tensor holds token ids, None for other tensors."""
+    whole = graph.expanded()
+    for op in whole.ops:
+        if isinstance(op, Embedding) and op.inputs[0] == name:
+            return whole[op.inputs[1]].shape[0]
+    return None

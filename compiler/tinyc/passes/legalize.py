@@ -10,40 +10,31 @@ from tinyc.errors import Problem, TinycError
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops import (
     OPS,
-    Attention,
     AveragePool2D,
     Concatenation,
     Conv2D,
-    DepthwiseConv1D,
     DepthwiseConv2D,
     Dequantize,
-    Embedding,
     FullyConnected,
-    Linear,
     MaxPool2D,
     Op,
     Pad,
     Quantize,
     Reshape,
-    SequenceLength,
     Softmax,
     Split,
     StridedSlice,
-    TokenPool,
     Transpose,
     Unsupported,
 )
 from tinyc.ir.ops.common import channel_multipliers, quantization_mismatch
-from tinyc.ir.ops.curved import Curved
-from tinyc.ir.ops.norm import Norm
+from tinyc.ir.sequence import TRANSFORMER_KINDS
 from tinyc.ir.tensor import DType, Tensor
 from tinyc.quantize.fixed_point import Rounding
 
 _MOVES = (Concatenation, Pad, Reshape, Split, StridedSlice, Transpose)
 _SAME_SCALE = (*_MOVES, AveragePool2D, MaxPool2D)
 _WEIGHTED = (Conv2D, DepthwiseConv2D, FullyConnected)
-# These take int8 beside int16; their references say which scales fit.
-_TOKENS = (Attention, Curved, DepthwiseConv1D, Embedding, Linear, Norm, SequenceLength, TokenPool)
 _ANY_FLOAT = "int8; `tinyc quantize` turns a whole float model into int8"
 # More elements than this are not tried out on zeros: it would only take time.
 _MOST_TRIED = 1 << 22
@@ -118,11 +109,11 @@ def _findings(op: Op, graph: Graph, allow_float: bool, arithmetic: _Arithmetic) 
         yield op.reason, op.accepted
         return
     tensors = (*graph.activations(op), *results)
-    if isinstance(op, Embedding | SequenceLength):
-        # Token ids are integers without a scale.
-        tensors = tensors[1:] if isinstance(op, Embedding) else ()
-    found = list(_types(op, tensors, allow_float))
-    if not found:
+    if op.kind in TRANSFORMER_KINDS:
+        found = list(_transformer(op, graph, allow_float))
+    else:
+        found = list(_types(op, tensors, allow_float))
+    if not found and op.kind not in TRANSFORMER_KINDS:
         found = list(_quantizations(tensors))
     if not found and isinstance(op, _SAME_SCALE):
         moved = (*graph.activations(op),) if isinstance(op, AveragePool2D | MaxPool2D) else operands
@@ -139,6 +130,20 @@ def _findings(op: Op, graph: Graph, allow_float: bool, arithmetic: _Arithmetic) 
     yield from found
 
 
+def _transformer(op: Op, graph: Graph, allow_float: bool) -> Iterator[Finding]:
+    """Layers of transformers mix int8 and int16; token ids and lengths have no scale."""
+    results = graph.results(op)
+    if any(tensor.dtype is DType.FLOAT32 for tensor in results):
+        if not allow_float:
+            yield "computes in float32", _ANY_FLOAT
+        return
+    for tensor in results:
+        if op.kind != "SEQUENCE_LENGTH" and (
+            tensor.quantization is None or tensor.dtype not in (DType.INT8, DType.INT16)
+        ):
+            yield f"{tensor.name!r} is {tensor.dtype.value[0]}", "int8 or int16 with a scale"
+
+
 def _types(op: Op, tensors: tuple[Tensor, ...], allow_float: bool) -> Iterator[Finding]:
     types = {tensor.dtype for tensor in tensors}
     if isinstance(op, Quantize | Dequantize):
@@ -150,9 +155,6 @@ def _types(op: Op, tensors: tuple[Tensor, ...], allow_float: bool) -> Iterator[F
         return
     if DType.FLOAT32 in types and not allow_float:
         yield "computes in float32", _ANY_FLOAT
-    elif isinstance(op, _TOKENS):
-        if len(types) > 1 and not types <= {DType.INT8, DType.INT16}:
-            yield f"mixes {_listed(types)}", "int8 and int16"
     elif len(types) > 1:
         yield f"mixes {_listed(types)}", "one type"
     elif not isinstance(op, _MOVES) and not types <= {DType.INT8, DType.INT16, DType.FLOAT32}:

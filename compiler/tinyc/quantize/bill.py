@@ -14,7 +14,8 @@ class LayerBill:
     """One layer. `sqnr_db`: signal to quantization noise of its output, everything before it in int8.
 
     `int16_gain_db`: how much the network's SQNR rises when only this layer's input and output
-    activations are kept in 16 bits (None when not measured).
+    activations are kept in 16 bits, of a transformer only its output (None when not measured). The
+    heads of an attention have entries of their own, called LAYER[head N].
     """
 
     name: str
@@ -72,6 +73,20 @@ class Treatment:
 
 
 @dataclass(frozen=True, slots=True)
+class Promotion:
+    """A tensor that got 16 bits instead of 8; `bytes`: by how much it grew.
+
+    `gain_db`: what the network's SQNR rose by, after the promotions before it. Tensors that one layer
+    reads together are promoted together and have one gain.
+    """
+
+    layer: str
+    tensor: str
+    gain_db: float
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Accuracy:
     """Top-1 accuracy on the labelled samples, as fractions of 1; `agreement`: same answer as float."""
 
@@ -87,7 +102,8 @@ class Bill:
 
     `criterion` says what decided between the methods: "output" for the network's outputs, "tensor"
     for the tensor itself. `samples` gave the ranges, `measured_samples` the network errors.
-    `network_sqnr_db` is measured at the outputs, before a final SOFTMAX, on the simulated network.
+    `network_sqnr_db` is measured at the outputs, before a final SOFTMAX: on the simulated network, of
+    transformers on the integer one. `enough` says whether it is as good as was asked for, if it was.
     """
 
     model: str
@@ -100,6 +116,8 @@ class Bill:
     tensors: tuple[TensorBill, ...]
     treatments: tuple[Treatment, ...]
     accuracy: Accuracy | None = None
+    promotions: tuple[Promotion, ...] = ()
+    enough: bool | None = None
 
     def to_json(self) -> str:
         """Canonical JSON text: sorted keys, dB to two decimals; equal bills give equal text."""
@@ -113,11 +131,13 @@ class Bill:
             if stored.pop("format") != FORMAT:
                 raise ValueError("another format of the bill")
             accuracy = stored.pop("accuracy")
+            promotions = stored.pop("promotions", ())
             return cls(
                 outputs=tuple(OutputBill(**entry) for entry in stored.pop("outputs")),
                 layers=tuple(LayerBill(**entry) for entry in stored.pop("layers")),
                 tensors=tuple(_tensor(entry) for entry in stored.pop("tensors")),
                 treatments=tuple(Treatment(**entry) for entry in stored.pop("treatments")),
+                promotions=tuple(Promotion(**entry) for entry in promotions),
                 accuracy=None if accuracy is None else Accuracy(**accuracy),
                 **stored,
             )

@@ -39,6 +39,8 @@ class QuantizeOptions:
     `global_pools` (means in their place), `equalize` and `correct_bias` are tried, and kept where they
     lower the measured error.
     `int16_gain` adds the gain from 16-bit activations to the bill, layer by layer.
+    `max_drop` is how many percent points of top-1 accuracy a transformer may lose on the labelled
+    calibration samples before tensors of it get 16 bits; None leaves them all as they are.
     Raises TinycError for values outside their limits.
     """
 
@@ -50,6 +52,7 @@ class QuantizeOptions:
     correct_bias: bool = True
     int16_gain: bool = True
     measure_samples: int = 32
+    max_drop: float | None = None
 
     def __post_init__(self) -> None:
         problems = []
@@ -63,5 +66,7 @@ class QuantizeOptions:
                 problems.append(Problem("percentiles", f"has {percentile:g}", "above 50, at most 100"))
         if self.measure_samples < 1:
             problems.append(Problem("measure_samples", f"is {self.measure_samples}", "at least 1"))
+        if self.max_drop is not None and not 0.0 <= self.max_drop <= 100.0:
+            problems.append(Problem("max_drop", f"is {self.max_drop:g}", "0 to 100 percent points"))
         if problems:
             raise TinycError("quantization options are not valid", problems=problems)
