@@ -5,6 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
+
+# Up to this many rows a convolution is computed as a matrix product.
+MATRIX_TIME = 64
 
 
 @keras.saving.register_keras_serializable(package="tinyc")
@@ -40,16 +44,26 @@ class CausalDepthwiseConv1D(keras.layers.Layer):
 
     def call(self, x: Any) -> Any:
         ops = keras.ops
-        time = ops.shape(x)[1]
-        padded = ops.pad(x, ((0, 0), (self.kernel_size - 1, 0), (0, 0)))
-        result = ops.zeros_like(x)
-        # A sum over taps trains faster than a depthwise convolution; taps that meet only zeros are left out.
-        first = 0 if x.shape[1] is None else max(0, self.kernel_size - x.shape[1])
-        for tap in range(first, self.kernel_size):
-            result = result + padded[:, tap : tap + time] * self.kernel[tap]
+        if x.shape[1] is not None and x.shape[1] <= MATRIX_TIME:
+            result = self._product(x)
+        else:
+            padded = ops.pad(x, ((0, 0), (self.kernel_size - 1, 0), (0, 0)))
+            result = ops.depthwise_conv(padded, ops.expand_dims(self.kernel, -1), padding="valid")
         if self.bias is not None:
             result = result + self.bias
         return self.activation(result)
+
+    def _product(self, x: Any) -> Any:
+        """The convolution as one matrix [time, time] for each column: the fastest to train on a CPU."""
+        ops = keras.ops
+        now = np.arange(x.shape[1])
+        lag = now[None, :] - now[:, None]
+        seen = (lag >= 0) & (lag < self.kernel_size)
+        # Row `kernel_size` of the padded kernel is the zero of pairs that do not meet.
+        tap = np.where(seen, self.kernel_size - 1 - lag, self.kernel_size)
+        taps = ops.take(ops.pad(self.kernel, ((0, 1), (0, 0))), tap, axis=0)
+        columns = ops.matmul(ops.transpose(x, (2, 0, 1)), ops.transpose(taps, (2, 0, 1)))
+        return ops.transpose(columns, (1, 2, 0))
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return input_shape

@@ -57,7 +57,10 @@ def encoder(model: Any) -> Any:
     """
     for name in ("first_token", "mean_pooling", "pooling"):
         if any(layer.name == name for layer in model.layers):
-            return keras.Model(model.inputs, model.get_layer(name).input, name=f"{model.name}_encoder")
+            rows = model.get_layer(name).input
+            # A layer that takes a mask counts it among its inputs.
+            rows = rows[0] if isinstance(rows, (list, tuple)) else rows
+            return keras.Model(model.inputs, rows, name=f"{model.name}_encoder")
     raise ValueError(f"{model.name} has no pooling layer")
 
 
