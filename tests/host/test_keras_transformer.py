@@ -218,6 +218,7 @@ def test_rows_of_features_with_everything_between(keras: Any, tmp_path: Path) ->
     z = layers.BatchNormalization()(z)
     x = layers.Subtract()([layers.Activation("gelu")(z), layers.Dense(UNITS, use_bias=False)(x)])
     x = layers.RMSNormalization()(x)
+    x = layers.DepthwiseConv1D(1, activation="relu6")(x)
     r = layers.ReLU()(layers.Dense(7)(x))
     x = layers.GlobalAveragePooling1D()(layers.Multiply()([r, r]))
     model = keras.Model(inputs, layers.Dense(2, activation="sigmoid")(x))
@@ -343,6 +344,8 @@ def test_masks_that_contradict_are_refused_by_name(keras: Any, tmp_path: Path) -
         ("softmax", "inside"),
         ("rows", "pool"),
         ("nan", "NaN"),
+        ("training", "training=True"),
+        ("square", "ReLU"),
     ],
 )
 def test_what_a_layer_cannot_do_is_said(case: str, words: str, keras: Any, tmp_path: Path) -> None:
@@ -359,6 +362,10 @@ def test_what_a_layer_cannot_do_is_said(case: str, words: str, keras: Any, tmp_p
         x = attend(x, x, return_attention_scores=True)[0]
     elif case == "axes":
         x = layers.LayerNormalization(axis=1)(attend(x, x))
+    elif case == "training":
+        x = layers.Dropout(0.5)(attend(x, x), training=True)
+    elif case == "square":
+        x = keras.ops.square(attend(x, x))
     elif case == "softmax":
         x = layers.Dense(3, "softmax")(attend(x, x))
     else:

@@ -35,6 +35,8 @@ class Builder:
         self.readers: list[tuple[str, bool]] = []
         # Results that stay although no op reads them.
         self.kept: set[TensorName] = set()
+        # What a clamp was applied to, by its result.
+        self.clamped: dict[TensorName, TensorName] = {}
         # Tensors that hold the padding mask, by number.
         self.masks: set[int] = set()
         self._names = Names()
@@ -148,6 +150,12 @@ class Builder:
         units = self.shape(x)[-1]
         diagonal = np.diag(np.broadcast_to(np.asarray(scale, np.float32).reshape(-1), (units,)))
         return self.linear(name, [(x, diagonal)], bias)
+
+    def clamp(self, name: str, x: TensorName, activation: Activation) -> TensorName:
+        """x through a ReLU, as a linear layer with the identity: the one before it will take it in."""
+        y = self.linear(name, [(x, np.eye(self.shape(x)[-1]))], None, None, activation)
+        self.clamped[y] = x
+        return y
 
     def plus(self, name: str, left: Value, right: Value) -> Value:
         """The sum of two values, as a linear layer with the identity and a residual."""

@@ -34,7 +34,10 @@ def is_transformer(keras: Any, model: Any) -> bool:
     return any(
         kind in _MARKS
         or kind.startswith("tinyc>")
-        or (kind in _NORMS and any(len(node.input_tensors[0].shape) == 3 for node in layer._inbound_nodes))
+        or (
+            kind in _NORMS
+            and any(len(x.shape) == 3 for node in layer._inbound_nodes for x in node.input_tensors)
+        )
         for kind, layer in kinds
     )
 
@@ -125,6 +128,9 @@ def _layers(build: Builder, calls: tuple[Call, ...]) -> list[Problem]:
             )
             continue
         if any(ref.number not in build.values and ref.number not in build.masks for ref in call.tensors()):
+            continue
+        if call.kwargs.get("training"):
+            problems.append(Problem(f"layer {call.name}", "is called with training=True", "inference"))
             continue
         try:
             build.values[call.results[0].number] = handler(build, call)
