@@ -31,7 +31,7 @@ ALLOWED = {
     "quantize": {"ir", "interpreter"},
     "memory": {"ir", "program"},
     "kernels": {"ir", "boards", "memory"},
-    "frontends": {"ir"},
+    "frontends": {"ir", "models"},
     "emit": {"ir", "kernels", "program", "boards", "files", "audio", "device"},
     "audio": {"ir", "emit", "program"},
     "toolchain": {"ir", "emit", "program", "files", "interpreter", "device"},

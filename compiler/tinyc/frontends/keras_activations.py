@@ -6,7 +6,7 @@ from typing import Any
 
 from tinyc.frontends.keras_builder import Builder, Refused, Value
 from tinyc.frontends.keras_walk import Call
-from tinyc.ir.ops import Activation, Gelu, Linear, Logistic, Op, Relu, Relu6, Silu, Softmax, SquaredRelu, Tanh
+from tinyc.ir.ops import Activation, Gelu, Linear, Logistic, Op, Silu, Softmax, SquaredRelu, Tanh
 from tinyc.ir.tensor import TensorName
 
 _FUSED = {
@@ -16,15 +16,13 @@ _FUSED = {
 }
 _OPS: dict[str, type[Op]] = {
     "gelu": Gelu,
-    "relu": Relu,
-    "relu6": Relu6,
     "sigmoid": Logistic,
     "silu": Silu,
     "softmax": Softmax,
     "swish": Silu,
     "tanh": Tanh,
 }
-ALLOWED = "linear, " + ", ".join(sorted(_OPS)) + ", squared ReLU as Multiply()([r, r]) of a ReLU r"
+ALLOWED = ", ".join([*_FUSED, *sorted(_OPS)]) + ", squared ReLU as Multiply()([r, r]) of a ReLU r"
 
 
 def _known(function: Any) -> str:
@@ -42,8 +40,14 @@ def fused(function: Any) -> Activation | None:
 
 def activate(build: Builder, name: str, x: TensorName, function: Any) -> TensorName:
     """x through one of Keras' activation functions."""
-    known = _known(function)
-    return x if known == "linear" else build.add(_OPS[known], name, (x,))
+    return _applied(build, name, x, _known(function))
+
+
+def _applied(build: Builder, name: str, x: TensorName, known: str) -> TensorName:
+    clamp = _FUSED.get(known)
+    if clamp is None:
+        return build.add(_OPS[known], name, (x,))
+    return x if clamp is Activation.NONE else build.clamp(name, x, clamp)
 
 
 def activation_layer(build: Builder, call: Call) -> Value:
@@ -54,8 +58,8 @@ def relu_layer(build: Builder, call: Call) -> Value:
     layer = call.layer
     if layer.negative_slope or layer.threshold or layer.max_value not in (None, 6, 6.0):
         raise Refused("has a slope, a threshold or another maximum than 6", "ReLU or ReLU6")
-    cls = Relu if layer.max_value is None else Relu6
-    return build.add(cls, call.name, (build.activation(call.args[0]),))
+    clamp = Activation.RELU if layer.max_value is None else Activation.RELU6
+    return build.clamp(call.name, build.activation(call.args[0]), clamp)
 
 
 def softmax_layer(build: Builder, call: Call) -> Value:
@@ -67,20 +71,20 @@ def softmax_layer(build: Builder, call: Call) -> Value:
 def operation(build: Builder, call: Call) -> Value:
     """An activation called as an operation of keras.ops."""
     name = type(call.layer).__name__.lower()
-    fields = {"approximate": bool(getattr(call.layer, "approximate", True))} if name == "gelu" else {}
     if name == "softmax" and getattr(call.layer, "axis", -1) != -1:
         raise Refused("has another axis than the last", "softmax of the logits")
-    return build.add(_OPS[name], call.name, (build.activation(call.args[0]),), **fields)
+    x = build.activation(call.args[0])
+    if name == "gelu":
+        return build.add(Gelu, call.name, (x,), approximate=bool(getattr(call.layer, "approximate", True)))
+    return _applied(build, call.name, x, name)
 
 
 def squared(build: Builder, call: Call, x: TensorName) -> TensorName:
     """The square of a ReLU. Raises Refused for the square of anything else."""
     before = build.producer(x)
-    if isinstance(before, Relu):
-        x = before.inputs[0]
-    elif not isinstance(before, Linear) or before.activation is not Activation.RELU:
+    if not isinstance(before, Linear) or before.activation is not Activation.RELU:
         raise Refused("squares something else than a ReLU", "squared ReLU")
-    return build.add(SquaredRelu, call.name, (x,))
+    return build.add(SquaredRelu, call.name, (build.clamped.get(x, x),))
 
 
 LAYERS = {

@@ -35,6 +35,8 @@ class Builder:
         self.readers: list[tuple[str, bool]] = []
         # Results that stay although no op reads them.
         self.kept: set[TensorName] = set()
+        # What a clamp was applied to, by its result.
+        self.clamped: dict[TensorName, TensorName] = {}
         # Tensors that hold the padding mask, by number.
         self.masks: set[int] = set()
         self._names = Names()
@@ -61,7 +63,9 @@ class Builder:
             if given is None:
                 continue
             if not isinstance(given, Ref) or given.number not in self.masks:
-                raise Refused(f"is called with a {key} of its own", "the padding mask that Keras carries along")
+                raise Refused(
+                    f"is called with a {key} of its own", "the padding mask that Keras carries along"
+                )
             masked = True
         self.readers.append((call.name, masked))
 
@@ -98,9 +102,14 @@ class Builder:
         return data
 
     def add(
-        self, cls: type[Op], name: str, inputs: Sequence[TensorName], dtype: DType = DType.FLOAT32, **fields: Any
+        self,
+        cls: type[Op],
+        name: str,
+        inputs: Sequence[TensorName],
+        dtype: DType = DType.FLOAT32,
+        **fields: Any,
     ) -> TensorName:
-        """Append an op with one output; returns its tensor. Raises ValueError for operands that do not fit."""
+        """Append an op; returns its only output. Raises ValueError for operands that do not fit."""
         own = self._names.unique(printable(name) or cls.kind.lower())
         op = cls(name=own, inputs=tuple(inputs), outputs=(own,), **fields)
         (shape,) = op.output_shapes([self.tensors[operand] for operand in inputs])
@@ -142,6 +151,12 @@ class Builder:
         diagonal = np.diag(np.broadcast_to(np.asarray(scale, np.float32).reshape(-1), (units,)))
         return self.linear(name, [(x, diagonal)], bias)
 
+    def clamp(self, name: str, x: TensorName, activation: Activation) -> TensorName:
+        """x through a ReLU, as a linear layer with the identity: the one before it will take it in."""
+        y = self.linear(name, [(x, np.eye(self.shape(x)[-1]))], None, None, activation)
+        self.clamped[y] = x
+        return y
+
     def plus(self, name: str, left: Value, right: Value) -> Value:
         """The sum of two values, as a linear layer with the identity and a residual."""
         if isinstance(left, str) and isinstance(right, str):
@@ -153,7 +168,9 @@ class Builder:
         shape = self.shape(left)
         offset = np.asarray(right, np.float32)
         if np.broadcast_shapes(offset.shape, shape) != shape:
-            raise Refused(f"adds a constant {list(offset.shape)} to {list(shape)}", "a constant of that shape")
+            raise Refused(
+                f"adds a constant {list(offset.shape)} to {list(shape)}", "a constant of that shape"
+            )
         if offset.size in (1, shape[-1]) and (offset.size == 1 or offset.shape[-1] == shape[-1]):
             bias = np.broadcast_to(offset.reshape(-1), shape[-1:])
             return self.scaled(name, left, 1.0, bias)

@@ -55,7 +55,9 @@ def pool(
     _plain_call(call)
     build.reads_all_rows(call, call.args[0])
     pooled = build.add(TokenPool, call.name, (x,), pooling=pooling, epsilon=epsilon)
-    return pooled if keep else build.add(Reshape, f"{call.name}/row", (pooled,), shape=(1, build.shape(x)[-1]))
+    return (
+        pooled if keep else build.add(Reshape, f"{call.name}/row", (pooled,), shape=(1, build.shape(x)[-1]))
+    )
 
 
 def _identity(build: Builder, call: Call) -> Value:
@@ -69,7 +71,9 @@ def _plain_call(call: Call, *allowed: str) -> None:
     if len(call.args) > 1:
         given.append("more than one input")
     if given:
-        raise Refused(f"is called with {', '.join(given)}", "one input, and the mask that Keras carries along")
+        raise Refused(
+            f"is called with {', '.join(given)}", "one input, and the mask that Keras carries along"
+        )
 
 
 def _dense(build: Builder, call: Call) -> Value:
@@ -125,7 +129,10 @@ def _multi_head(build: Builder, call: Call) -> Value:
     for key in ("use_gate", "sliding_window"):
         if config.get(key):
             raise Refused(f"has {key}={config[key]}", f"no {key}")
-    if config.get("attention_axes") not in (None, 1, (1,), [1]) or len(config.get("output_shape") or (1,)) > 1:
+    if (
+        config.get("attention_axes") not in (None, 1, (1,), [1])
+        or len(config.get("output_shape") or (1,)) > 1
+    ):
         raise Refused("attends along other axes", "rows [1, tokens, units] in and out")
     x = build.activation(given["query"])
     build.reads_all_rows(call, given["query"])
@@ -251,7 +258,8 @@ def _depthwise(build: Builder, call: Call, x: TensorName, taps: Array, bias: Arr
         x = before.inputs[0]
     elif layer.padding != "causal" and len(taps) > 1:
         raise Refused(
-            f"has padding={layer.padding!r}", "a causal convolution: ZeroPadding1D((kernel_size - 1, 0)) before it"
+            f"has padding={layer.padding!r}",
+            "a causal convolution: ZeroPadding1D((kernel_size - 1, 0)) before it",
         )
     return causal_convolution(build, call.name, x, taps, bias, layer.activation)
 

@@ -25,11 +25,8 @@ def _add(build: Builder, call: Call) -> Value:
 
 def _subtract(build: Builder, call: Call) -> Value:
     left, right = _pair(build, call)
-    if isinstance(right, str):
-        right = build.scaled(f"{call.name}/negative", right, -1.0)
-    else:
-        right = -right
-    return build.plus(call.name, left, right)
+    negative = build.scaled(f"{call.name}/negative", right, -1.0) if isinstance(right, str) else -right
+    return build.plus(call.name, left, negative)
 
 
 def _multiply(build: Builder, call: Call) -> Value:
@@ -40,8 +37,8 @@ def _multiply(build: Builder, call: Call) -> Value:
         if left != right:
             raise Refused("multiplies two activations", "a product with constants, the square of a ReLU")
         return squared(build, call, left)
-    if not isinstance(left, str):
-        return np.asarray(left * right, np.float32)
+    if not isinstance(left, str) or isinstance(right, str):
+        return np.asarray(np.multiply(left, right), np.float32)
     units = build.shape(left)[-1]
     if np.size(right) not in (1, units) or (np.size(right) > 1 and np.shape(right)[-1] != units):
         raise Refused("multiplies rows by different numbers", "one number, or one for each unit")

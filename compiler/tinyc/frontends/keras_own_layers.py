@@ -7,7 +7,7 @@ import numpy as np
 from tinyc.frontends.keras_builder import Builder, Refused, Value
 from tinyc.frontends.keras_layers import Handler, causal_convolution, check_ids, first_row, pool
 from tinyc.frontends.keras_walk import Call
-from tinyc.ir.ops import Attention, Embedding, Pad, Pooling
+from tinyc.ir.ops import Activation, Attention, Embedding, Linear, Pad, Pooling
 
 
 def _embedder(build: Builder, call: Call) -> Value:
@@ -59,9 +59,7 @@ def _convolution(build: Builder, call: Call) -> Value:
     layer = call.layer
     bias = build.weight("bias", layer.bias) if layer.use_bias else None
     taps = build.weight("kernel", layer.kernel)
-    return causal_convolution(
-        build, call.name, build.activation(call.args[0]), taps, bias, layer.activation
-    )
+    return causal_convolution(build, call.name, build.activation(call.args[0]), taps, bias, layer.activation)
 
 
 def _difference_skip(build: Builder, call: Call) -> Value:
@@ -95,9 +93,21 @@ def _class_token(build: Builder, call: Call) -> Value:
     x = build.activation(call.args[0])
     if call.args[0].masked:
         raise Refused("puts a row in front of a sentence with padding", "a class token among the ids")
+    token = build.weight("token", call.layer.token)
+    rows = np.zeros((1, build.shape(x)[1] + 1, len(token)), np.float32)
+    rows[0, 0] = token
+    before = build.producer(x)
+    plain = isinstance(before, Linear) and before.sources == 1 and not before.residual
+    if isinstance(before, Linear) and plain and before.activation is Activation.NONE:
+        # The zeros go through the layer instead: of them it makes its bias.
+        x, kernel, *bias = before.inputs
+        if bias:
+            rows[0, 0] -= build.tensors[bias[0]].constant
+        padded = build.add(Pad, f"{call.name}/row", (x,), paddings=((0, 0), (1, 0), (0, 0)))
+        residual = build.constant(f"{call.name}/rows", rows)
+        inputs = (padded, kernel, *bias, residual)
+        return build.add(Linear, call.name, inputs, bias=bool(bias), residual=True)
     padded = build.add(Pad, f"{call.name}/row", (x,), paddings=((0, 0), (1, 0), (0, 0)))
-    rows = np.zeros(build.shape(padded), np.float32)
-    rows[0, 0] = build.weight("token", call.layer.token)
     return build.plus(call.name, padded, rows)
 
 

@@ -34,7 +34,10 @@ def is_transformer(keras: Any, model: Any) -> bool:
     return any(
         kind in _MARKS
         or kind.startswith("tinyc>")
-        or (kind in _NORMS and any(len(node.input_tensors[0].shape) == 3 for node in layer._inbound_nodes))
+        or (
+            kind in _NORMS
+            and any(len(x.shape) == 3 for node in layer._inbound_nodes for x in node.input_tensors)
+        )
         for kind, layer in kinds
     )
 
@@ -58,7 +61,7 @@ def convert(keras: Any, model: Any, name: str, where: str) -> Graph:
     source = _input(build, graph_of_layers.inputs[0], inputs[0])
     problems = _layers(build, calls)
     if not problems:
-        problems = [*_masks(build, calls), *_paddings(build), *_ends(build, outputs[0])]
+        problems = [*_masks(build), *_paddings(build), *_ends(build, outputs[0])]
     if problems:
         unknown = any(problem.allowed == "" for problem in problems)
         raise TinycError(
@@ -66,7 +69,7 @@ def convert(keras: Any, model: Any, name: str, where: str) -> Graph:
             where=where,
             problems=problems,
             allowed=f"{ALLOWED}; {_OWN}" if unknown else "",
-            hint="docs/guides/transformers.md lists the layers and what they may do",
+            hint=_hint(build, calls),
         )
     if any(masked for _, masked in build.readers) or (not build.readers and _carries_mask(calls)):
         length = build.add(SequenceLength, "length", (source,), DType.INT32)
@@ -83,7 +86,9 @@ def _check_edges(model: Any, where: str) -> None:
     problems = []
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         problems.append(
-            Problem("model", f"has {len(model.inputs)} inputs and {len(model.outputs)} outputs", "one of each")
+            Problem(
+                "model", f"has {len(model.inputs)} inputs and {len(model.outputs)} outputs", "one of each"
+            )
         )
     for tensor in model.inputs:
         shape = tuple(tensor.shape)
@@ -118,9 +123,14 @@ def _layers(build: Builder, calls: tuple[Call, ...]) -> list[Problem]:
             continue
         handler = _HANDLERS.get(call.kind)
         if handler is None:
-            problems.append(Problem(f"layer {call.name}", f"is a {call.kind.split('>')[-1]}, which is not known"))
+            problems.append(
+                Problem(f"layer {call.name}", f"is a {call.kind.split('>')[-1]}, which is not known")
+            )
             continue
         if any(ref.number not in build.values and ref.number not in build.masks for ref in call.tensors()):
+            continue
+        if call.kwargs.get("training"):
+            problems.append(Problem(f"layer {call.name}", "is called with training=True", "inference"))
             continue
         try:
             build.values[call.results[0].number] = handler(build, call)
@@ -140,24 +150,34 @@ def _is_padding_mask(build: Builder, call: Call) -> bool:
         return False
     others = [arg for arg in (*call.args, *call.kwargs.values()) if not isinstance(arg, Ref)]
     ids = build.values.get(refs[0].number)
-    return isinstance(ids, str) and len(build.shape(ids)) == 2 and build.producer(ids) is None and others == [0]
+    return (
+        isinstance(ids, str) and len(build.shape(ids)) == 2 and build.producer(ids) is None and others == [0]
+    )
 
 
 def _carries_mask(calls: tuple[Call, ...]) -> bool:
     return any(ref.masked for call in calls for ref in call.results)
 
 
-def _masks(build: Builder, calls: tuple[Call, ...]) -> list[Problem]:
+def _masks(build: Builder) -> list[Problem]:
     """Layers that Keras lets see the padding although it hides it from others."""
     seeing = [name for name, masked in build.readers if not masked]
     if len(seeing) in (0, len(build.readers)):
         return []
+    allowed = "a mask for all layers that look at all rows, or for none"
+    return [
+        Problem(f"layer {name}", "sees the padding, which other layers do not", allowed) for name in seeing
+    ]
+
+
+def _hint(build: Builder, calls: tuple[Call, ...]) -> str:
     lost = [call.name for call in calls if call.loses_mask]
-    allowed = (
-        f"a mask for all such layers or for none; Keras loses it at {', '.join(lost[:4])}, where "
-        "tinyc.models.ResidualAdd and tinyc.models.RMSNormalization keep it"
-    )
-    return [Problem(f"layer {name}", "sees the padding, which other layers do not", allowed) for name in seeing]
+    if lost and len({masked for _, masked in build.readers}) > 1:
+        return (
+            f"Keras loses the mask at {', '.join(lost[:4])}: ResidualAdd and RMSNormalization of "
+            "tinyc.models keep it, with the same weights"
+        )
+    return "docs/guides/transformers.md lists the layers and what they may do"
 
 
 def _paddings(build: Builder) -> list[Problem]:
@@ -183,5 +203,7 @@ def _ends(build: Builder, output: Ref) -> list[Problem]:
         problems.append(Problem("output", f"has the shape {shape}", "logits [1, classes]: pool the rows"))
     for op in build.ops:
         if isinstance(op, Softmax | Logistic) and op.outputs != (value,):
-            problems.append(Problem(f"layer {op.name}", f"is a {op.kind} inside of the model", "one at its end"))
+            problems.append(
+                Problem(f"layer {op.name}", f"is a {op.kind} inside of the model", "one at its end")
+            )
     return problems

@@ -1,6 +1,7 @@
 """Keras models for text and speech that fit a microcontroller, and the layers they are made of.
 
-Needs TensorFlow (`pip install "tinyc[keras]"`); nothing else of tinyc imports this package.
+Needs TensorFlow (`pip install "tinyc[keras]"`). Of tinyc only the Keras front end imports this package, for
+files that name one of its layers.
 """
 
 from __future__ import annotations

@@ -6,12 +6,15 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from tinyc.ir.graph import Graph, verify
+from tinyc.passes.compose_linears import compose_linears
 from tinyc.passes.drop_identities import drop_identities
 from tinyc.passes.eliminate_channels import eliminate_channels
 from tinyc.passes.fold_batch_norm import fold_batch_norm
 from tinyc.passes.fold_constants import fold_constants
+from tinyc.passes.fold_norm_gains import fold_norm_gains
 from tinyc.passes.fuse_activations import fuse_activations
 from tinyc.passes.fuse_pads import fuse_pads
+from tinyc.passes.keep_first_row import keep_first_row
 from tinyc.passes.legalize import legalize
 from tinyc.passes.merge_requantizations import merge_requantizations
 from tinyc.passes.remove_dead import remove_dead
@@ -25,8 +28,11 @@ PIPELINE: tuple[Pass, ...] = (
     drop_identities,
     # Before the activations: batch norm stands between a layer and its activation.
     fold_batch_norm,
+    compose_linears,
     fuse_activations,
     fuse_pads,
+    fold_norm_gains,
+    keep_first_row,
     remove_dead,
     # After the pads: which pixels are padding is settled.
     eliminate_channels,

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinyc.ir.graph import Graph
-from tinyc.ir.ops import Concatenation, DepthwiseConv2D, Op, Pad, Reshape, Split, StridedSlice
+from tinyc.ir.ops import Concatenation, DepthwiseConv2D, Op, Pad, Reshape, SequenceLength, Split, StridedSlice
 from tinyc.ir.ops.elementwise import Binary
 from tinyc.ir.tensor import Array, DType, Quantization, Tensor, TensorName
 from tinyc.passes.channels import Link, channels, links
@@ -175,7 +175,8 @@ def _kept_channels(graph: Graph, mixers: Mapping[str, Mixer]) -> dict[TensorName
     """The smallest set that holds what the outputs need and gives every op inputs that fit together."""
     active = [name for name, tensor in graph.tensors.items() if not tensor.is_constant]
     kept = {name: np.zeros(channels(graph[name]), bool) for name in active}
-    for name in (*graph.inputs, *graph.outputs):
+    lengths = [name for op in graph.ops if isinstance(op, SequenceLength) for name in op.outputs]
+    for name in (*graph.inputs, *graph.outputs, *lengths):
         if name in kept:
             kept[name][:] = True
     pairs = {op.name: None if op.name in mixers else links(op, graph) for op in graph.ops}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tinyc.ir.graph import Graph
-from tinyc.ir.ops import Activation, Conv2D, DepthwiseConv2D, FullyConnected, Op, Relu, Relu6
+from tinyc.ir.ops import Activation, Conv2D, DepthwiseConv2D, FullyConnected, Linear, Op, Relu, Relu6
 from tinyc.ir.ops.elementwise import Binary
 from tinyc.ir.ops.pooling import Pool2D
 from tinyc.passes.rewrite import uses
@@ -26,13 +26,13 @@ def fuse_activations(graph: Graph) -> Graph:
             same = (x.dtype, x.quantization) == (y.dtype, y.quantization)
             if position is not None and reads[x.name] == 1 and same:
                 layer = ops[position]
-                assert isinstance(layer, Conv2D | DepthwiseConv2D | FullyConnected | Binary | Pool2D)
+                assert isinstance(layer, Conv2D | DepthwiseConv2D | FullyConnected | Linear | Binary | Pool2D)
                 # After RELU, RELU and RELU6 are what they are alone; other pairs need both.
                 if layer.activation in (Activation.NONE, Activation.RELU):
                     ops[position] = layer.with_(outputs=op.outputs, activation=_ACTIVATION[type(op)])
                     writers[op.outputs[0]] = position
                     continue
-        if isinstance(op, Conv2D | DepthwiseConv2D | FullyConnected | Binary | Pool2D):
+        if isinstance(op, Conv2D | DepthwiseConv2D | FullyConnected | Linear | Binary | Pool2D):
             writers[op.outputs[0]] = len(ops)
         ops.append(op)
     return graph.rebuilt(ops=ops)
