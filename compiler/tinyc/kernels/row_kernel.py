@@ -1,7 +1,7 @@
 """Kernels of the parts of a TOKEN_BLOCK: functions that compute a few rows of one layer.
 
 They share the C signature `void symbol(const struct *layer, const void *const *inputs, void *output,
-void *scratch, const struct tinyc_tile *tile)`, see `tinyc_rows.h`.
+void *scratch, const struct tinyc_tile *tile)`, see `tinyc_tile.h`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tinyc.ir.ops.embedding import Embedding
 from tinyc.ir.ops.token_pool import TokenPool
 from tinyc.kernels.kernel import FieldValue
 
-# Rows of a tile: TINYC_TILE_ROWS in tinyc_rows.h.
+# Rows of a tile: TINYC_TILE_ROWS in tinyc_tile.h.
 TILE_ROWS = 4
 
 # Positions of the inputs that a layer reads as a whole; it reads the others at the rows it computes.

@@ -197,7 +197,7 @@ class BlockKernel:
             symbol=f"tinyc_token_block__{self.isa}",
             op=TokenBlock,
             source="rows/token_block.c.j2",
-            headers=("include/tinyc_rows.h",),
+            headers=("include/tinyc_tile.h",),
             requires=self.requires,
             superseded=self.superseded,
             accepts=self.accepts,
