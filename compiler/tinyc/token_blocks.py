@@ -77,23 +77,42 @@ def _producers(graph: Graph) -> dict[TensorName, Op]:
     return {name: op for op in graph.ops for name in op.outputs}
 
 
+def _together(graph: Graph, maker: Op, reader: Op, name: TensorName) -> bool:
+    """Whether `reader` can read the rows of `name` while `maker` computes them."""
+    return (
+        isinstance(reader, ROW_OPS)
+        and isinstance(maker, ROW_OPS)
+        and _rows(graph, reader) == _rows(graph, maker)
+        and all(reader.inputs[at] != name for at in whole_inputs(reader))
+    )
+
+
 def _stages(graph: Graph) -> dict[str, int]:
-    """The stage of each op, by name: ops of one stage and of as many rows can be computed together."""
+    """The stage of each op, by name: ops of one stage and of as many rows can be computed together.
+
+    An op goes to the latest stage that its readers allow where that keeps nothing alive that would not be
+    anyway: queries are computed beside the attention that reads them.
+    """
     producers, stages = _producers(graph), dict[str, int]()
     for op in graph.ops:
-        stage = 0
-        for position, name in enumerate(op.inputs):
-            maker = producers.get(name)
-            if maker is None:
-                continue
-            together = (
-                isinstance(op, ROW_OPS)
-                and isinstance(maker, ROW_OPS)
-                and _rows(graph, op) == _rows(graph, maker)
-                and position not in whole_inputs(op)
-            )
-            stage = max(stage, stages[maker.name] + (0 if together else 1))
-        stages[op.name] = stage
+        makers = [(name, producers[name]) for name in op.inputs if name in producers]
+        stages[op.name] = max(
+            (stages[maker.name] + (not _together(graph, maker, op, name)) for name, maker in makers),
+            default=0,
+        )
+    for op in reversed(graph.ops):
+        readers = [(name, reader) for name in op.outputs for reader in graph.consumers(name)]
+        latest = min(
+            (stages[reader.name] - (not _together(graph, op, reader, name)) for name, reader in readers),
+            default=stages[op.name],
+        )
+        made = [name for name in op.inputs if name in producers]
+        kept = all(
+            any(other is not op and stages[other.name] >= latest for other in graph.consumers(name))
+            for name in made
+        )
+        if isinstance(op, ROW_OPS) and made and kept:
+            stages[op.name] = max(latest, stages[op.name])
     return stages
 
 

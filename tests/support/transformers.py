@@ -220,6 +220,22 @@ def bert(
     return b.graph("bert", b.linear("logits", pooled, units=classes))
 
 
+def keyword(frames: int = 20, features: int = 16, width: int = 32, classes: int = 5, seed: int = 0) -> Graph:
+    """A pre-norm encoder of real features without a length, with learned positions as a constant residual."""
+    b = Builder(seed)
+    b.input("features", (1, frames, features), DType.FLOAT32)
+    positions = b.constant("positions", b.rng.normal(0, 0.3, (1, frames, width)))
+    x = b.linear("embedding", "features", units=width, residual=positions)
+    y = b.add(LayerNorm(name="norm", inputs=(x,), outputs=("norm",)))
+    q, k, v = (b.linear(part, y, units=width) for part in "qkv")
+    context = b.add(
+        Attention(name="attention", inputs=(q, k, v), outputs=("attention",), heads=2, scale=0.25)
+    )
+    x = b.linear("out", context, units=width, residual=x)
+    row = b.first_row("first", b.add(RmsNorm(name="last_norm", inputs=(x,), outputs=("last_norm",))))
+    return b.graph("keyword", b.linear("logits", row, units=classes), "features")
+
+
 def sentences(count: int, tokens: int, vocabulary: int, seed: int = 0) -> list[tuple[Array]]:
     """Random ids, 2 to `tokens` of them, then padding."""
     rng = np.random.default_rng(seed)

@@ -42,11 +42,16 @@ def _none(op: Op, graph: Graph) -> int:
     return 0
 
 
+def _no_positions(op: Op, graph: Graph) -> tuple[int, ...]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowKernel:
     """One way to compute rows of an op. `source` and `headers` are files under `firmware_templates/kernels`.
 
     `fields` initialises the C struct `struct`, see `kernel.Lowered`. `scratch` is in bytes, for a tile.
+    `early` gives the positions of the inputs that are read to the end before any output is written.
     """
 
     symbol: str
@@ -58,3 +63,4 @@ class RowKernel:
     requires: frozenset[str] = frozenset()
     accepts: Callable[[Op, Graph], bool] = _always
     scratch: Callable[[Op, Graph], int] = _none
+    early: Callable[[Op, Graph], tuple[int, ...]] = _no_positions

@@ -14,8 +14,8 @@ from tinyc.ir.graph import Graph
 from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.sequence_length import SequenceLength
 from tinyc.ir.ops.token_block import TokenBlock
-from tinyc.ir.tensor import DType, Tensor
-from tinyc.kernels import portable_rows
+from tinyc.ir.tensor import DType, Tensor, TensorName
+from tinyc.kernels import cortex_m4_rows, portable_rows
 from tinyc.kernels.kernel import FieldValue, Kernel, Lowered, Overlap
 from tinyc.kernels.row_kernel import TILE_ROWS, RowKernel, whole_inputs
 from tinyc.memory import planner
@@ -56,6 +56,7 @@ class BlockKernel:
 
     isa: str
     requires: frozenset[str]
+    superseded: frozenset[str]
     rows: tuple[RowKernel, ...]
 
     def graph(self, op: TokenBlock, graph: Graph) -> Graph:
@@ -87,16 +88,21 @@ class BlockKernel:
     def _buffers(self, op: TokenBlock, inner: Graph, parts: Sequence[_Part]) -> list[Buffer]:
         """What a tile needs between and beside its parts."""
         between = {tensor.name: tensor for tensor in op.between}
-        last = {name: at for at, part in enumerate(op.parts) for name in part.inputs if name in between}
+        # Each part takes two steps, before and after its first output is written.
+        last: dict[TensorName, int] = {}
+        for at, part in enumerate(parts):
+            early = part.kernel.early(part.op, inner)
+            for position, name in enumerate(part.op.inputs):
+                last[name] = max(last.get(name, 0), 2 * at + (position not in early))
         found = []
         for at, part in enumerate(parts):
             for name in part.op.outputs:
                 if name in between:
-                    lifetime = Lifetime(at, last.get(name, at))
+                    lifetime = Lifetime(2 * at + 1, last.get(name, 2 * at + 1))
                     found.append(Buffer(name, _tile_bytes(between[name]), lifetime, (name,)))
             scratch = part.kernel.scratch(part.op, inner)
             if scratch > 0:
-                found.append(Buffer(f"scratch:{at}", scratch, Lifetime(at, at)))
+                found.append(Buffer(f"scratch:{at}", scratch, Lifetime(2 * at, 2 * at + 1)))
         return found
 
     def scratch(self, op: Op, graph: Graph) -> int:
@@ -193,6 +199,7 @@ class BlockKernel:
             source="rows/token_block.c.j2",
             headers=("include/tinyc_rows.h",),
             requires=self.requires,
+            superseded=self.superseded,
             accepts=self.accepts,
             lower=self.lower,
             scratch=self.scratch,
@@ -217,10 +224,20 @@ def _length_fields(op: Op, graph: Graph) -> Lowered:
     return Lowered("tinyc_sequence_length", {"longest": longest, "padding": op.padding})
 
 
-PORTABLE = BlockKernel("portable", frozenset(), portable_rows.KERNELS)
+_DSP, _FPU = frozenset({"dsp"}), frozenset({"dsp", "fpu"})
+
+
+def _block(isa: str, features: frozenset[str], superseded: frozenset[str] = frozenset()) -> Kernel:
+    """The kernel whose parts are the first that accept them among those that need no more than `features`."""
+    rows = (*cortex_m4_rows.KERNELS, *portable_rows.KERNELS)
+    able = tuple(kernel for kernel in rows if kernel.requires <= features)
+    return BlockKernel(isa, features, superseded, able).kernel()
+
 
 KERNELS = (
-    PORTABLE.kernel(),
+    _block("cortex_m4", _FPU),
+    _block("cortex_m4_no_fpu", _DSP, frozenset({"fpu"})),
+    _block("portable", frozenset(), _DSP),
     Kernel(
         symbol="tinyc_sequence_length_s16__portable",
         op=SequenceLength,

@@ -133,3 +133,11 @@ def high_multiplier(real: float, bits: int = 32) -> int:
     if not math.isfinite(real) or not 0.0 < real < 2.0 ** (31 - bits):
         raise ValueError(f"the multiplier {real:.3g} is not between 0 and {2.0 ** (31 - bits):.3g}")
     return min(max(round(real * 2.0**bits), 1), INT32_MAX)
+
+
+def high_multipliers(reals: IntArray, bits: int = 32) -> IntArray:
+    """`high_multiplier` of each element, int32. Raises ValueError as that does."""
+    reals = np.asarray(reals, dtype=np.float64)
+    for wrong in reals[~(np.isfinite(reals) & (reals > 0.0) & (reals < 2.0 ** (31 - bits)))][:1]:
+        high_multiplier(float(wrong), bits)
+    return np.clip(np.rint(reals * 2.0**bits), 1, INT32_MAX).astype(np.int32)

@@ -136,6 +136,20 @@ TINYC_INLINE uint32_t tinyc_smlad(uint32_t x, uint32_t y, uint32_t acc) {
     return acc;
 }
 
+/* Differences of the halves, saturated. */
+TINYC_INLINE uint32_t tinyc_qsub16(uint32_t x, uint32_t y) {
+    uint32_t z;
+    __asm__ volatile("qsub16 %0, %1, %2" : "=r"(z) : "r"(x), "r"(y));
+    return z;
+}
+
+/* acc + the sum of the products of both halves, in 64 bits. */
+TINYC_INLINE uint64_t tinyc_smlald(uint32_t x, uint32_t y, uint64_t acc) {
+    uint32_t lower = (uint32_t)acc, upper = (uint32_t)(acc >> 32);
+    __asm__ volatile("smlald %0, %1, %2, %3" : "+r"(lower), "+r"(upper) : "r"(x), "r"(y));
+    return (uint64_t)upper << 32 | lower;
+}
+
 /* round(x * y / 2^32), ties towards plus infinity. */
 TINYC_INLINE int32_t tinyc_smmulr(int32_t x, int32_t y) {
     int32_t z;
@@ -191,6 +205,16 @@ TINYC_INLINE uint32_t tinyc_sadd16(uint32_t x, uint32_t y) {
 
 TINYC_INLINE uint32_t tinyc_ssub16(uint32_t x, uint32_t y) {
     return ((x - y) & 0xffffu) | ((x & 0xffff0000u) - (y & 0xffff0000u));
+}
+
+TINYC_INLINE uint32_t tinyc_qsub16(uint32_t x, uint32_t y) {
+    return tinyc_pair(tinyc_clamp(tinyc_bottom(x) - tinyc_bottom(y), -32768, 32767),
+                      tinyc_clamp(tinyc_top(x) - tinyc_top(y), -32768, 32767));
+}
+
+TINYC_INLINE uint64_t tinyc_smlald(uint32_t x, uint32_t y, uint64_t acc) {
+    const int64_t sum = (int64_t)tinyc_bottom(x) * tinyc_bottom(y) + (int64_t)tinyc_top(x) * tinyc_top(y);
+    return acc + (uint64_t)sum;
 }
 
 TINYC_INLINE uint32_t tinyc_smlad(uint32_t x, uint32_t y, uint32_t acc) {

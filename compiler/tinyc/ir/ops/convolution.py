@@ -23,6 +23,7 @@ from tinyc.quantize.fixed_point import (
 Pads = tuple[int, int, int, int]
 
 # Integers up to this magnitude are exact in float64, so their products may use the fast matmul.
+_EXACT_FLOAT32 = 2**24
 _EXACT_FLOAT64 = 2**53
 # Far beyond any input that fits; keeps positions, which start before the input, within 32 bits.
 LARGEST_REACH = 2**16
@@ -137,9 +138,11 @@ def check_bias(operands: tuple[Tensor, ...], channels: int) -> None:
 def exact_matmul(a: IntArray, b: IntArray) -> IntArray:
     """a @ b on integers, exact; int64. a is [..., m, k], b is [..., k, n].
 
-    Products go through float64 when every partial sum provably stays below 2^53.
+    Products go through float32 or float64 when every partial sum provably stays below 2^24 or 2^53.
     """
     largest = int(np.abs(a).max(initial=0)) * int(np.abs(b).max(initial=0)) * a.shape[-1]
+    if largest < _EXACT_FLOAT32:
+        return (a.astype(np.float32) @ b.astype(np.float32)).astype(np.int64)
     if largest < _EXACT_FLOAT64:
         return (a.astype(np.float64) @ b.astype(np.float64)).astype(np.int64)
     return a.astype(np.int64) @ b.astype(np.int64)

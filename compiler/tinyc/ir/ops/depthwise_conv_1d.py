@@ -10,7 +10,7 @@ import numpy as np
 
 from tinyc.ir.ops.base import Op
 from tinyc.ir.tensor import Array, DType, Shape, Tensor
-from tinyc.quantize.fixed_point import IntArray, Rounding, high_multiplier, rounding_multiply_high
+from tinyc.quantize.fixed_point import IntArray, Rounding, high_multipliers, rounding_multiply_high
 
 _LIMITS = {DType.INT8: (-128, 127), DType.INT16: (-32768, 32767)}
 
@@ -48,7 +48,7 @@ class DepthwiseConv1D(Op):
         if taps.quantization is None:
             raise ValueError(f"taps {taps.name!r} are not quantized")
         scales = np.broadcast_to(np.asarray(taps.quantization.scale), (x.shape[-1],))
-        return np.array([high_multiplier(x.scale * s / result.scale) for s in scales], dtype=np.int32)
+        return high_multipliers(x.scale * scales / result.scale)
 
     def reference(
         self,
@@ -62,8 +62,12 @@ class DepthwiseConv1D(Op):
         count, rows = taps.shape[0], result.shape[1]
         source = x[0].astype(np.float32) if real else x[0].astype(np.int64) - operands[0].zero_point
         padded = np.concatenate([np.zeros((count - 1, source.shape[1]), source.dtype), source])
-        windows = np.stack([padded[at : at + rows] for at in range(count)])
-        y = (windows * taps[:, None, :].astype(source.dtype)).sum(axis=0) + bias.reshape(-1)
+        weights = taps.astype(source.dtype)
+        y = np.zeros((rows, source.shape[1]), source.dtype)
+        # The taps before meet nothing but rows before the first.
+        for at in range(max(count - rows, 0), count):
+            y += padded[at : at + rows] * weights[at]
+        y = y + bias.reshape(-1)
         if not real:
             y = rounding_multiply_high(y, self.multipliers(operands, result)) + result.zero_point
             y = np.clip(y, *_LIMITS[result.dtype])

@@ -10,7 +10,13 @@ import numpy as np
 
 from tinyc.ir.ops.base import Op
 from tinyc.ir.tensor import Array, DType, Shape, Tensor
-from tinyc.quantize.fixed_point import IntArray, Rounding, high_multiplier, rounding_multiply_high
+from tinyc.quantize.fixed_point import (
+    IntArray,
+    Rounding,
+    high_multiplier,
+    high_multipliers,
+    rounding_multiply_high,
+)
 
 TABLE_BITS = 16
 _SEGMENTS = 3
@@ -84,8 +90,7 @@ class Embedding(Op):
     def multipliers(self, operands: Sequence[Tensor], result: Tensor) -> IntArray:
         """int32: of each unit with expanders, else of each table. Raises ValueError out of range."""
         if self.expanded:
-            scales = self.accumulator_scales(operands)
-            return np.array([high_multiplier(s / result.scale) for s in scales], np.int32)
+            return high_multipliers(np.array(self.accumulator_scales(operands)) / result.scale)
         tables = self.tables(operands)
         return np.array([high_multiplier(t.scale / result.scale, TABLE_BITS) for t in tables], np.int32)
 

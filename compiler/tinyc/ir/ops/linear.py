@@ -17,7 +17,13 @@ from tinyc.ir.ops.base import Activation, Op
 from tinyc.ir.ops.common import activate_float, activation_range
 from tinyc.ir.ops.convolution import exact_matmul
 from tinyc.ir.tensor import Array, DType, Shape, Tensor
-from tinyc.quantize.fixed_point import IntArray, Rounding, high_multiplier, rounding_multiply_high
+from tinyc.quantize.fixed_point import (
+    IntArray,
+    Rounding,
+    high_multiplier,
+    high_multipliers,
+    rounding_multiply_high,
+)
 
 # A residual is scaled by a multiplier in steps of 2^-16.
 RESIDUAL_BITS = 16
@@ -80,8 +86,7 @@ class Linear(Op):
 
     def multipliers(self, operands: Sequence[Tensor], result: Tensor) -> tuple[IntArray, int]:
         """(int32 multiplier of each output, that of the residual). Raises ValueError out of range."""
-        scales = self.accumulator_scales(operands)
-        own = np.array([high_multiplier(scale / result.scale) for scale in scales], dtype=np.int32)
+        own = high_multipliers(np.array(self.accumulator_scales(operands)) / result.scale)
         other = high_multiplier(operands[-1].scale / result.scale, RESIDUAL_BITS) if self.residual else 0
         return own, other
 

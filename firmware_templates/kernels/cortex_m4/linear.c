@@ -1,0 +1,44 @@
+/* The scratch holds the panel of four rows. */
+TINYC_INLINE void tinyc_linear_store(const struct tinyc_linear *layer, const void *residual, void *output,
+                                     const int32_t *sums, int32_t unit, int32_t count, int32_t is_plain) {
+    for (int32_t low = 0; low < 2 && unit + low < layer->units; low++) {
+        const int32_t bias = layer->bias[unit + low], multiplier = layer->multiplier[unit + low];
+        for (int32_t row = 0; row < count; row++) {
+            const int32_t at = row * layer->units + unit + low;
+            int32_t y = tinyc_smmulr((int32_t)((uint32_t)sums[4 * low + row] + (uint32_t)bias), multiplier);
+            y += layer->output_offset;
+            if (!is_plain) {
+                if (residual != 0) {
+                    const int32_t r = tinyc_element(residual, layer->residual_wide, at) - layer->residual_offset;
+                    y += tinyc_smmulr((int32_t)((uint32_t)r << 16), layer->residual_multiplier);
+                }
+                y = tinyc_clamp(y, layer->low, layer->high);
+            }
+            tinyc_set_element(output, layer->output_wide, at, y);
+        }
+    }
+}
+
+TINYC_KERNEL void tinyc_linear__cortex_m4(const struct tinyc_linear_rows *layer, const void *const *inputs,
+                                          void *output, void *scratch, const struct tinyc_tile *tile) {
+    const struct tinyc_linear *linear = &layer->linear;
+    const void *residual = tinyc_linear_residual(linear, inputs, tile);
+    const int32_t is_plain = residual == 0 && linear->low <= (linear->output_wide ? -32768 : -128) &&
+                             linear->high >= (linear->output_wide ? 32767 : 127);
+    const int32_t count = tile->count, step = TINYC_CHUNK * layer->chunks;
+    uint32_t *end = scratch;
+    for (int32_t source = 0; source < linear->sources; source++) {
+        const int32_t depth = linear->depth[source];
+        end = tinyc_pack_rows(inputs[source], linear->input_wide[source], depth, depth, count, end);
+    }
+    const int8_t *weights = layer->weights;
+    for (int32_t unit = 0; unit < linear->units; unit += 2, weights += 2 * step) {
+        int32_t sums[8];
+        tinyc_dot_rows(scratch, weights, weights + step, layer->chunks, count, sums);
+        if (is_plain) {
+            tinyc_linear_store(linear, residual, output, sums, unit, count, 1);
+        } else {
+            tinyc_linear_store(linear, residual, output, sums, unit, count, 0);
+        }
+    }
+}
