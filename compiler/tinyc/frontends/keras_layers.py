@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -12,7 +11,6 @@ from tinyc.frontends.keras_activations import activate, fused
 from tinyc.frontends.keras_builder import Builder, Refused, Value
 from tinyc.frontends.keras_walk import Call
 from tinyc.ir.ops import (
-    Attention,
     DepthwiseConv1D,
     Embedding,
     LayerNorm,
@@ -64,16 +62,12 @@ def _identity(build: Builder, call: Call) -> Value:
     return build.value(call.args[0])
 
 
-def _plain_call(call: Call, *allowed: str) -> None:
+def _plain_call(call: Call) -> None:
     """Raises Refused when the layer is called with more than its input."""
-    known = ("training", "mask", "query_mask", "value_mask", "key_mask", *allowed)
+    known = ("training", "mask")
     given = [key for key, value in call.kwargs.items() if value is not None and key not in known]
-    if len(call.args) > 1:
-        given.append("more than one input")
-    if given:
-        raise Refused(
-            f"is called with {', '.join(given)}", "one input, and the mask that Keras carries along"
-        )
+    if len(call.args) > 1 or given:
+        raise Refused(f"is called with {', '.join(given) or 'several inputs'}", "one input")
 
 
 def _dense(build: Builder, call: Call) -> Value:
@@ -109,55 +103,6 @@ def check_ids(build: Builder, ids: TensorName, vocabulary: int) -> None:
         raise Refused("reads something else than the model's input", "token ids [1, tokens]")
     if vocabulary > MOST_IDS:
         raise Refused(f"has a vocabulary of {vocabulary}", f"at most {MOST_IDS} ids, which fit int16")
-
-
-def _multi_head(build: Builder, call: Call) -> Value:
-    layer, name = call.layer, call.name
-    given = {"query": None, "value": None, "key": None} | dict(
-        zip(("query", "value", "key"), call.args, strict=False)
-    )
-    given |= {key: ref for key, ref in call.kwargs.items() if key in given}
-    extra = ("query", "value", "key", "use_causal_mask", "return_attention_scores")
-    if given["value"] != given["query"] or given["key"] not in (None, given["query"]):
-        raise Refused("attends to another tensor", "self-attention: query, key and value the same")
-    if len(call.args) > 3:
-        raise Refused("is called with masks", "the padding mask that Keras carries along, use_causal_mask")
-    _plain_call(Call(layer, call.kind, name, call.args[:1], call.kwargs, call.results), *extra)
-    if call.kwargs.get("return_attention_scores"):
-        raise Refused("returns its scores", "return_attention_scores=False")
-    config = layer.get_config()
-    for key in ("use_gate", "sliding_window"):
-        if config.get(key):
-            raise Refused(f"has {key}={config[key]}", f"no {key}")
-    if (
-        config.get("attention_axes") not in (None, 1, (1,), [1])
-        or len(config.get("output_shape") or (1,)) > 1
-    ):
-        raise Refused("attends along other axes", "rows [1, tokens, units] in and out")
-    x = build.activation(given["query"])
-    build.reads_all_rows(call, given["query"])
-
-    def projected(part: str, dense: Any) -> TensorName:
-        kernel = build.weight(f"{part}/kernel", dense.kernel)
-        bias = build.weight(f"{part}/bias", dense.bias).reshape(-1) if layer._use_bias else None
-        return build.linear(f"{name}/{part}", [(x, kernel.reshape(kernel.shape[0], -1).T)], bias)
-
-    parts = [
-        projected(part, getattr(layer, f"{part}_dense", None) or getattr(layer, f"_{part}_dense"))
-        for part in ("query", "key", "value")
-    ]
-    context = build.add(
-        Attention,
-        f"{name}/attention",
-        parts,
-        heads=layer._num_heads,
-        causal=bool(call.kwargs.get("use_causal_mask")),
-        scale=1.0 / math.sqrt(layer._key_dim),
-    )
-    dense = getattr(layer, "output_dense", None) or layer._output_dense
-    kernel = build.weight("attention_output/kernel", dense.kernel)
-    bias = build.weight("attention_output/bias", dense.bias).reshape(-1) if layer._use_bias else None
-    return build.linear(name, [(context, kernel.reshape(-1, kernel.shape[-1]).T)], bias)
 
 
 def _last_axis(call: Call, axis: Any) -> None:
@@ -322,7 +267,6 @@ LAYERS: dict[str, Handler] = {
     "Flatten": reshape,
     "GlobalAveragePooling1D": _mean_pooling,
     "LayerNormalization": _layer_norm,
-    "MultiHeadAttention": _multi_head,
     "RMSNormalization": _rms_norm,
     "Rescaling": _rescaling,
     "Reshape": reshape,

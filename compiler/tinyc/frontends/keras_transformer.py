@@ -8,7 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 from tinyc.errors import Problem, TinycError
-from tinyc.frontends import keras_activations, keras_layers, keras_operations, keras_own_layers
+from tinyc.frontends import (
+    keras_activations,
+    keras_attention,
+    keras_layers,
+    keras_operations,
+    keras_own_layers,
+)
 from tinyc.frontends.keras_builder import Builder, Refused
 from tinyc.frontends.keras_walk import Call, Ref, functional, kind_of, walk
 from tinyc.ir.graph import Graph, verify
@@ -19,6 +25,7 @@ from tinyc.ir.tensor import DType, TensorName
 _HANDLERS = {
     **keras_layers.LAYERS,
     **keras_activations.LAYERS,
+    **keras_attention.LAYERS,
     **keras_operations.LAYERS,
     **keras_own_layers.LAYERS,
 }
