@@ -15,6 +15,7 @@ from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.depthwise_conv_1d import DepthwiseConv1D
 from tinyc.ir.ops.embedding import Embedding
 from tinyc.ir.ops.token_pool import TokenPool
+from tinyc.ir.tensor import Tensor
 from tinyc.kernels.kernel import FieldValue
 
 # Rows of a tile: TINYC_TILE_ROWS in tinyc_tile.h.
@@ -32,6 +33,11 @@ _WHOLE: Mapping[type[Op], tuple[int, ...]] = {
 def whole_inputs(op: Op) -> tuple[int, ...]:
     """Positions of the inputs of which every row is needed for each row that is computed."""
     return _WHOLE.get(type(op), ())
+
+
+def rows_of(tensor: Tensor) -> int:
+    """Rows of a tensor [..., depth]."""
+    return tensor.elements // tensor.shape[-1]
 
 
 def _always(op: Op, graph: Graph) -> bool:
