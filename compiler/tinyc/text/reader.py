@@ -142,9 +142,7 @@ class _Reader:
     def _max_word_characters(self) -> int:
         number = self._model.get("max_input_chars_per_word", int)
         if not 1 <= number <= MAX_WORD_CHARACTERS:
-            _refuse(
-                self._model, "max_input_chars_per_word", f"is {number}", f"1 to {MAX_WORD_CHARACTERS}"
-            )
+            _refuse(self._model, "max_input_chars_per_word", f"is {number}", f"1 to {MAX_WORD_CHARACTERS}")
         return number
 
     def _normalizer(self) -> Normalization:
@@ -209,9 +207,7 @@ class _Reader:
                 "add them as AddedToken(..., normalized=False)",
             )
         if len(found) > MAX_ADDED_TOKENS:
-            _refuse(
-                self._file, "added_tokens", f"has {len(found)} tokens", f"up to {MAX_ADDED_TOKENS}"
-            )
+            _refuse(self._file, "added_tokens", f"has {len(found)} tokens", f"up to {MAX_ADDED_TOKENS}")
         return tuple(AddedToken(text, number) for text, number in found.items())
 
     def _added_id(self, fields: Fields, text: str, found: dict[str, int]) -> int:

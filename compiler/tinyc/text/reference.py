@@ -86,8 +86,7 @@ class _WordPiece:
         self._values = memoryview(self._lexicon.values)
         self._isolated = FIRST_SYMBOL + len(self._lexicon.letters)
         self._lengths = [
-            max(map(len, entries), default=0)
-            for entries in (self._lexicon.initial, self._lexicon.continuing)
+            max(map(len, entries), default=0) for entries in (self._lexicon.initial, self._lexicon.continuing)
         ]
 
     def ids(self, text: str) -> list[int]:

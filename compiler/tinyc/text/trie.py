@@ -59,9 +59,7 @@ def build(entries: Sequence[Mapping[str, int]], letters: Sequence[str]) -> Trie:
             stream += _edge(symbol, node, True)
         roots.append(offsets)
     dtype = np.uint16 if len(stream) <= np.iinfo(np.uint16).max else np.uint32
-    return Trie(
-        tuple(np.array(offsets, dtype) for offsets in roots), np.frombuffer(bytes(stream), np.uint8)
-    )
+    return Trie(tuple(np.array(offsets, dtype) for offsets in roots), np.frombuffer(bytes(stream), np.uint8))
 
 
 def _edge(symbol: int, node: _Node, last: bool) -> bytes:
