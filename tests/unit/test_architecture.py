@@ -33,6 +33,7 @@ ALLOWED = {
     "frontends": {"ir"},
     "emit": {"ir", "kernels", "program", "boards", "files", "audio", "device"},
     "audio": {"ir", "emit", "program"},
+    "text": {"ir", "emit"},
     "toolchain": {"ir", "emit", "program", "files", "interpreter", "device"},
     "device": set(),
     "emulator": {"boards"},

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from tinyc.text.narrow import Unsigned, narrow
 from tinyc.text.varint import read_varint, varint
 
 DIRECT = 128
@@ -25,9 +26,9 @@ Values = npt.NDArray[np.uint16]
 class CodePointMap:
     """`direct`: values of the first code points. `firsts` and `offsets`: the index. `stream`: the runs."""
 
-    direct: Values
+    direct: Unsigned
     firsts: npt.NDArray[np.uint32]
-    offsets: npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
+    offsets: Unsigned
     stream: npt.NDArray[np.uint8]
 
     @property
@@ -57,11 +58,10 @@ def encode(values: Values) -> CodePointMap:
             firsts.append(first)
             offsets.append(len(stream))
         stream += varint(count) + varint(2 * value + rising)
-    small = len(stream) <= np.iinfo(np.uint16).max
     return CodePointMap(
-        values[:DIRECT].copy(),
+        narrow(values[:DIRECT]),
         np.array(firsts, np.uint32),
-        np.array(offsets, np.uint16 if small else np.uint32),
+        narrow(offsets),
         np.frombuffer(bytes(stream), np.uint8),
     )
 

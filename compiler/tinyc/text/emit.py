@@ -149,7 +149,7 @@ def _wordpiece(tokenizer: Tokenizer) -> ModelView:
         tables=(*_map_tables(words.values), *_word_tables(words, tries)),
         ram_bytes=tokenizer.max_word_characters * letter.itemsize + 8,
         letter_type=f"{letter.name}_t",
-        offset_type=c_type(tries.roots[0]),
+        offset_type=c_type(tries.roots),
         syllables=bool((words.values == lexicon.SYLLABLE).any()),
         sequences=bool(words.sequences),
     )

@@ -13,23 +13,23 @@ import numpy as np
 import numpy.typing as npt
 
 from tinyc.text.description import Tokenizer
+from tinyc.text.narrow import Unsigned, narrow
 
 GROUP = 16
 # Stands for "no token" and "no merge".
 NONE = 0xFFFF
 
-Small = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 Short = npt.NDArray[np.uint16]
 
 
 @dataclass(frozen=True, slots=True)
 class MergeTables:
-    """`bytes_ids`: id of each byte. `counts`: merges of each left token, `starts`: their sum before every
+    """`byte_ids`: id of each byte. `counts`: merges of each left token, `starts`: their sum before every
     `GROUP`th. `rights` and `ranks`: one per merge. `ids`: token of each rank, None where it is
     `rank + first_id`."""
 
     byte_ids: Short
-    counts: Small
+    counts: Unsigned
     starts: Short
     rights: Short
     ranks: Short
@@ -73,7 +73,7 @@ def merge_tables(tokenizer: Tokenizer) -> MergeTables:
     padded = pairs or [(0, NONE, NONE)]
     return MergeTables(
         byte_ids=np.array(byte_ids(tokenizer), np.uint16),
-        counts=counts.astype(np.uint8 if counts.max() <= 255 else np.uint16),
+        counts=narrow(counts),
         starts=sums[:-1:GROUP].astype(np.uint16),
         rights=np.array([right for _, right, _ in padded], np.uint16),
         ranks=np.array([rank for _, _, rank in padded], np.uint16),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 
@@ -83,7 +84,7 @@ class _WordPiece:
         self._unknown = tokenizer.unknown
         self._longest = tokenizer.max_word_characters
         self._lexicon = lexicon(tokenizer)
-        self._values = memoryview(self._lexicon.values)
+        self._values = self._lexicon.values.data
         self._isolated = FIRST_SYMBOL + len(self._lexicon.letters)
         self._lengths = [
             max(map(len, entries), default=0) for entries in (self._lexicon.initial, self._lexicon.continuing)
@@ -155,7 +156,9 @@ class _ByteLevel:
             (vocabulary[left], vocabulary[right]): (rank, vocabulary[left + right])
             for rank, (left, right) in enumerate(tokenizer.merges)
         }
-        self._classes = memoryview(split_classes())
+        self._classes = split_classes().data
+        # Text repeats its words.
+        self._merged = lru_cache(maxsize=1 << 16)(self._merge)
 
     def ids(self, text: str) -> list[int]:
         found: list[int] = []
@@ -189,17 +192,17 @@ class _ByteLevel:
             end -= 1
         return end
 
-    def _merged(self, word: bytes) -> list[int]:
+    def _merge(self, word: bytes) -> tuple[int, ...]:
         """The most urgent pair first, the leftmost of equals, one at a time."""
         ids = [number for number in (self._byte_ids[byte] for byte in word) if number != NONE]
         while True:
             ranked = [
                 (self._merges[pair][0], index)
-                for index, pair in enumerate(zip(ids, ids[1:], strict=False))
+                for index, pair in enumerate(pairwise(ids))
                 if pair in self._merges
             ]
             if not ranked:
-                return ids
+                return tuple(ids)
             _, index = min(ranked)
             ids[index : index + 2] = [self._merges[ids[index], ids[index + 1]][1]]
 

@@ -15,23 +15,23 @@ import numpy as np
 import numpy.typing as npt
 
 from tinyc.text.lexicon import SHORT_SYMBOLS
+from tinyc.text.narrow import Unsigned, narrow
 from tinyc.text.varint import varint
-
-Offsets = npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
 
 LAST, CHILDREN, ENDS = 4, 2, 1
 
 
 @dataclass(frozen=True, slots=True)
 class Trie:
-    """`roots`: for each trie and symbol the offset of its first edge, 0 where there is none."""
+    """`roots`: a row for each set of entries, which holds for each symbol the offset of its edge, 0
+    where there is none."""
 
-    roots: tuple[Offsets, ...]
+    roots: Unsigned
     stream: npt.NDArray[np.uint8]
 
     @property
     def bytes(self) -> int:
-        return self.stream.nbytes + sum(root.nbytes for root in self.roots)
+        return self.stream.nbytes + self.roots.nbytes
 
 
 @dataclass(slots=True)
@@ -58,8 +58,7 @@ def build(entries: Sequence[Mapping[str, int]], letters: Sequence[str]) -> Trie:
             offsets[symbol] = len(stream)
             stream += _edge(symbol, node, True)
         roots.append(offsets)
-    dtype = np.uint16 if len(stream) <= np.iinfo(np.uint16).max else np.uint32
-    return Trie(tuple(np.array(offsets, dtype) for offsets in roots), np.frombuffer(bytes(stream), np.uint8))
+    return Trie(narrow(roots), np.frombuffer(bytes(stream), np.uint8))
 
 
 def _edge(symbol: int, node: _Node, last: bool) -> bytes:
