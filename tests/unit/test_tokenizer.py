@@ -184,7 +184,7 @@ def _put(path: str, value: object) -> Callable[[Any], None]:
     [
         (WORDPIECE, "model", None, "tokenizer.json: model: is missing"),
         (WORDPIECE, "model", 7, "tokenizer.json: model: is 7"),
-        (WORDPIECE, "model.type", "Unigram", r"model.type: is 'Unigram'\nallowed: WordPiece or BPE"),
+        (WORDPIECE, "model.type", "Unigram", "model.type: is 'Unigram'\nallowed: WordPiece or BPE"),
         (WORDPIECE, "model.vocab", {}, "model.vocab: is empty"),
         (WORDPIECE, "model.vocab", {"[UNK]": "1"}, "model.vocab.[UNK]: is '1'"),
         (WORDPIECE, "model.vocab", {"[UNK]": True}, "model.vocab.[UNK]: is true"),
