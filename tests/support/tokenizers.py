@@ -126,8 +126,10 @@ def small_text() -> list[str]:
     """Lines of text that is always here: the documentation of this project."""
     paths = sorted((ROOT / "docs").rglob("*.md"))
     lines = [line for path in paths for line in path.read_text(encoding="utf-8").splitlines()]
-    # So that ideographs, jamo and other alphabets are in the vocabulary too.
-    return [*lines, *(["日本語 漢字 Привет καλημέρα שלום 한국어 ½ ① İstanbul straße é e\u0301"] * 9)]
+    # So that ideographs, other alphabets and all letters of Hangul are in the vocabulary too.
+    syllables = "".join(chr(0xAC00 + n % 19 * 588 + n % 21 * 28 + n) for n in range(28))
+    others = f"日本語 漢字 Привет καλημέρα שלום {syllables} ½ ① İstanbul straße é e\u0301"
+    return [*lines, *([others] * 9)]
 
 
 @cache

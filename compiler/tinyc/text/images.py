@@ -42,6 +42,11 @@ class Images:
         self._table = characters()
         self._punctuates = pre_tokenizer is PreTokenizer.BERT
 
+    @property
+    def decomposes(self) -> bool:
+        """Whether Hangul syllables become their letters, by arithmetic."""
+        return self._steps.strip_accents
+
     def changing(self) -> Iterator[int]:
         """Code points that may become others, Hangul syllables aside."""
         codes = set(self._table.lower) if self._steps.lowercase else set()
@@ -68,7 +73,8 @@ class Images:
         return found
 
     def spaces(self) -> Flags:
-        return self._table.whitespace
+        """White space, without what is dropped first."""
+        return self._table.whitespace & ~self.dropped()
 
     def of(self, code: int) -> Image:
         """The image of one code point. Raises ValueError for one that becomes several words."""

@@ -8,16 +8,16 @@ own. Entries that no text leads to, such as `[unused7]`, are left out.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from tinyc.errors import TinycError
-from tinyc.text.characters import CODE_POINTS, HANGUL, characters
+from tinyc.text.characters import CODE_POINTS, HANGUL
 from tinyc.text.code_points import Values
 from tinyc.text.description import Tokenizer
-from tinyc.text.images import Images, Kind, orders_of_marks
+from tinyc.text.images import Image, Images, Kind, orders_of_marks
 
 # Letters that fit into the first byte of an edge of the trie.
 SHORT_SYMBOLS = 31
@@ -51,77 +51,85 @@ def lexicon(tokenizer: Tokenizer) -> Lexicon:
     """
     images = Images(tokenizer.normalization, tokenizer.pre_tokenizer)
     changed = {code: images.of(code) for code in images.changing()}
-    isolated_flags = images.isolated()
-    # Characters that normalized text can hold: what stays itself, and what others become.
-    stays = ~(images.dropped() | images.spaces())
-    stays[list(changed)] = False
-    if tokenizer.normalization.strip_accents:
-        stays[HANGUL.start : HANGUL.stop] = False
-    becomes = {c for image in changed.values() for c in image.text}
-    isolated_becomes = {i.text for i in changed.values() if i.kind is Kind.ISOLATED}
-
-    def occurs(text: str) -> bool:
-        return all(bool(stays[ord(c)]) or c in becomes or _is_jamo(c) for c in text)
-
-    def is_isolated(c: str) -> bool:
-        return bool(isolated_flags[ord(c)]) or c in isolated_becomes
-
-    prefix = tokenizer.continuing_prefix
-    initial, continuing, alone = {}, {}, {}
-    for entry, number in tokenizer.vocabulary.items():
-        text = entry.removeprefix(prefix)
-        reachable = 0 < len(entry) <= tokenizer.max_word_characters and occurs(entry)
-        if reachable and not any(map(is_isolated, entry)):
-            initial[entry] = number
-        elif reachable and len(entry) == 1:
-            alone[entry] = number
-        inside = entry.startswith(prefix) and 0 < len(text) < tokenizer.max_word_characters
-        if inside and occurs(text) and not any(map(is_isolated, text)):
-            continuing[text] = number
-    letters = _letters(initial, continuing)
+    initial, continuing, alone = _entries(tokenizer, images, changed)
+    letters, isolated = _letters(initial, continuing), tuple(sorted(alone))
     if tokenizer.normalization.strip_accents and len(orders_of_marks(letters)) > 1:
         raise TinycError(
             "has marks of several combining classes, which would have to be sorted",
             where="tokenizer: vocabulary",
             allowed="marks of one combining class, or a normalizer that keeps accents",
         )
-    isolated = tuple(sorted(alone))
-    symbols = {c: FIRST_SYMBOL + index for index, c in enumerate((*letters, *isolated))}
+    sequences: dict[str, int] = {}
+    values = _values(images, changed, letters, isolated, sequences)
+    ids = tuple(alone[c] for c in isolated)
+    return Lexicon(letters, isolated, ids, initial, continuing, tuple(sequences), values)
 
+
+def _entries(
+    tokenizer: Tokenizer, images: Images, changed: Mapping[int, Image]
+) -> tuple[dict[str, int], dict[str, int], dict[str, int]]:
+    """Entries that begin a word, those inside one without their prefix, and words of one character
+    of their own; only those that normalized text can lead to."""
+    isolated = images.isolated()
+    stays = ~(images.dropped() | images.spaces())
+    stays[list(changed)] = False
+    if tokenizer.normalization.strip_accents:
+        stays[HANGUL.start : HANGUL.stop] = False
+    becomes = {c for image in changed.values() for c in image.text}
+
+    def reachable(text: str) -> bool:
+        known = all(bool(stays[ord(c)]) or c in becomes or _is_jamo(c) for c in text)
+        return known and 0 < len(text) <= tokenizer.max_word_characters
+
+    def in_one_word(text: str) -> bool:
+        return reachable(text) and not any(isolated[ord(c)] for c in text)
+
+    prefix = tokenizer.continuing_prefix
+    vocabulary = tokenizer.vocabulary
+    inside = {entry: entry.removeprefix(prefix) for entry in vocabulary if entry.startswith(prefix)}
+    return (
+        {entry: number for entry, number in vocabulary.items() if in_one_word(entry)},
+        {text: vocabulary[entry] for entry, text in inside.items() if in_one_word(text)},
+        {
+            entry: number
+            for entry, number in vocabulary.items()
+            if len(entry) == 1 and reachable(entry) and isolated[ord(entry)]
+        },
+    )
+
+
+def _values(
+    images: Images,
+    changed: Mapping[int, Image],
+    letters: Sequence[str],
+    isolated: Sequence[str],
+    sequences: dict[str, int],
+) -> Values:
+    """Value of every code point. Adds the texts of several letters that some become to `sequences`."""
+    symbols = {c: FIRST_SYMBOL + index for index, c in enumerate((*letters, *isolated))}
     values = np.full(CODE_POINTS, UNKNOWN, np.uint16)
-    values[isolated_flags] = UNKNOWN_ISOLATED
+    values[images.isolated()] = UNKNOWN_ISOLATED
     for c, symbol in symbols.items():
         values[ord(c)] = symbol
     values[images.dropped()] = DROPPED
-    if tokenizer.normalization.strip_accents and any(map(_is_jamo, letters)):
-        values[HANGUL.start : HANGUL.stop] = SYLLABLE
-    elif tokenizer.normalization.strip_accents:
-        values[HANGUL.start : HANGUL.stop] = UNKNOWN
-    sequences: dict[str, int] = {}
-    first_sequence = FIRST_SYMBOL + len(symbols)
+    values[images.spaces()] = SPACE
+    if images.decomposes:
+        known = any(map(_is_jamo, letters))
+        values[HANGUL.start : HANGUL.stop] = SYLLABLE if known else UNKNOWN
     for code, image in changed.items():
-        known = all(c in symbols for c in image.text)
         if image.kind is Kind.DROPPED:
             value = DROPPED
-        elif not known:
+        elif image.kind is Kind.SPACE:
+            value = SPACE
+        elif not all(c in symbols for c in image.text):
             value = UNKNOWN_ISOLATED if image.kind is Kind.ISOLATED else UNKNOWN
         elif len(image.text) == 1:
             value = symbols[image.text]
         else:
-            value = first_sequence + sequences.setdefault(image.text, len(sequences))
+            number = sequences.setdefault(image.text, len(sequences))
+            value = FIRST_SYMBOL + len(symbols) + number
         values[code] = value
-    values[images.spaces()] = SPACE
-    if tokenizer.normalization.clean:
-        values[characters().control] = DROPPED
-    return Lexicon(
-        letters,
-        isolated,
-        tuple(alone[c] for c in isolated),
-        initial,
-        continuing,
-        tuple(sequences),
-        values,
-    )
+    return values
 
 
 def _is_jamo(character: str) -> bool:
