@@ -140,7 +140,7 @@ def training_text(shared: Path) -> tuple[str, ...]:
 
 @cache
 def real_sentences(shared: Path) -> tuple[str, ...]:
-    """More than 20,000 sentences from four sets, the last ones film reviews of a few hundred words."""
+    """About 19,000 sentences from four sets, the last 500 film reviews of a few hundred words."""
     data = shared / "data"
     found = list(training_text(shared))
     for name in ("snips/test", "snips/valid", "hwu64/test", "hwu64/valid"):
