@@ -209,6 +209,7 @@ def _put(path: str, value: object) -> Callable[[Any], None]:
         (WORDPIECE, "post_processor", {"type": "TemplateProcessing", "single": []}, "has the text 0 times"),
         (WORDPIECE, "truncation", {"direction": "Left"}, "truncation.direction: is 'Left'"),
         (WORDPIECE, "padding", {"direction": "Left"}, "padding.direction: is 'Left'"),
+        (WORDPIECE, "padding", {"pad_id": -1}, "padding.pad_id: is -1"),
         (BPE, "normalizer", {"type": "NFC"}, "normalizer.type: is 'NFC'\nallowed: null"),
         (BPE, "pre_tokenizer.type", "Metaspace", "ByteLevel for a BPE model"),
         (BPE, "pre_tokenizer.use_regex", False, "pre_tokenizer.use_regex: is false"),

@@ -76,4 +76,5 @@ class Tokenizer:
     @property
     def size(self) -> int:
         """One more than the highest id: the rows that an embedding needs."""
-        return 1 + max([*self.vocabulary.values(), *(token.id for token in self.added)])
+        added = [token.id for token in self.added]
+        return 1 + max([*self.vocabulary.values(), *added, *self.prefix, *self.suffix, self.padding or 0])

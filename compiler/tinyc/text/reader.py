@@ -282,6 +282,9 @@ class _Reader:
         fields = self._file.section("padding")
         if fields is not None:
             fields.require("direction", "Right")
-            return fields.get("pad_id", int)
+            number = fields.get("pad_id", int)
+            if not 0 <= number <= MAX_ID:
+                _refuse(fields, "pad_id", f"is {number}", f"0 to {MAX_ID}")
+            return number
         ids = {**self._vocabulary, **{token.text: token.id for token in self._added}}
         return next((ids[name] for name in _PADDINGS if name in ids), None)

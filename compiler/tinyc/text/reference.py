@@ -164,33 +164,15 @@ class _ByteLevel:
         found: list[int] = []
         if text and self._add_prefix_space and not text.startswith(" "):
             text = " " + text
+        kinds = [self._classes[ord(character)] for character in text]
         at = 0
         while at < len(text):
-            end = self._word_end(text, at)
+            end = _word_end(text, kinds, at)
             word = text[at:end].encode("utf-8")
             for start in range(0, len(word), MAX_PRETOKEN_BYTES):
                 found += self._merged(word[start : start + MAX_PRETOKEN_BYTES])
             at = end
         return found
-
-    def _word_end(self, text: str, at: int) -> int:
-        """A contraction; a run of one class, maybe behind a space; or white space, of which the last
-        is left to what follows."""
-        for contraction in _CONTRACTIONS:
-            if text.startswith(contraction, at):
-                return at + len(contraction)
-        first = at
-        if text[at] == " " and at + 1 < len(text):
-            first += 1
-        kind = self._classes[ord(text[first])]
-        if kind == WHITESPACE:
-            first = at
-        end = first
-        while end < len(text) and self._classes[ord(text[end])] == self._classes[ord(text[first])]:
-            end += 1
-        if self._classes[ord(text[first])] == WHITESPACE and end < len(text) and end - at > 1:
-            end -= 1
-        return end
 
     def _merge(self, word: bytes) -> tuple[int, ...]:
         """The most urgent pair first, the leftmost of equals, one at a time."""
@@ -205,6 +187,24 @@ class _ByteLevel:
                 return tuple(ids)
             _, index = min(ranked)
             ids[index : index + 2] = [self._merges[ids[index], ids[index + 1]][1]]
+
+
+def _word_end(text: str, kinds: list[int], at: int) -> int:
+    """A contraction; a run of one class, maybe behind a space; or white space, of which the last is
+    left to what follows."""
+    if text[at] == "'":
+        for contraction in _CONTRACTIONS:
+            if text.startswith(contraction, at):
+                return at + len(contraction)
+    first = at
+    if text[at] == " " and at + 1 < len(text) and kinds[at + 1] != WHITESPACE:
+        first += 1
+    end = first + 1
+    while end < len(text) and kinds[end] == kinds[first]:
+        end += 1
+    if kinds[first] == WHITESPACE and end < len(text) and end - at > 1:
+        end -= 1
+    return end
 
 
 def split_classes() -> Values:
