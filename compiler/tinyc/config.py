@@ -34,7 +34,8 @@ _TABLES: dict[str, tuple[str, ...]] = {
 class Config:
     """A `tinyc.toml`. Paths are absolute or relative to the working directory, not to the file.
 
-    `samples` limits the calibration samples, 0 means all. `max_drop` is that of `QuantizeOptions`. `audio` is set for `[input] type = "audio"`.
+    `samples` limits the calibration samples, 0 means all; `max_drop` is that of `QuantizeOptions`.
+    `audio` is set for `[input] type = "audio"`.
     """
 
     path: Path

@@ -20,7 +20,7 @@ from tinyc.ir.ops.norm import LayerNorm, RmsNorm
 from tinyc.ir.ops.token_block import TokenBlock
 from tinyc.ir.ops.token_pool import TokenPool
 from tinyc.ir.tensor import TensorName
-from tinyc.kernels.row_kernel import whole_inputs
+from tinyc.kernels.row_kernel import rows_of, whole_inputs
 
 ROW_OPS = (
     Attention,
@@ -70,7 +70,7 @@ def with_blocks(graph: Graph) -> Graph:
 
 def _rows(graph: Graph, op: Op) -> int:
     """Rows that the op computes."""
-    return graph[op.outputs[0]].shape[1]
+    return rows_of(graph[op.outputs[0]])
 
 
 def _producers(graph: Graph) -> dict[TensorName, Op]:

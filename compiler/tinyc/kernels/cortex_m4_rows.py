@@ -1,7 +1,7 @@
 """Kernels for ARMv7E-M of the layers of transformers, four rows at a time.
 
 Four rows of activations are widened into a panel of int16, which pairs of rows of weights, of keys or, turned
-into pairs, of values then meet: one SMLAD for two products. See `tinyc_rows_m4.h`.
+into pairs, of values then meet: one SMLAD for two products. See `tinyc_tile_m4.h`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Kernels of the parts of a TOKEN_BLOCK: functions that compute a few rows of one layer.
 
 They share the C signature `void symbol(const struct *layer, const void *const *inputs, void *output,
-void *scratch, const struct tinyc_tile *tile)`, see `tinyc_rows.h`.
+void *scratch, const struct tinyc_tile *tile)`, see `tinyc_tile.h`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.depthwise_conv_1d import DepthwiseConv1D
 from tinyc.ir.ops.embedding import Embedding
 from tinyc.ir.ops.token_pool import TokenPool
+from tinyc.ir.tensor import Tensor
 from tinyc.kernels.kernel import FieldValue
 
-# Rows of a tile: TINYC_TILE_ROWS in tinyc_rows.h.
+# Rows of a tile: TINYC_TILE_ROWS in tinyc_tile.h.
 TILE_ROWS = 4
 
 # Positions of the inputs that a layer reads as a whole; it reads the others at the rows it computes.
@@ -32,6 +33,11 @@ _WHOLE: Mapping[type[Op], tuple[int, ...]] = {
 def whole_inputs(op: Op) -> tuple[int, ...]:
     """Positions of the inputs of which every row is needed for each row that is computed."""
     return _WHOLE.get(type(op), ())
+
+
+def rows_of(tensor: Tensor) -> int:
+    """Rows of a tensor [..., depth]."""
+    return tensor.elements // tensor.shape[-1]
 
 
 def _always(op: Op, graph: Graph) -> bool:

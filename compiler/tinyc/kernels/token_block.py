@@ -17,7 +17,7 @@ from tinyc.ir.ops.token_block import TokenBlock
 from tinyc.ir.tensor import DType, Tensor, TensorName
 from tinyc.kernels import cortex_m4_rows, portable_rows
 from tinyc.kernels.kernel import FieldValue, Kernel, Lowered, Overlap
-from tinyc.kernels.row_kernel import TILE_ROWS, RowKernel, whole_inputs
+from tinyc.kernels.row_kernel import TILE_ROWS, RowKernel, rows_of, whole_inputs
 from tinyc.memory import planner
 from tinyc.memory.plan import Buffer, Lifetime
 
@@ -123,10 +123,10 @@ class BlockKernel:
         def pointer(name: str, whole: bool) -> str:
             if name in between:
                 return f"(uint8_t *)scratch + {plan.offset(name)}"
-            step = inner[name].elements // inner[name].shape[1]
+            step = inner[name].shape[-1]
             return own[name] if whole or rows == 1 else f"{own[name]} + tile.first * {step}"
 
-        rows = graph[block.outputs[0]].shape[1]
+        rows = rows_of(graph[block.outputs[0]])
         calls = []
         for at, part in enumerate(parts):
             whole = whole_inputs(part.op)
@@ -155,12 +155,17 @@ class BlockKernel:
             "scratch": plan.arena_size > 0,
             "counted": block.counted,
             "rows": rows,
-            "length": max((inner[name].shape[1] for name in names if inner[name].shape[1:2]), default=rows),
+            "length": self._length(block, inner, rows),
             "tile": TILE_ROWS,
         }
         variant = hashlib.sha256(repr(view).encode()).hexdigest()[:8]
         files = dict.fromkeys(path for part in parts for path in (*part.kernel.headers, part.kernel.source))
         return {**view, "variant": variant, "struct": f"tinyc_token_block_{variant}", "files": tuple(files)}
+
+    def _length(self, block: TokenBlock, inner: Graph, rows: int) -> int:
+        """Rows of what is read as a whole, where they do not vary."""
+        names = [part.inputs[at] for part in block.parts for at in whole_inputs(part)]
+        return max([rows, *(inner[name].shape[1] for name in names)])
 
     def lower(self, op: Op, graph: Graph) -> Lowered:
         """Raises ValueError for scales out of range, naming the part."""
@@ -185,7 +190,7 @@ class BlockKernel:
             for at, name in enumerate(names)
             if name not in whole
             and graph[name].bytes == result.bytes
-            and graph[name].shape[1:2] != (1,)
+            and rows_of(graph[name]) > 1
             and len(block.outputs) == 1
         )
 
@@ -197,7 +202,7 @@ class BlockKernel:
             symbol=f"tinyc_token_block__{self.isa}",
             op=TokenBlock,
             source="rows/token_block.c.j2",
-            headers=("include/tinyc_rows.h",),
+            headers=("include/tinyc_tile.h",),
             requires=self.requires,
             superseded=self.superseded,
             accepts=self.accepts,
@@ -209,9 +214,8 @@ class BlockKernel:
 
 
 def _tile_bytes(tensor: Tensor) -> int:
-    """Bytes of a tile of a tensor of shape [1, rows, ...]."""
-    rows = min(tensor.shape[1], TILE_ROWS)
-    return rows * (tensor.bytes // tensor.shape[1])
+    """Bytes of a tile of a tensor [..., rows, depth]."""
+    return min(rows_of(tensor), TILE_ROWS) * tensor.shape[-1] * tensor.dtype.size
 
 
 def _accepts_ids(op: Op, graph: Graph) -> bool:

@@ -1,7 +1,7 @@
 #ifndef TINYC_ATTENTION_H
 #define TINYC_ATTENTION_H
 
-#include "tinyc_rows.h"
+#include "tinyc_tile.h"
 
 /* Inputs: the rows of q; all of k; all of v. `powers` is 32767 * 2^(-i / 256). */
 struct tinyc_attention {

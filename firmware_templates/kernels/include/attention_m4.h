@@ -2,7 +2,7 @@
 #define TINYC_ATTENTION_M4_H
 
 #include "attention.h"
-#include "tinyc_rows_m4.h"
+#include "tinyc_tile_m4.h"
 
 #if defined(__ARM_FEATURE_DSP) && defined(__ARM_FP)
 /* As tinyc_dot_bytes, for a panel of pairs in their order and a and b of int16. */

@@ -1,7 +1,7 @@
 #ifndef TINYC_LINEAR_H
 #define TINYC_LINEAR_H
 
-#include "tinyc_rows.h"
+#include "tinyc_tile.h"
 
 #define TINYC_LINEAR_SOURCES 3
 

@@ -2,7 +2,7 @@
 #define TINYC_LINEAR_M4_H
 
 #include "linear.h"
-#include "tinyc_rows_m4.h"
+#include "tinyc_tile_m4.h"
 
 /* As tinyc_linear. A row of `weights` holds those of all sources, each padded to whole chunks: `chunks` in
  * all; units are padded to an even number. */

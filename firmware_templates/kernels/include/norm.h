@@ -2,7 +2,7 @@
 #define TINYC_NORM_H
 
 #include "tinyc_roots.h"
-#include "tinyc_rows.h"
+#include "tinyc_tile.h"
 
 /* y = (x - mean) * multiplier >> shift, both of the row, then * gains + offsets >> gain_shift if has_gains. */
 struct tinyc_norm {

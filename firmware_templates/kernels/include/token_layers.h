@@ -2,7 +2,7 @@
 #define TINYC_TOKEN_LAYERS_H
 
 #include "tinyc_roots.h"
-#include "tinyc_rows.h"
+#include "tinyc_tile.h"
 
 /* Input: all token ids. With matrices a row is their products with the tables' rows, else the rows
  * themselves; `multiplier` is that of each unit, or of each table. `segments` has 3 rows, or is null. */

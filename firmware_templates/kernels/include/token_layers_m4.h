@@ -1,7 +1,7 @@
 #ifndef TINYC_TOKEN_LAYERS_M4_H
 #define TINYC_TOKEN_LAYERS_M4_H
 
-#include "tinyc_rows_m4.h"
+#include "tinyc_tile_m4.h"
 #include "token_layers.h"
 
 /* As tinyc_embedding. A row of `weights` holds those of tokens and positions, each padded to whole chunks;

@@ -102,9 +102,9 @@ def run(graph: Graph, pack: Pack, before: Run | None = None) -> Run:
             continue
         for name, value in zip(op.outputs, _evaluate(graph, op, values, pack, varying), strict=True):
             values[name] = value
-            if before is not None and before.graph.tensors.get(name) == graph[name]:
-                if np.array_equal(before.values[name], value):
-                    same.add(name)
+            known = before is not None and before.graph.tensors.get(name) == graph[name]
+            if before is not None and known and np.array_equal(before.values[name], value):
+                same.add(name)
     return Run(graph, pack, values)
 
 

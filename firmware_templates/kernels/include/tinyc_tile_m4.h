@@ -3,11 +3,11 @@
  * A panel holds four rows as int16: for every four inputs eight words, inputs 0 and 2 of rows 0 to 3, then
  * inputs 1 and 3, which is what SXTB16 makes of the four bytes of a row of weights. Depths are padded with
  * zeros to chunks of 16. The panel of numerators holds pairs in their order: four words for every two. */
-#ifndef TINYC_ROWS_M4_H
-#define TINYC_ROWS_M4_H
+#ifndef TINYC_TILE_M4_H
+#define TINYC_TILE_M4_H
 
 #include "tinyc_dsp.h"
-#include "tinyc_rows.h"
+#include "tinyc_tile.h"
 
 #define TINYC_CHUNK 16
 

@@ -1,8 +1,8 @@
 /* Layers that work on a few rows of a sentence at a time. They share one signature:
  * `inputs` point to the first row of the tile, or to row 0 where a layer reads all rows; `output` is the
  * first row of the tile. Fields that end in `_wide` say that a tensor is int16 and not int8. */
-#ifndef TINYC_ROWS_H
-#define TINYC_ROWS_H
+#ifndef TINYC_TILE_H
+#define TINYC_TILE_H
 
 #include "tinyc_fixed_point.h"
 
