@@ -198,7 +198,7 @@ def _put(path: str, value: object) -> Callable[[Any], None]:
         (WORDPIECE, "normalizer.type", "NFKC", "normalizer.type: is 'NFKC'"),
         (WORDPIECE, "normalizer.lowercase", 1, "normalizer.lowercase: is 1"),
         (WORDPIECE, "pre_tokenizer", None, "pre_tokenizer: is missing"),
-        (WORDPIECE, "pre_tokenizer.type", "ByteLevel", "BertPreTokenizer or WhitespaceSplit for a WordPiece"),
+        (WORDPIECE, "pre_tokenizer.type", "ByteLevel", "BertPreTokenizer, Whitespace, WhitespaceSplit for"),
         (WORDPIECE, "added_tokens.0.id", 9, "added_tokens[0].id: is 9 for '[PAD]'\nallowed: 0"),
         (WORDPIECE, "added_tokens.0.lstrip", True, "added_tokens[0].lstrip: is true\nallowed: false"),
         (WORDPIECE, "added_tokens.0.normalized", True, "are looked for in normalized text"),

@@ -30,7 +30,8 @@ class Characters:
     """One flag per code point and property, and the lower case of those that have another one.
 
     `control`: what cleaning removes. `chinese`: what gets spaces around it. `mark`: what stripping
-    accents removes. `letter` and `number`: classes of the byte-level split.
+    accents removes. `word`: what the expression `\\w` matches. `letter` and `number`: classes of the
+    byte-level split.
     """
 
     control: Flags
@@ -39,6 +40,7 @@ class Characters:
     decomposed: Flags
     whitespace: Flags
     punctuation: Flags
+    word: Flags
     letter: Flags
     number: Flags
     lower: Mapping[int, str]
@@ -60,6 +62,7 @@ def characters() -> Characters:
         "decomposed",
         "whitespace",
         "punctuation",
+        "word",
         "letter",
         "number",
     )

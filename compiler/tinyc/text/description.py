@@ -18,7 +18,8 @@ class PreTokenizer(Enum):
     """The names that the library gives the ways to split text into words."""
 
     BERT = "BertPreTokenizer"
-    WHITESPACE = "WhitespaceSplit"
+    WHITESPACE = "Whitespace"
+    WHITESPACE_SPLIT = "WhitespaceSplit"
     BYTE_LEVEL = "ByteLevel"
 
 

@@ -24,6 +24,10 @@ class Kind(Enum):
     LETTERS = 2
     # A word of its own: punctuation, or an ideograph.
     ISOLATED = 3
+    # Signs that make words among themselves, apart from letters.
+    SIGNS = 4
+    # Letters and signs.
+    MIXED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,7 @@ class Images:
         self._steps = normalization
         self._table = characters()
         self._punctuates = pre_tokenizer is PreTokenizer.BERT
+        self._expression = pre_tokenizer is PreTokenizer.WHITESPACE
 
     @property
     def decomposes(self) -> bool:
@@ -72,6 +77,10 @@ class Images:
             found |= self._table.punctuation
         return found
 
+    def signs(self) -> Flags:
+        """Code points that are signs where they do not change into others; ideographs among them too."""
+        return ~self._table.word if self._expression else np.zeros(CODE_POINTS, np.bool_)
+
     def spaces(self) -> Flags:
         """White space, without what is dropped first."""
         return self._table.whitespace & ~self.dropped()
@@ -93,8 +102,12 @@ class Images:
         apart = [self._punctuates and bool(table.punctuation[ord(c)]) for c in text]
         if any(table.whitespace[ord(c)] for c in text) or (any(apart) and len(text) > 1):
             raise ValueError(f"U+{code:04X} becomes {text!r}, which is more than one word")
-        chinese = steps.chinese and bool(table.chinese[code])
-        return Image(Kind.ISOLATED if chinese or apart[0] else Kind.LETTERS, text)
+        signs = {self._expression and not table.word[ord(c)] for c in text}
+        if apart[0] or (steps.chinese and table.chinese[code]):
+            return Image(Kind.ISOLATED, text)
+        if len(signs) > 1:
+            return Image(Kind.MIXED, text)
+        return Image(Kind.SIGNS if True in signs else Kind.LETTERS, text)
 
 
 def orders_of_marks(letters: Iterable[str]) -> set[int]:

@@ -170,8 +170,8 @@ class _Reader:
         if self._kind is ModelKind.BYTE_LEVEL_BPE:
             allowed = [PreTokenizer.BYTE_LEVEL]
         else:
-            allowed = [PreTokenizer.BERT, PreTokenizer.WHITESPACE]
-        names = " or ".join(kind.value for kind in allowed)
+            allowed = [PreTokenizer.BERT, PreTokenizer.WHITESPACE, PreTokenizer.WHITESPACE_SPLIT]
+        names = ", ".join(kind.value for kind in allowed)
         if fields is None:
             _refuse(self._file, "pre_tokenizer", "is missing", names)
         name = fields.get("type", str)
