@@ -210,7 +210,7 @@ def vectors(graph: Graph, seed: int, lengths: Sequence[int] = ()) -> list[list[A
 def embbert(
     seed: int, rows: int = 12, units: int = 16, blocks: int = 2, vocabulary: int = 40, taps: int = 6
 ) -> Graph:
-    """A small EmbBERT: low-rank embedder, K = V = x attention beside a causal convolution, the first row read."""
+    """A small EmbBERT: low-rank embedder, K = V = x attention beside a causal convolution."""
     build = Builder(seed, rows, sentence=True, vocabulary=vocabulary)
     x = build.norm(build.embedding(units))
     for _ in range(blocks):

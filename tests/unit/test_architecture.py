@@ -34,9 +34,11 @@ ALLOWED = {
     "frontends": {"ir", "models"},
     "emit": {"ir", "kernels", "program", "boards", "files", "audio", "device"},
     "audio": {"ir", "emit", "program"},
+    "text": {"ir", "emit"},
     "toolchain": {"ir", "emit", "program", "files", "interpreter", "device"},
     "device": set(),
     "emulator": {"boards"},
+    "models": set(),
 }
 LONGEST = 400
 

@@ -1,0 +1,1 @@
+"""Tokenizers on the device: text in, token ids out, the same in Python, in C and in the library."""
