@@ -51,6 +51,7 @@ def properties() -> dict[str, set[int]]:
         "control": {code for code, text in changed(_bert(clean_text=True)).items() if not text},
         "chinese": set(changed(_bert(handle_chinese_chars=True))),
         "mark": {code for code, text in changed(_bert(strip_accents=True)).items() if not text},
+        "combining": set(changed(normalizers.StripAccents())),
         "decomposed": set(decomposed),
         "whitespace": {code for code in code_points() if pieces(bert, f"a{chr(code)}a") == 2},
         "punctuation": {code for code in code_points() if pieces(bert, f"a{chr(code)}a") == 3},

@@ -42,6 +42,14 @@ def _split(texts: Sequence[str], size: int, splitter: str, **normalizer: Any) ->
     return with_template(made)
 
 
+def _sequence(texts: Sequence[str], size: int) -> Any:
+    """As the guide of the library makes one."""
+    made = _split(texts, size, "Whitespace", strip_accents=False)
+    steps = library().normalizers
+    made.normalizer = steps.Sequence([steps.NFD(), steps.Lowercase(), steps.StripAccents()])
+    return made
+
+
 def _bare(texts: Sequence[str], size: int) -> Any:
     """No normalizer, and entries that begin with the prefix where a word begins."""
     made = wordpiece([*texts, *(["##a ##ab x##a"] * 9)], size)
@@ -95,6 +103,7 @@ KINDS: dict[str, Callable[[], Any]] = {
     "whitespace_cased": lambda: _split(
         small_text(), 1000, "Whitespace", lowercase=False, handle_chinese_chars=False
     ),
+    "sequence": lambda: _sequence(small_text(), 1000),
     "bare": lambda: _bare(small_text(), 1000),
     "plain": lambda: _plain(small_text(), 1000),
     "byte_level": lambda: byte_level(small_text(), 2000),
@@ -144,7 +153,7 @@ def test_hostile_text(name: str, loaded: Callable[[Any], Tokenizer]) -> None:
     assert_same(small(name), tokenizer, c, [line for line in small_text() if len(line) < MAX_PRETOKEN_BYTES])
 
 
-@pytest.mark.parametrize("name", ["wordpiece", "accents", "unclean", "whitespace", "byte_level"])
+@pytest.mark.parametrize("name", ["wordpiece", "unclean", "whitespace", "sequence", "byte_level"])
 def test_every_code_point(name: str, loaded: Callable[[Any], Tokenizer]) -> None:
     tokenizer = loaded(small(name))
     assert_same(

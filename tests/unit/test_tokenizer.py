@@ -196,6 +196,12 @@ def _put(path: str, value: object) -> Callable[[Any], None]:
         (WORDPIECE, "model.max_input_chars_per_word", 1000, "is 1000\nallowed: 1 to 255"),
         (WORDPIECE, "model.continuing_subword_prefix", None, "model.continuing_subword_prefix: is null"),
         (WORDPIECE, "normalizer.type", "NFKC", "normalizer.type: is 'NFKC'"),
+        (
+            WORDPIECE,
+            "normalizer",
+            {"type": "Sequence", "normalizers": [{"type": "NFD"}]},
+            "normalizers: is NFD",
+        ),
         (WORDPIECE, "normalizer.lowercase", 1, "normalizer.lowercase: is 1"),
         (WORDPIECE, "pre_tokenizer", None, "pre_tokenizer: is missing"),
         (WORDPIECE, "pre_tokenizer.type", "ByteLevel", "BertPreTokenizer, Whitespace, WhitespaceSplit for"),

@@ -29,14 +29,15 @@ Flags = npt.NDArray[np.bool_]
 class Characters:
     """One flag per code point and property, and the lower case of those that have another one.
 
-    `control`: what cleaning removes. `chinese`: what gets spaces around it. `mark`: what stripping
-    accents removes. `word`: what the expression `\\w` matches. `letter` and `number`: classes of the
-    byte-level split.
+    `control`: what cleaning removes. `chinese`: what gets spaces around it. `mark` and `combining`:
+    what a BertNormalizer and a StripAccents remove. `word`: what the expression `\\w` matches.
+    `letter` and `number`: classes of the byte-level split.
     """
 
     control: Flags
     chinese: Flags
     mark: Flags
+    combining: Flags
     decomposed: Flags
     whitespace: Flags
     punctuation: Flags
@@ -59,6 +60,7 @@ def characters() -> Characters:
         "control",
         "chinese",
         "mark",
+        "combining",
         "decomposed",
         "whitespace",
         "punctuation",

@@ -44,6 +44,7 @@ class Images:
     def __init__(self, normalization: Normalization, pre_tokenizer: PreTokenizer) -> None:
         self._steps = normalization
         self._table = characters()
+        self._marks = self._table.combining if normalization.combining else self._table.mark
         self._punctuates = pre_tokenizer is PreTokenizer.BERT
         self._expression = pre_tokenizer is PreTokenizer.WHITESPACE
 
@@ -65,7 +66,7 @@ class Images:
         if self._steps.clean:
             found |= self._table.control
         if self._steps.strip_accents:
-            found |= self._table.mark
+            found |= self._marks
         return found
 
     def isolated(self) -> Flags:
@@ -94,7 +95,7 @@ class Images:
             return Image(Kind.SPACE)
         text = chr(code)
         if steps.strip_accents:
-            text = "".join(c for c in table.decomposition(code) if not table.mark[ord(c)])
+            text = "".join(c for c in table.decomposition(code) if not self._marks[ord(c)])
         if steps.lowercase:
             text = "".join(table.lower.get(ord(c), c) for c in text)
         if not text:

@@ -154,8 +154,11 @@ class _Reader:
             _refuse(fields, "type", f"is {name!r}", "null for byte-level BPE", "train without a normalizer")
         if name == "Lowercase":
             return Normalization(lowercase=True)
+        if name == "Sequence":
+            return self._sequence(fields)
         if name != "BertNormalizer":
-            _refuse(fields, "type", f"is {name!r}", "BertNormalizer, Lowercase or null")
+            allowed = "BertNormalizer, Lowercase, a Sequence of NFD, Lowercase and StripAccents, or null"
+            _refuse(fields, "type", f"is {name!r}", allowed)
         lowercase = fields.get("lowercase", bool)
         strip = fields.optional("strip_accents", bool)
         return Normalization(
@@ -164,6 +167,14 @@ class _Reader:
             strip_accents=lowercase if strip is None else strip,
             lowercase=lowercase,
         )
+
+    def _sequence(self, fields: Fields) -> Normalization:
+        """Lower case before or after decomposing is the same for every code point."""
+        names = [part.get("type", str) for part in fields.sections("normalizers")]
+        if [name for name in names if name != "Lowercase"] != ["NFD", "StripAccents"]:
+            allowed = "NFD and then StripAccents, Lowercase anywhere"
+            _refuse(fields, "normalizers", f"is {', '.join(names)}", allowed)
+        return Normalization(strip_accents=True, lowercase="Lowercase" in names, combining=True)
 
     def _pre_tokenizer(self) -> tuple[PreTokenizer, bool]:
         fields = self._file.section("pre_tokenizer")
