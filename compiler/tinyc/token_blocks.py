@@ -106,14 +106,26 @@ def _stages(graph: Graph) -> dict[str, int]:
             (stages[reader.name] - (not _together(graph, op, reader, name)) for name, reader in readers),
             default=stages[op.name],
         )
-        made = [name for name in op.inputs if name in producers]
-        kept = all(
-            any(other is not op and stages[other.name] >= latest for other in graph.consumers(name))
-            for name in made
-        )
-        if isinstance(op, ROW_OPS) and made and kept:
+        if isinstance(op, ROW_OPS) and _can_wait(graph, op, producers, stages, latest):
             stages[op.name] = max(latest, stages[op.name])
     return stages
+
+
+def _can_wait(
+    graph: Graph, op: Op, producers: dict[TensorName, Op], stages: dict[str, int], stage: int
+) -> bool:
+    """Whether what `op` reads is there in `stage` anyway, or made by ops that can wait as well."""
+    made = [name for name in op.inputs if name in producers]
+
+    def is_there(name: TensorName) -> bool:
+        others = [other for other in graph.consumers(name) if other is not op]
+        if any(stages[other.name] >= stage for other in others):
+            return True
+        maker = producers[name]
+        waits = not others and isinstance(maker, ROW_OPS) and _together(graph, maker, op, name)
+        return waits and _can_wait(graph, maker, producers, stages, stage)
+
+    return bool(made) and all(is_there(name) for name in made)
 
 
 def _later(graph: Graph, stages: dict[str, int]) -> frozenset[str]:
