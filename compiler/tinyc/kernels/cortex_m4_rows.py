@@ -106,8 +106,8 @@ def _depthwise_fields(op: Op, graph: Graph) -> dict[str, FieldValue]:
 
 
 def _depthwise_scratch(op: Op, graph: Graph) -> int:
-    """Four columns, and what is loaded behind the last."""
-    return 2 * (4 * (_taps(graph.operands(op)[1]) + 4) + 4)
+    """Four words for every row, and for one before the first and two behind the last."""
+    return 16 * (_taps(graph.operands(op)[1]) - 1 + TILE_ROWS + 3)
 
 
 def _accepts_embedding(op: Op, graph: Graph) -> bool:
