@@ -57,7 +57,7 @@ def inputs_of(graph: Graph, seed: int) -> list[list[Array]]:
     longest = sequence.longest(graph)
     if longest:
         lengths = sorted({0, 1, min(2, longest), longest // 2, longest - 1, longest})
-        return vectors(graph, seed, lengths) + [_strange_ids(graph, seed)]
+        return [*vectors(graph, seed, lengths), _strange_ids(graph, seed)]
     found = [*vectors(graph, seed), *vectors(graph, seed + 1)]
     for low, high in ((0, 0), (1, 1), (0, 1)):
         rng = np.random.default_rng(seed)

@@ -190,7 +190,8 @@ class BlockKernel:
         needed = {part.inputs[at] for part in block.parts for at in whole_inputs(part)}
         result = graph[block.outputs[0]]
         writer = next(at for at, part in enumerate(block.parts) if result.name in part.outputs)
-        needed.update(parts[writer].op.inputs[at] for at in parts[writer].kernel.again(parts[writer].op, inner))
+        made = parts[writer]
+        needed.update(made.op.inputs[at] for at in made.kernel.again(made.op, inner))
         needed.update(name for part in block.parts[writer + 1 :] for name in part.inputs)
         return tuple(
             Overlap(at, "output", 0)
