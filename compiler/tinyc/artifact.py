@@ -1,7 +1,7 @@
 """A build folder: the generated project, its firmware, `report.json` and the graph it was made from.
 
-The graph is kept under `.tinyc/`, so that `run`, `verify` and `profile` need no model file and no
-front end.
+The graph, and the tokenizer of a text model, are kept under `.tinyc/`, so that `run`, `verify` and
+`profile` need no model file and no front end.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ from tinyc.ir.graph import Graph
 from tinyc.objective import Objective
 from tinyc.preparation import Prepared, read_prepared
 from tinyc.program import Firmware, Program
+from tinyc.text.tokenizer import load as read_tokenizer
 
 REPORT = "report.json"
+TOKENIZER = "tokenizer.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +50,16 @@ def is_artifact(folder: Path) -> bool:
     return (folder / REPORT).is_file() and (folder / STATE_FOLDER / "graph.npz").is_file()
 
 
+def takes_text(folder: Path) -> bool:
+    """Whether a build folder is that of a text model."""
+    return (folder / STATE_FOLDER / TOKENIZER).is_file()
+
+
 def save(folder: Path, program: Program, prepared: Prepared, firmware: Firmware) -> Artifact:
     """Store what later verbs need beside the firmware. Files are replaced only when they change."""
     report = pipeline.make_report(program, firmware)
     report["audio"] = program.audio.to_json() if program.audio else None
+    report["text"] = {"tokens": program.tokenizer.size} if program.tokenizer else None
     if prepared.bill is not None:
         report["quantization"] = {
             key: prepared.bill[key] for key in ("network_sqnr_db", "accuracy", "samples")
@@ -62,6 +70,7 @@ def save(folder: Path, program: Program, prepared: Prepared, firmware: Firmware)
     for name, content in (
         ("float.npz", serialize.dump(prepared.float_graph) if prepared.float_graph else None),
         ("bill.json", as_json_bytes(prepared.bill) if prepared.bill else None),
+        (TOKENIZER, program.tokenizer.file if program.tokenizer else None),
     ):
         if content is None:
             (state / name).unlink(missing_ok=True)
@@ -79,12 +88,14 @@ def open_artifact(folder: Path) -> Artifact:
         prepared = read_prepared(folder / STATE_FOLDER)
         board = load_board(str(report["board"]))
         audio = AudioSettings.from_json(report["audio"]) if report["audio"] else None
+        tokenizer = read_tokenizer(folder / STATE_FOLDER / TOKENIZER) if report["text"] else None
         program = pipeline.compile_graph(
             prepared.graph,
             board,
             name=str(report["model"]),
             labels=tuple(report["labels"]),
             audio=audio,
+            tokenizer=tokenizer,
             optimize=Objective(report["optimize"]),
             kernels=[str(layer["kernel"]) for layer in report["layers"]],
         )

@@ -13,16 +13,19 @@ from tinyc.boards import board_names
 from tinyc.errors import Problem, TinycError, nearest
 from tinyc.objective import OBJECTIVES, Objective
 from tinyc.quantize.options import Method
+from tinyc.text.front_end import padding_problem
+from tinyc.text.tokenizer import Tokenizer, load
 
 CONFIG_NAME = "tinyc.toml"
 CALIBRATION_METHODS = ("auto", *(method.value for method in Method))
-INPUT_TYPES = ("raw", "audio")
+INPUT_TYPES = ("raw", "audio", "text")
 
 _TABLES: dict[str, tuple[str, ...]] = {
     "model": ("path", "name"),
     "quantize": ("calibration", "method", "samples", "max_drop"),
     "input": ("type",),
     "audio": (),  # checked by AudioSettings
+    "text": ("tokenizer",),
     "labels": ("names",),
     "boards": ("default",),
     "build": ("optimize",),
@@ -35,7 +38,7 @@ class Config:
     """A `tinyc.toml`. Paths are absolute or relative to the working directory, not to the file.
 
     `samples` limits the calibration samples, 0 means all; `max_drop` is that of `QuantizeOptions`.
-    `audio` is set for `[input] type = "audio"`.
+    `audio` is set for `[input] type = "audio"`, `tokenizer` for `"text"`.
     """
 
     path: Path
@@ -46,6 +49,7 @@ class Config:
     samples: int = 0
     input_type: str = "raw"
     audio: AudioSettings | None = None
+    tokenizer: Tokenizer | None = None
     labels: tuple[str, ...] = ()
     default_board: str | None = None
     evaluation: Path | None = None
@@ -98,13 +102,15 @@ class _Reader:
 
     def config(self) -> Config:
         path = self.path
-        model = self._file("model", "path", required=True)
+        model = self._file("model", "path", required="needs the path of a model")
         name = self._text("model", "name") or (model.stem if model else "")
         calibration = self._file("quantize", "calibration")
         method = self._choice("quantize", "method", CALIBRATION_METHODS, "auto")
         samples = self._samples()
-        input_type = self._choice("input", "type", INPUT_TYPES, "audio" if "audio" in self.tables else "raw")
+        told = next((name for name in ("audio", "text") if name in self.tables), "raw")
+        input_type = self._choice("input", "type", INPUT_TYPES, told)
         audio = self._audio(input_type)
+        tokenizer = self._tokenizer(input_type)
         labels = self._labels()
         board = self._text("boards", "default")
         if board is not None and board not in board_names():
@@ -123,6 +129,7 @@ class _Reader:
             samples,
             input_type,
             audio,
+            tokenizer,
             labels,
             board,
             evaluation,
@@ -142,11 +149,12 @@ class _Reader:
             return None
         return value
 
-    def _file(self, table: str, key: str, *, required: bool = False) -> Path | None:
+    def _file(self, table: str, key: str, *, required: str = "") -> Path | None:
+        """The path under a key; `required` says what a key that has to be there needs."""
         text = self._text(table, key)
         if text is None:
             if required and self._get(table, key) is None:
-                self.problems.append(Problem(f"{table}.{key}", "is missing", "needs the path of a model"))
+                self.problems.append(Problem(f"{table}.{key}", "is missing", required))
             return None
         found = self.path.parent / text
         if not found.exists():
@@ -183,16 +191,37 @@ class _Reader:
 
     def _audio(self, input_type: str) -> AudioSettings | None:
         if input_type != "audio":
-            if "audio" in self.tables and input_type == "raw":
-                self.problems.append(
-                    Problem("audio", "is given for a raw input", 'set [input] type = "audio" or remove it')
-                )
+            self._refuse_table("audio", input_type)
             return None
         try:
             return AudioSettings.from_toml(self.tables.get("audio", {}))
         except TinycError as error:
             self.problems += error.problems
             return None
+
+    def _tokenizer(self, input_type: str) -> Tokenizer | None:
+        if input_type != "text":
+            self._refuse_table("text", input_type)
+            return None
+        path = self._file("text", "tokenizer", required="needs the path of a tokenizer.json")
+        if path is None or not path.exists():
+            return None
+        try:
+            tokenizer = load(path)
+        except TinycError as error:
+            self.problems.append(Problem(error.where or str(path), error.what, error.allowed))
+            return None
+        problem = padding_problem(tokenizer)
+        if problem is not None:
+            self.problems.append(problem)
+        return tokenizer
+
+    def _refuse_table(self, table: str, input_type: str) -> None:
+        """The table of another type of input has no meaning."""
+        if table in self.tables and input_type in INPUT_TYPES:
+            article = "an" if input_type == "audio" else "a"
+            told = f'set [input] type = "{table}" or remove it'
+            self.problems.append(Problem(table, f"is given for {article} {input_type} input", told))
 
     def _labels(self) -> tuple[str, ...]:
         names = self._get("labels", "names")

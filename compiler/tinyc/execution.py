@@ -69,6 +69,17 @@ class DeviceEngine:
         self._client.invoke()
         return tuple(self._fetch(name) for name in self._program.graph.outputs)
 
+    def token_ids(self, text: bytes) -> tuple[int, Array]:
+        """Tokenize a text (UTF-8) on the device: how many ids it has, and the model input with them."""
+        count = self._client.text(text)
+        return count, self._fetch(self._program.graph.inputs[0])
+
+    def run_text(self, text: bytes) -> tuple[Array, ...]:
+        """Classify a text: tokenizer and model both run on the device."""
+        self._client.text(text)
+        self._client.invoke()
+        return tuple(self._fetch(name) for name in self._program.graph.outputs)
+
 
 @contextmanager
 def host_engine(program: Program, *, sanitize: bool = False) -> Iterator[Engine]:
@@ -181,3 +192,12 @@ def audio_features(program: Program, clip: Array) -> Array:
         raise TinycError("the model has no audio front end", where=program.name)
     tensor = program.graph[program.graph.inputs[0]]
     return AudioFrontEnd.for_input(program.audio, tensor).features(clip).reshape(tensor.shape)
+
+
+def text_ids(program: Program, text: bytes) -> Array:
+    """The model input for a text, by the Python twin of the device's tokenizer."""
+    from tinyc.text.front_end import padded_ids
+
+    if program.tokenizer is None:
+        raise TinycError("the model takes no text", where=program.name)
+    return padded_ids(program.tokenizer, text, program.graph[program.graph.inputs[0]])

@@ -9,17 +9,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tinyc import selection
-from tinyc.audio.front_end import AudioFrontEnd
 from tinyc.audio.settings import AudioSettings
 from tinyc.boards import Board
 from tinyc.errors import TinycError
 from tinyc.ir.graph import Graph
 from tinyc.memory.budget import budget
+from tinyc.memory.front_end import FrontEnd
 from tinyc.objective import Objective
 from tinyc.preparation import Prepared, prepare
 from tinyc.program import Firmware, Program, Project
 from tinyc.report import make_report
 from tinyc.selection import Measured
+from tinyc.text import front_end as text
+from tinyc.text.tokenizer import Tokenizer
 from tinyc.token_blocks import with_blocks
 
 __all__ = ["Prepared", "build", "compile_graph", "make_report", "prepare", "render"]
@@ -32,6 +34,7 @@ def compile_graph(
     name: str,
     labels: tuple[str, ...] = (),
     audio: AudioSettings | None = None,
+    tokenizer: Tokenizer | None = None,
     optimize: Objective = Objective.BALANCED,
     measured: Measured | None = None,
     kernels: Sequence[str] | None = None,
@@ -41,15 +44,27 @@ def compile_graph(
     `optimize` is what the choice minimises; `measured` work replaces predictions. `kernels` are the
     symbols of exactly the kernels to use, one per layer: then nothing is chosen.
     Raises TinycError that lists every layer without a kernel on `board`, or whose scales fixed
-    point cannot hold.
+    point cannot hold, and for a model that does not take the ids of `tokenizer`.
     """
+    if tokenizer is not None:
+        text.check(tokenizer, graph)
     graph = with_blocks(graph)
-    audio_bytes = AudioFrontEnd(audio).state_bytes if audio else 0
+    front_end = FrontEnd.of(audio, tokenizer)
     if kernels is not None:
-        steps, plan = selection.fixed(graph, board, kernels, audio_bytes=audio_bytes)
+        steps, plan = selection.fixed(graph, board, kernels, front_end=front_end)
     else:
-        steps, plan = selection.choose(graph, board, optimize, audio_bytes=audio_bytes, measured=measured)
-    return Program(name, selection.with_steps(graph, steps), steps, plan, board, labels, audio, optimize)
+        steps, plan = selection.choose(graph, board, optimize, front_end=front_end, measured=measured)
+    return Program(
+        name=name,
+        graph=selection.with_steps(graph, steps),
+        steps=steps,
+        plan=plan,
+        board=board,
+        labels=labels,
+        audio=audio,
+        tokenizer=tokenizer,
+        optimize=optimize,
+    )
 
 
 def render(program: Program) -> Project:

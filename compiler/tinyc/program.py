@@ -14,6 +14,7 @@ from tinyc.ir.ops.base import Op
 from tinyc.kernels.kernel import Kernel, Lowered
 from tinyc.memory.plan import MemoryPlan
 from tinyc.objective import Objective
+from tinyc.text.description import Tokenizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Program:
     board: Board
     labels: tuple[str, ...] = ()
     audio: AudioSettings | None = None
+    tokenizer: Tokenizer | None = None
     optimize: Objective = Objective.BALANCED
 
     @property

@@ -16,6 +16,7 @@ from tinyc.ir.ops.conv_depthwise_2d import ConvDepthwise2D
 from tinyc.kernels.kernel import Kernel, Overlap
 from tinyc.memory import planner
 from tinyc.memory.budget import RUNTIME_RAM, code_pieces, fixed_code, params_bytes
+from tinyc.memory.front_end import FrontEnd
 from tinyc.memory.lifetimes import StepLike, tensor_lifetimes
 from tinyc.memory.plan import MemoryPlan
 from tinyc.objective import Objective
@@ -81,17 +82,17 @@ class Search:
         board: Board,
         supported: Sequence[Sequence[Kernel]],
         pairs: Pairs,
-        audio_bytes: int,
+        front_end: FrontEnd,
         measured: Measured,
     ) -> None:
-        self._graph, self._audio_bytes = graph, audio_bytes
+        self._graph, self._front_end = graph, front_end
         memory = board.memory
         self._flash_limit = memory.application_flash
-        self._arena_limit = memory.application_ram - memory.stack - RUNTIME_RAM
-        self._fixed_ram = memory.stack + RUNTIME_RAM
-        self._fixed_flash = fixed_code(len(graph.ops), audio=audio_bytes > 0)
+        self._fixed_ram = memory.stack + RUNTIME_RAM + front_end.ram
+        self._arena_limit = memory.application_ram - self._fixed_ram
+        self._fixed_flash = fixed_code(len(graph.ops), front_end) + front_end.tables
         lifetimes = tensor_lifetimes(graph)
-        alive = alive_bytes(graph, lifetimes, audio_bytes)
+        alive = alive_bytes(graph, lifetimes, front_end.buffer)
         # What is alive before the first and after the last layer, whatever the kernels.
         self._floor = max(alive[0], alive[-1])
         self.layers = [
@@ -326,11 +327,11 @@ class Search:
 
     def _planned_arena(self, choice: Sequence[int]) -> int:
         steps = [_Placed(index, variant) for index, variant in enumerate(self._of(choice))]
-        return planner.plan(with_steps(self._graph, steps), steps, self._audio_bytes).arena_size
+        return planner.plan(with_steps(self._graph, steps), steps, self._front_end.buffer).arena_size
 
     def _planned(self, choice: Sequence[int]) -> tuple[tuple[Step, ...], MemoryPlan]:
         steps = tuple(replace(flash.step, index=n) for n, flash in enumerate(self._flashes(choice)))
-        return steps, planner.plan(with_steps(self._graph, steps), steps, self._audio_bytes)
+        return steps, planner.plan(with_steps(self._graph, steps), steps, self._front_end.buffer)
 
 
 def with_steps(graph: Graph, steps: Sequence[StepLike]) -> Graph:

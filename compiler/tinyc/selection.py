@@ -18,6 +18,7 @@ from tinyc.ir.ops.base import Op
 from tinyc.kernels import catalogue
 from tinyc.kernels.kernel import Kernel
 from tinyc.memory import planner
+from tinyc.memory.front_end import FrontEnd
 from tinyc.memory.plan import MemoryPlan
 from tinyc.objective import Objective
 from tinyc.program import Step
@@ -25,13 +26,15 @@ from tinyc.search import MEMORY_WEIGHT, Search, with_steps
 
 __all__ = ["MEMORY_WEIGHT", "Measured", "choose", "fixed", "with_steps"]
 
+_NO_FRONT_END = FrontEnd()
+
 
 def choose(
     graph: Graph,
     board: Board,
     objective: Objective = Objective.BALANCED,
     *,
-    audio_bytes: int = 0,
+    front_end: FrontEnd = _NO_FRONT_END,
     measured: Measured | None = None,
     candidates: Callable[[Op, Graph], Iterable[Kernel]] | None = None,
 ) -> tuple[tuple[Step, ...], MemoryPlan]:
@@ -53,11 +56,11 @@ def choose(
     kernels = [supported(op) for op in graph.ops]
     _require_kernels(graph, board, kernels)
     pairs = {index: (op, found) for index, op in fusible(graph).items() if (found := supported(op))}
-    return Search(graph, board, kernels, pairs, audio_bytes, measured or {}).run(objective)
+    return Search(graph, board, kernels, pairs, front_end, measured or {}).run(objective)
 
 
 def fixed(
-    graph: Graph, board: Board, symbols: Sequence[str], *, audio_bytes: int = 0
+    graph: Graph, board: Board, symbols: Sequence[str], *, front_end: FrontEnd = _NO_FRONT_END
 ) -> tuple[tuple[Step, ...], MemoryPlan]:
     """The steps with exactly these kernels, of the graph `with_steps`.
 
@@ -73,7 +76,7 @@ def fixed(
         Step.of(index, op, kernels[0], graph)
         for index, (op, kernels) in enumerate(zip(graph.ops, named, strict=True))
     )
-    return steps, planner.plan(graph, steps, audio_bytes)
+    return steps, planner.plan(graph, steps, front_end.buffer)
 
 
 def _fused_by(graph: Graph, symbols: Sequence[str]) -> list[int]:

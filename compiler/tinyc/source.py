@@ -15,6 +15,7 @@ from tinyc.config import CONFIG_NAME, Config, load_config
 from tinyc.errors import TinycError
 from tinyc.ir.tensor import Array
 from tinyc.objective import Objective
+from tinyc.text.tokenizer import Tokenizer
 
 # The array of an .npz that holds the classes of the samples.
 LABELS = "labels"
@@ -39,6 +40,10 @@ class Source:
     @property
     def audio(self) -> AudioSettings | None:
         return self.config.audio if self.config else None
+
+    @property
+    def tokenizer(self) -> Tokenizer | None:
+        return self.config.tokenizer if self.config else None
 
     @property
     def optimize(self) -> Objective:

@@ -1,10 +1,9 @@
-"""`tinyc run`: one input, a batch or a recording through the firmware."""
+"""`tinyc run`: one input, a batch, a recording or a text through the firmware."""
 
 from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,8 +11,9 @@ import numpy as np
 import typer
 
 from tinyc.cli import output
+from tinyc.cli.inputs import Sample, require_files, samples
 from tinyc.cli.options import BoardName, Json, Model, Optimize, Port, Toolchain
-from tinyc.errors import Problem, TinycError
+from tinyc.errors import TinycError
 
 if TYPE_CHECKING:
     from tinyc.artifact import Artifact
@@ -28,9 +28,13 @@ def command(
     model: Model = None,
     board: BoardName = None,
     inputs: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Option(
-            "--input", "-i", help=".npy, .npz (int8 or float32, one or a batch) or .wav; may be repeated"
+            "--input",
+            "-i",
+            metavar="FILE|TEXT",
+            help=".npy, .npz (int8 or float32, one or a batch) or .wav; for a text model the text itself or "
+            ".txt, one sentence a line; may be repeated",
         ),
     ] = None,
     output_path: Annotated[
@@ -51,25 +55,26 @@ def command(
         _serve(target.built(model, board, toolchain=toolchain, optimize=optimize))
         return
     if not inputs:
-        raise TinycError("there is nothing to run on", hint="pass --input FILE (.npy, .npz or .wav)")
-    missing = [Problem(str(path), "no such file") for path in inputs if not path.is_file()]
-    if missing:
-        raise TinycError("inputs are missing", problems=missing)
+        raise TinycError(
+            "there is nothing to run on", hint="pass --input FILE (.npy, .npz, .wav, .txt) or a text"
+        )
+    if not target.takes_text(model):
+        require_files(inputs)
     found = target.built(model, board, toolchain=toolchain, optimize=optimize)
     program = found.program
-    samples = [sample for path in inputs for sample in _samples(program, path)]
+    asked = samples(program, inputs)
     if program.board.is_host:
-        results, where, extra = _on_host(program, samples), "this machine", {}
+        results, where, extra = _on_host(program, asked), "this machine", {}
     else:
         with target.device_engine(found, port) as session:
-            results = _on_device(program, session, samples)
+            results = _on_device(program, session, asked)
             where, extra = session.name, _counts(session, len(results), program)
     stacked = [np.stack(column) for column in zip(*results, strict=True)]
     # A model's own batch of one gives way to the batch of inputs.
     stacked = [array[:, 0] if array.shape[1:2] == (1,) else array for array in stacked]
     if output_path is not None:
         _save(output_path, stacked)
-    answer = _answer(program, stacked[0], samples, where) | extra
+    answer = _answer(program, stacked[0], asked, where) | extra
     if json:
         output.as_json(answer)
     else:
@@ -104,73 +109,29 @@ def _serve(found: Artifact) -> None:
         raise machine.serving_failure
 
 
-def load_vectors(program: Program, path: Path) -> list[list[Array]]:
-    """The vectors of an .npy or .npz file as given, each a list with one array per model input."""
-    from tinyc.execution import check_ids, split_batch
-    from tinyc.source import input_arrays, load_arrays
+def _on_host(program: Program, asked: list[Sample]) -> list[tuple[Array, ...]]:
+    from tinyc.execution import audio_features, host_engine, text_ids
 
-    graph = program.graph
-    columns = input_arrays(load_arrays(path), graph.inputs, str(path))
-    for name, column in zip(graph.inputs, columns, strict=True):
-        check_ids(graph, name, column, str(path))
-    parts = [
-        split_batch(graph[name], column, str(path))
-        for name, column in zip(graph.inputs, columns, strict=True)
-    ]
-    if len({len(part) for part in parts}) != 1:
-        raise TinycError("the inputs hold different numbers of samples", where=str(path))
-    return [list(vector) for vector in zip(*parts, strict=True)]
-
-
-@dataclass(frozen=True, slots=True)
-class _Sample:
-    """One inference: a vector of model inputs, or a clip of int16 samples for the audio front end."""
-
-    name: str
-    vector: list[Array]
-    clip: Array | None = None
-
-
-def _samples(program: Program, path: Path) -> list[_Sample]:
-    from tinyc.execution import quantize_vector
-
-    if path.suffix.lower() == ".wav":
-        return [_Sample(path.name, [], _clip(program, path))]
-    vectors = [quantize_vector(program, vector) for vector in load_vectors(program, path)]
-    return [_Sample(f"{path.name}[{index}]", vector) for index, vector in enumerate(vectors)]
-
-
-def _clip(program: Program, path: Path) -> Array:
-    from tinyc.audio.wav import read_wav
-
-    if program.audio is None:
-        raise TinycError(
-            "the model has no audio front end",
-            where=str(path),
-            allowed="an .npy or .npz of model inputs",
-            hint='set type = "audio" under [input] in tinyc.toml',
-        )
-    return read_wav(path, program.audio.sample_rate, program.audio.clip_samples)
-
-
-def _on_host(program: Program, samples: list[_Sample]) -> list[tuple[Array, ...]]:
-    from tinyc.execution import audio_features, host_engine
+    def vector(sample: Sample) -> list[Array]:
+        if sample.text is not None:
+            return [text_ids(program, sample.text)]
+        return sample.vector if sample.clip is None else [audio_features(program, sample.clip)]
 
     with host_engine(program) as engine:
-        return [
-            engine.run(sample.vector if sample.clip is None else [audio_features(program, sample.clip)])
-            for sample in output.progress("running", samples)
-        ]
+        return [engine.run(vector(sample)) for sample in output.progress("running", asked)]
 
 
-def _on_device(program: Program, session: DeviceSession, samples: list[_Sample]) -> list[tuple[Array, ...]]:
+def _on_device(program: Program, session: DeviceSession, asked: list[Sample]) -> list[tuple[Array, ...]]:
     if session.machine is not None:
         session.machine.watch([_invoke(program)])
     engine = session.engine
-    return [
-        engine.run(sample.vector) if sample.clip is None else engine.run_audio(sample.clip)
-        for sample in output.progress("running", samples)
-    ]
+
+    def run(sample: Sample) -> tuple[Array, ...]:
+        if sample.text is not None:
+            return engine.run_text(sample.text)
+        return engine.run(sample.vector) if sample.clip is None else engine.run_audio(sample.clip)
+
+    return [run(sample) for sample in output.progress("running", asked)]
 
 
 def _invoke(program: Program) -> str:
@@ -208,12 +169,12 @@ def _save(path: Path, outputs: list[Array]) -> None:
         raise TinycError(f"cannot write: {error.strerror}", where=str(path)) from error
 
 
-def _answer(program: Program, outputs: Array, samples: list[_Sample], where: str) -> dict[str, Any]:
+def _answer(program: Program, outputs: Array, asked: list[Sample], where: str) -> dict[str, Any]:
     from tinyc.execution import dequantize
 
     tensor = program.graph[program.graph.outputs[0]]
     rows = []
-    for sample, value in zip(samples, dequantize(tensor, outputs), strict=True):
+    for sample, value in zip(asked, dequantize(tensor, outputs), strict=True):
         flat = value.reshape(-1)
         best = int(np.argmax(flat))
         label = program.labels[best] if len(program.labels) == flat.size else str(best)

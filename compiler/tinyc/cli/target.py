@@ -68,6 +68,7 @@ def compiled(
         name=source.name,
         labels=source.labels,
         audio=source.audio,
+        tokenizer=source.tokenizer,
         optimize=objective,
         measured=measured,
     )
@@ -104,6 +105,13 @@ def built(
     with output.busy(f"building for {program.board.name}"):
         firmware = pipeline.build(program, folder, toolchain)
     return artifact.save(folder, program, prepared, firmware)
+
+
+def takes_text(model: Path | None) -> bool:
+    """Whether the model that the argument names has a tokenizer."""
+    if model is not None and artifact.is_artifact(model):
+        return artifact.takes_text(model)
+    return resolve(model).tokenizer is not None
 
 
 @contextmanager

@@ -77,7 +77,7 @@ def _evaluation(model: Path | None) -> Path | None:
 
 
 def _vectors(found: Artifact, path: Path | None, limit: int | None) -> tuple[list[list[Array]], Array | None]:
-    from tinyc.cli.run import load_vectors
+    from tinyc.cli.inputs import load_vectors
     from tinyc.source import LABELS, check_labels, load_arrays
 
     if path is None:

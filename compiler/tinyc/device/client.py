@@ -17,7 +17,7 @@ from tinyc.device.transport import Transport
 from tinyc.errors import TinycError
 
 _ATTEMPTS = 3
-_REPEATABLE = (Command.HELLO, Command.WRITE, Command.READ, Command.AUDIO_RESET)
+_REPEATABLE = (Command.HELLO, Command.WRITE, Command.READ, Command.AUDIO_RESET, Command.TEXT)
 _MAX_SAMPLES = protocol.MAX_PAYLOAD // 2
 _QUIET_SECONDS = 0.05
 
@@ -113,6 +113,14 @@ class DeviceClient:
             chunk = data[at : at + _MAX_SAMPLES].tobytes()
             frames = self._number(Command.AUDIO_PUSH, chunk, self._run_timeout)
         return frames
+
+    def text(self, text: bytes) -> int:
+        """Fill the model's input with the token ids of a text (UTF-8). Returns how many ids it has.
+
+        Raises TinycError for a text that is longer than a frame.
+        """
+        protocol.check_text(text)
+        return self._number(Command.TEXT, text, self._run_timeout)
 
     def resync(self) -> None:
         """Bring a device that waits for the rest of a damaged frame back to the start of one."""

@@ -35,6 +35,7 @@ class Command(IntEnum):
     RUN_LAYER = 0x05
     AUDIO_RESET = 0x06
     AUDIO_PUSH = 0x07
+    TEXT = 0x08
 
 
 class Status(IntEnum):
@@ -93,6 +94,16 @@ def encode(frame: Frame) -> bytes:
         raise ValueError(f"a payload of {len(frame.payload)} bytes; at most {MAX_PAYLOAD}")
     body = struct.pack("<BH", frame.command, len(frame.payload)) + frame.payload
     return bytes([START]) + body + struct.pack("<H", crc16(body))
+
+
+def check_text(text: bytes) -> None:
+    """Raise TinycError for a text that is longer than the frame that carries it."""
+    if len(text) > MAX_PAYLOAD:
+        raise TinycError(
+            f"the text has {len(text)} bytes",
+            where=text[:40].decode("utf-8", errors="replace") + "...",
+            allowed=f"at most {MAX_PAYLOAD} bytes of UTF-8, one frame of the serial protocol",
+        )
 
 
 class Decoder:

@@ -80,6 +80,7 @@ class MainView:
     input_bytes: int
     output_bytes: int
     audio: bool
+    text: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,12 @@ def render(program: Program, toolchain: str = "zig") -> Project:
         from tinyc.audio.emit import render_audio
 
         files.update({f"src/{name}": text for name, text in render_audio(program).items()})
+    if program.tokenizer is not None:
+        from tinyc.text.emit import render_tokenizer
+
+        length = program.graph[program.graph.inputs[0]].elements
+        texts = render_tokenizer(program.tokenizer, length)
+        files.update({f"src/{name}": text for name, text in texts.items()})
     files[f"platforms/tinyc/boards/{board.name}.json"] = _board_json(board)
     return with_toolchain(Project(program, files), toolchain)
 
@@ -195,6 +202,7 @@ def _main_view(program: Program) -> MainView:
         input_bytes=sum(graph[name].bytes for name in graph.inputs),
         output_bytes=sum(graph[name].bytes for name in graph.outputs),
         audio=program.audio is not None,
+        text=program.tokenizer is not None,
     )
 
 

@@ -1,6 +1,7 @@
 """What a program will take of a board's flash and RAM, by layer, before anything is built.
 
-Exact: the arena, and the bytes of the constant arrays, which the ELF must show to the byte.
+Exact: the arena, and the bytes of the constant arrays and of the tokenizer's tables, which the ELF must
+show to the byte.
 Estimated: code and the runtime around the model, because they depend on the compiler. Parameter
 structs are counted with 32-bit fields. The stack is what the board reserves for it.
 """
@@ -13,6 +14,7 @@ from functools import cache
 
 from tinyc.errors import DoesNotFit, Problem
 from tinyc.ir.graph import Graph
+from tinyc.memory.front_end import FrontEnd
 from tinyc.program import Program, Step
 from tinyc.resources import data_folder
 
@@ -22,7 +24,6 @@ _CODE_PER_SOURCE_CHARACTER = 0.48
 _CODE_PER_HEADER_CHARACTER = 0.21
 _CODE_PER_LAYER = 16
 _RUNTIME_CODE = 2816
-_AUDIO_CODE = 8 * 1024
 RUNTIME_RAM = 1088
 _HEAVIEST = 3
 
@@ -44,7 +45,10 @@ class LayerBudget:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """All sizes in bytes. `code` and `runtime_ram` are estimates, the rest is exact."""
+    """All sizes in bytes. `code` and `runtime_ram` are estimates, the rest is exact.
+
+    `tokenizer` are the tables of a tokenizer, 0 without one; its code and working memory count with the rest.
+    """
 
     model: str
     board: str
@@ -56,13 +60,14 @@ class Budget:
     lower_bound: int
     stack: int
     runtime_ram: int
+    tokenizer: int
     flash_available: int
     ram_available: int
 
     @property
     def flash(self) -> int:
         """Flash that the firmware will take, about."""
-        return self.weights + self.params + self.code
+        return self.weights + self.tokenizer + self.params + self.code
 
     @property
     def ram(self) -> int:
@@ -84,6 +89,8 @@ class Budget:
                 for layer in heavy
                 if layer.weights > 0
             ]
+            if self.tokenizer:
+                found.append(Problem("tokenizer", f"{self.tokenizer} bytes of tables"))
         if self.ram > self.ram_available:
             heavy = sorted(self.layers, key=lambda layer: (-layer.live, layer.index))[:_HEAVIEST]
             found.append(self._problem("RAM", self.ram, self.ram_available))
@@ -96,7 +103,8 @@ class Budget:
     @property
     def certainly_too_large(self) -> bool:
         """True when the exact parts alone exceed the board, so that no compiler can help."""
-        return self.weights > self.flash_available or self.arena + self.stack > self.ram_available
+        constants = self.weights + self.tokenizer
+        return constants > self.flash_available or self.arena + self.stack > self.ram_available
 
     def require_fit(self) -> None:
         """Raise DoesNotFit when there are problems."""
@@ -113,17 +121,19 @@ def budget(program: Program) -> Budget:
     """The budget of a program on its board."""
     memory = program.board.memory
     layers = tuple(_layer(program, step) for step in program.steps)
+    front_end = FrontEnd.of(program.audio, program.tokenizer)
     return Budget(
         model=program.name,
         board=program.board.name,
         layers=layers,
         weights=program.weight_bytes,
         params=sum(layer.params for layer in layers),
-        code=_code(program),
+        code=_code(program, front_end),
         arena=program.plan.arena_size,
         lower_bound=program.plan.lower_bound,
         stack=memory.stack,
-        runtime_ram=RUNTIME_RAM,
+        runtime_ram=RUNTIME_RAM + front_end.ram,
+        tokenizer=front_end.tables,
         flash_available=memory.application_flash,
         ram_available=memory.application_ram,
     )
@@ -157,9 +167,9 @@ def params_bytes(step: Step) -> int:
     return 4 * words
 
 
-def fixed_code(layers: int, *, audio: bool) -> int:
+def fixed_code(layers: int, front_end: FrontEnd) -> int:
     """Estimated code bytes of everything around the kernels of a program with so many layers."""
-    return _RUNTIME_CODE + _CODE_PER_LAYER * layers + (_AUDIO_CODE if audio else 0)
+    return _RUNTIME_CODE + _CODE_PER_LAYER * layers + front_end.code
 
 
 def code_pieces(graph: Graph, step: Step) -> dict[str, float]:
@@ -180,11 +190,11 @@ def code_pieces(graph: Graph, step: Step) -> dict[str, float]:
     return pieces | {piece: _CODE_PER_SOURCE_CHARACTER * _characters(kernel.source)}
 
 
-def _code(program: Program) -> int:
+def _code(program: Program, front_end: FrontEnd) -> int:
     pieces: dict[str, float] = {}
     for step in program.steps:
         pieces |= code_pieces(program.graph, step)
-    return round(sum(pieces.values())) + fixed_code(len(program.steps), audio=program.audio is not None)
+    return round(sum(pieces.values())) + fixed_code(len(program.steps), front_end)
 
 
 @cache

@@ -54,7 +54,7 @@ class Tokenizer:
     `vocabulary`: token → id, in byte-level BPE with the library's letters for bytes. `merges`: pairs of
     tokens, the most urgent first; WordPiece has none. `unknown`: id of what the vocabulary cannot spell,
     which only byte-level BPE may lack. `prefix` and `suffix`: ids around every text, such as [CLS] and
-    [SEP]. `padding`: id of the padding token, None where there is none.
+    [SEP]. `padding`: id of the padding token, None where there is none. `file`: what it was read from.
     """
 
     kind: ModelKind
@@ -70,6 +70,7 @@ class Tokenizer:
     padding: int | None
     continuing_prefix: str = "##"
     max_word_characters: int = 100
+    file: bytes = b""
 
     @property
     def surrounding(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -90,7 +91,7 @@ def render_tokenizer(tokenizer: Tokenizer, max_length: int) -> dict[str, str]:
 
 def _view(tokenizer: Tokenizer, max_length: int) -> TokenizerView:
     reference.check_length(tokenizer, max_length)
-    model = _wordpiece(tokenizer) if tokenizer.kind is ModelKind.WORDPIECE else _byte_level(tokenizer)
+    model = model_view(tokenizer)
     added, added_text = _added(tokenizer.added)
     tables = (*model.tables, *added_text)
     pre_tokenizer = tokenizer.pre_tokenizer.value
@@ -107,9 +108,21 @@ def _view(tokenizer: Tokenizer, max_length: int) -> TokenizerView:
         add_prefix_space=tokenizer.add_prefix_space,
         model=model,
         tables=tables,
-        # Added tokens are three 16-bit numbers each.
-        table_bytes=sum(table.bytes for table in tables) + 6 * len(added),
+        table_bytes=table_bytes(tokenizer),
     )
+
+
+@lru_cache(maxsize=4)
+def model_view(tokenizer: Tokenizer) -> ModelView:
+    """Tables and constants of the tokenizer's model, which a large vocabulary takes a second to make."""
+    return _wordpiece(tokenizer) if tokenizer.kind is ModelKind.WORDPIECE else _byte_level(tokenizer)
+
+
+def table_bytes(tokenizer: Tokenizer) -> int:
+    """Bytes of all constant tables: TINYC_TOKENIZER_TABLE_BYTES."""
+    added = sum(len(token.text.encode()) for token in tokenizer.added)
+    # Added tokens are three 16-bit numbers each.
+    return sum(table.bytes for table in model_view(tokenizer).tables) + added + 6 * len(tokenizer.added)
 
 
 def _added(tokens: tuple[AddedToken, ...]) -> tuple[tuple[AddedView, ...], tuple[TableView, ...]]:

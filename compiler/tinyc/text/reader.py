@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,16 +22,18 @@ _PADDINGS = ("[PAD]", "<pad>", "<|padding|>")
 
 def read(path: Path) -> Tokenizer:
     """The tokenizer in a file. Raises TinycError that names the component that is not supported."""
-    return _Reader(Fields(path.name, "", _parse(path))).tokenizer()
-
-
-def _parse(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise TinycError("is too large", where=str(path), allowed=f"up to {MAX_FILE_BYTES} bytes")
-        values = json.loads(path.read_bytes())
+        file = path.read_bytes()
     except OSError as error:
         raise TinycError(f"cannot be read: {error.strerror}", where=str(path)) from error
+    return replace(_Reader(Fields(path.name, "", _parse(file, path))).tokenizer(), file=file)
+
+
+def _parse(file: bytes, path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(file)
     except (ValueError, RecursionError) as error:
         raise TinycError(f"is not JSON: {error}", where=str(path), hint="save it with the library") from error
     if not isinstance(values, dict):

@@ -1,0 +1,81 @@
+"""A tiny model that takes text: a WordPiece tokenizer and a transformer with random weights."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from support.transformers import bert, sentences
+from tinyc import passes
+from tinyc.ir.graph import Graph
+from tinyc.quantize.options import QuantizeOptions
+from tinyc.quantize.transformer.post_training import quantize_transformer
+
+TOKENS = 12
+_SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
+_WORDS = ("play", "some", "jazz", "book", "a", "table", "what", "is", "the", "weather", "like", "?", "##s", "##ing")
+
+
+def tokenizer_json(**change: Any) -> dict[str, Any]:
+    """The file of a WordPiece tokenizer as the library saves it; `change` replaces top-level fields."""
+    vocabulary = {token: number for number, token in enumerate((*_SPECIAL, *_WORDS))}
+    special = {name: {"id": name, "ids": [vocabulary[name]], "tokens": [name]} for name in ("[CLS]", "[SEP]")}
+    pieces = [{"SpecialToken": {"id": "[CLS]", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}]
+    pieces.append({"SpecialToken": {"id": "[SEP]", "type_id": 0}})
+    found: dict[str, Any] = {
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": [
+            {
+                "id": vocabulary[name],
+                "content": name,
+                "single_word": False,
+                "lstrip": False,
+                "rstrip": False,
+                "normalized": False,
+                "special": True,
+            }
+            for name in _SPECIAL
+        ],
+        "normalizer": {
+            "type": "BertNormalizer",
+            "clean_text": True,
+            "handle_chinese_chars": True,
+            "strip_accents": None,
+            "lowercase": True,
+        },
+        "pre_tokenizer": {"type": "BertPreTokenizer"},
+        "post_processor": {
+            "type": "TemplateProcessing",
+            "single": pieces,
+            "pair": pieces,
+            "special_tokens": special,
+        },
+        "decoder": None,
+        "model": {
+            "type": "WordPiece",
+            "unk_token": "[UNK]",
+            "continuing_subword_prefix": "##",
+            "max_input_chars_per_word": 100,
+            "vocab": vocabulary,
+        },
+    }
+    return found | change
+
+
+def write_tokenizer(folder: Path, **change: Any) -> Path:
+    path = folder / "tokenizer.json"
+    path.write_text(json.dumps(tokenizer_json(**change)), encoding="utf-8")
+    return path
+
+
+@cache
+def text_graph(vocabulary: int = len(_SPECIAL) + len(_WORDS)) -> Graph:
+    """A quantized encoder of one block for sentences of `TOKENS` ids."""
+    made = bert(tokens=TOKENS, vocabulary=vocabulary, width=16, blocks=1, heads=2, classes=3)
+    samples = sentences(16, TOKENS, vocabulary)
+    quantized = quantize_transformer(passes.run(made), samples, QuantizeOptions(), None, None)
+    return passes.legalize(passes.run(quantized.graph))
