@@ -3,7 +3,8 @@
     python benchmarks/bert_train.py --data FOLDER --set emotion --model embbert
 
 Writes build/bert/<set>_<model>/ with model.keras, tokenizer.json, result.json (accuracy in float32,
-epochs, time) and what tinyc needs to build it; what is there already is not trained again. A set that is absent is skipped by name.
+epochs, time) and what tinyc needs to build it; what is there already is not trained again. A set that is
+absent is skipped by name.
 """
 
 from __future__ import annotations
