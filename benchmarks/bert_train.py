@@ -48,7 +48,7 @@ MODELS: dict[str, Callable[..., Any]] = {
     ),
 }
 # Passes over the training set: a few minutes on one core.
-EPOCHS = {"snips": 12, "hwu64": 20, "emotion": 12, "sst2": 3, "ag_news": 4, "imdb": 2}
+EPOCHS = {"snips": 12, "hwu64": 20, "emotion": 12, "sst2": 4, "ag_news": 4, "imdb": 2}
 
 Ids = list[list[int]]
 
@@ -156,7 +156,7 @@ def main() -> None:
     parser.add_argument("--model", nargs="+", choices=tuple(MODELS), default=["embbert"])
     parser.add_argument("--output", type=Path, default=ROOT / "build" / "bert")
     parser.add_argument("--epochs", type=float, default=0, help="0: as many as EPOCHS says for the set")
-    parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     tf.config.threading.set_intra_op_parallelism_threads(1)
