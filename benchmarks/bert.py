@@ -100,8 +100,9 @@ class Speed:
 def files(name: str, model: str) -> Path | None:
     """The tinyc.toml of a trained model, None where there is none."""
     path = TRAINED / f"{name}_{model}" / "tinyc.toml"
-    if model == "embbert" and (EXAMPLE / f"{name}.toml").is_file():
-        path = EXAMPLE / f"{name}.toml"
+    example = EXAMPLE / ("tinyc.toml" if name == "snips" else f"{name}.toml")
+    if model == "embbert" and example.is_file():
+        path = example
     return path if path.is_file() else None
 
 
@@ -140,7 +141,11 @@ def built(path: Path, folder: Path) -> tuple[Prepared, Program, Firmware]:
     source = resolve(path)
     prepared = prepare(source)
     program = pipeline.compile_graph(
-        prepared.graph, load_board(BOARD), name=source.name, labels=source.labels
+        prepared.graph,
+        load_board(BOARD),
+        name=source.name,
+        labels=source.labels,
+        tokenizer=source.tokenizer,
     )
     return prepared, program, pipeline.build(program, folder)
 

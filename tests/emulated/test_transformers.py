@@ -38,7 +38,13 @@ def chip(program: Program, elf: Path) -> Iterator[tuple[DeviceEngine, Machine]]:
 def compiled(path: Path) -> Program:
     wanted = source.resolve(path)
     graph = prepare(wanted).graph
-    return pipeline.compile_graph(graph, load_board("nrf52840"), name=wanted.name, labels=wanted.labels)
+    return pipeline.compile_graph(
+        graph,
+        load_board("nrf52840"),
+        name=wanted.name,
+        labels=wanted.labels,
+        tokenizer=wanted.tokenizer,
+    )
 
 
 def sentence(program: Program, length: int) -> Array:
@@ -48,7 +54,7 @@ def sentence(program: Program, length: int) -> Array:
     return ids
 
 
-@pytest.mark.parametrize("name", ["snips", "hwu64"])
+@pytest.mark.parametrize("name", ["tinyc", "hwu64"])
 def test_the_shipped_embbert(name: str, tmp_path: Path) -> None:
     pytest.importorskip("tensorflow")
     program = compiled(EXAMPLE / f"{name}.toml")
@@ -79,7 +85,7 @@ def test_the_shipped_embbert(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("length", [0, 1, 2, 255, 256])
 def test_sentences_of_any_length(length: int, tmp_path: Path) -> None:
     pytest.importorskip("tensorflow")
-    program = compiled(EXAMPLE / "snips.toml")
+    program = compiled(EXAMPLE / "tinyc.toml")
     vector = [sentence(program, length)]
     with host_engine(program) as host:
         (got,), (expected,) = host.run(vector), interpreter.run(program.graph, vector)
@@ -88,7 +94,7 @@ def test_sentences_of_any_length(length: int, tmp_path: Path) -> None:
 
 def test_ids_out_of_range_do_no_harm() -> None:
     pytest.importorskip("tensorflow")
-    program = compiled(EXAMPLE / "snips.toml")
+    program = compiled(EXAMPLE / "tinyc.toml")
     ids = sentence(program, 20)
     ids[0, 3:7] = [32767, -1, -32768, 8192]
     known = ids.copy()

@@ -15,7 +15,22 @@ from tinyc.quantize.transformer.post_training import quantize_transformer
 
 TOKENS = 12
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
-_WORDS = ("play", "some", "jazz", "book", "a", "table", "what", "is", "the", "weather", "like", "?", "##s", "##ing")
+_WORDS = (
+    "play",
+    "some",
+    "jazz",
+    "book",
+    "a",
+    "table",
+    "what",
+    "is",
+    "the",
+    "weather",
+    "like",
+    "?",
+    "##s",
+    "##ing",
+)
 
 
 def tokenizer_json(**change: Any) -> dict[str, Any]:
