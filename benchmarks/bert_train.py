@@ -2,8 +2,9 @@
 
     python benchmarks/bert_train.py --data FOLDER --set emotion --model embbert
 
-Writes build/bert/<set>_<model>/ with model.keras, tokenizer.json and result.json (accuracy in float32,
-epochs, time); what is there already is not trained again. A set that is absent is skipped by name.
+Writes build/bert/<set>_<model>/ with model.keras, tokenizer.json, result.json (accuracy in float32,
+epochs, time) and what tinyc needs to build it; what is there already is not trained again. A set that is
+absent is skipped by name.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
+from tokenizers import Tokenizer
 
 import bert_data
 from tinyc.models import bert, embbert, embedder_conv
@@ -32,6 +34,8 @@ from tinyc.models.wordpiece import SEPARATOR, UNKNOWN, train_tokenizer
 
 ROOT = Path(__file__).resolve().parents[1]
 VOCABULARY = 8192
+CALIBRATION_ROWS = 256
+EVALUATION_ROWS = 2000
 MAX_LENGTH = 256
 BATCH = 64
 # Share of tokens shown as [UNK] in training.
@@ -44,7 +48,7 @@ MODELS: dict[str, Callable[..., Any]] = {
     ),
 }
 # Passes over the training set: a few minutes on one core.
-EPOCHS = {"snips": 12, "hwu64": 20, "emotion": 12, "sst2": 3, "ag_news": 4, "imdb": 2}
+EPOCHS = {"snips": 12, "hwu64": 20, "emotion": 12, "sst2": 4, "ag_news": 4, "imdb": 2}
 
 Ids = list[list[int]]
 
@@ -107,6 +111,44 @@ def train(name: str, kind: str, data: Path, output: Path, epochs: float, rate: f
     print(f"{name} {kind}: {100 * found:.2f} % of {len(texts.test)} after {epochs:g} epochs", flush=True)
 
 
+def configure(name: str, kind: str, data: Path, output: Path) -> None:
+    """Write what tinyc needs beside a trained model: tinyc.toml, calibration.npz and evaluation.npz.
+
+    Calibration has CALIBRATION_ROWS of the training texts, evaluation at most EVALUATION_ROWS test texts,
+    both evenly spread.
+    """
+    texts = bert_data.load(name, data)
+    tokenizer = Tokenizer.from_file(str(output / "tokenizer.json"))
+    for file, examples, most in (
+        ("calibration", texts.train, CALIBRATION_ROWS),
+        ("evaluation", texts.test, EVALUATION_ROWS),
+    ):
+        count = min(most, len(examples))
+        chosen = [examples[at * len(examples) // count] for at in range(count)]
+        ids = np.zeros((count, MAX_LENGTH), np.int16)
+        for row, found in zip(ids, encoded(tokenizer, [text for text, _ in chosen]), strict=True):
+            row[: len(found)] = found
+        labels = np.array([label for _, label in chosen], np.int16)
+        np.savez_compressed(output / f"{file}.npz", inputs=ids, labels=labels)
+    names = ", ".join(json.dumps(label) for label in texts.labels)
+    (output / "tinyc.toml").write_text(
+        f"""[model]
+path = "model.keras"
+name = "{name}_{kind}"
+
+[quantize]
+calibration = "calibration.npz"
+
+[labels]
+names = [{names}]
+
+[evaluation]
+data = "evaluation.npz"
+""",
+        encoding="utf-8",
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
@@ -114,7 +156,7 @@ def main() -> None:
     parser.add_argument("--model", nargs="+", choices=tuple(MODELS), default=["embbert"])
     parser.add_argument("--output", type=Path, default=ROOT / "build" / "bert")
     parser.add_argument("--epochs", type=float, default=0, help="0: as many as EPOCHS says for the set")
-    parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     tf.config.threading.set_intra_op_parallelism_threads(1)
@@ -123,10 +165,13 @@ def main() -> None:
             output = options.output / f"{name}_{kind}"
             if (output / "result.json").exists():
                 print(f"{name} {kind}: is in {output}")
+                if not (output / "tinyc.toml").exists():
+                    configure(name, kind, options.data, output)
                 continue
             try:
                 epochs = options.epochs or EPOCHS[name]
                 train(name, kind, options.data, output, epochs, options.rate, options.seed)
+                configure(name, kind, options.data, output)
             except bert_data.AbsentSetError as error:
                 print(f"skipped {error}")
 

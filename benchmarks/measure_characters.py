@@ -41,6 +41,7 @@ def properties() -> dict[str, set[int]]:
     """Name of the property → its code points."""
     decomposed = changed(normalizers.NFD())
     bert = pre_tokenizers.BertPreTokenizer()
+    expression = pre_tokenizers.Whitespace()
     gpt = pre_tokenizers.ByteLevel(add_prefix_space=False)
 
     def pieces(splitter: Any, text: str) -> int:
@@ -50,9 +51,11 @@ def properties() -> dict[str, set[int]]:
         "control": {code for code, text in changed(_bert(clean_text=True)).items() if not text},
         "chinese": set(changed(_bert(handle_chinese_chars=True))),
         "mark": {code for code, text in changed(_bert(strip_accents=True)).items() if not text},
+        "combining": set(changed(normalizers.StripAccents())),
         "decomposed": set(decomposed),
         "whitespace": {code for code in code_points() if pieces(bert, f"a{chr(code)}a") == 2},
         "punctuation": {code for code in code_points() if pieces(bert, f"a{chr(code)}a") == 3},
+        "word": {code for code in code_points() if pieces(expression, f"a{chr(code)}a") == 1},
         "letter": {code for code in code_points() if pieces(gpt, f"a{chr(code)}a") == 1},
         "number": {code for code in code_points() if pieces(gpt, f"1{chr(code)}1") == 1},
     }

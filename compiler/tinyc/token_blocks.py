@@ -41,11 +41,11 @@ def with_blocks(graph: Graph) -> Graph:
     if not any(isinstance(op, ROW_OPS) for op in graph.ops):
         return graph
     stages = _stages(graph)
+    later = _later(graph, stages)
     groups: dict[tuple[int, ...], list[Op]] = defaultdict(list)
     for index, op in enumerate(graph.ops):
         if isinstance(op, ROW_OPS):
-            late = _could_be_later(graph, op, stages)
-            groups[stages[op.name], int(late), _rows(graph, op)].append(op)
+            groups[stages[op.name], int(op.name in later), _rows(graph, op)].append(op)
         else:
             groups[stages[op.name], 0, -1, index].append(op)
     varying, counter = sequence.varying(graph), sequence.length_op(graph)
@@ -106,33 +106,59 @@ def _stages(graph: Graph) -> dict[str, int]:
             (stages[reader.name] - (not _together(graph, op, reader, name)) for name, reader in readers),
             default=stages[op.name],
         )
-        made = [name for name in op.inputs if name in producers]
-        kept = all(
-            any(other is not op and stages[other.name] >= latest for other in graph.consumers(name))
-            for name in made
-        )
-        if isinstance(op, ROW_OPS) and made and kept:
+        if isinstance(op, ROW_OPS) and _can_wait(graph, op, producers, stages, latest):
             stages[op.name] = max(latest, stages[op.name])
     return stages
 
 
-def _could_be_later(graph: Graph, op: Op, stages: dict[str, int]) -> bool:
-    """Whether its own block costs nothing: only later stages read it, and what it reads is kept anyway.
+def _can_wait(
+    graph: Graph, op: Op, producers: dict[TensorName, Op], stages: dict[str, int], stage: int
+) -> bool:
+    """Whether what `op` reads is there in `stage` anyway, or made by ops that can wait as well."""
+    made = [name for name in op.inputs if name in producers]
+
+    def is_there(name: TensorName) -> bool:
+        others = [other for other in graph.consumers(name) if other is not op]
+        if any(stages[other.name] >= stage for other in others):
+            return True
+        maker = producers[name]
+        waits = not others and isinstance(maker, ROW_OPS) and _together(graph, maker, op, name)
+        return waits and _can_wait(graph, maker, producers, stages, stage)
+
+    return bool(made) and all(is_there(name) for name in made)
+
+
+def _later(graph: Graph, stages: dict[str, int]) -> frozenset[str]:
+    """Ops, by name, whose own block costs nothing: only later stages read what they make together, and what
+    they read is kept anyway.
 
     Keys and values that are made of the rows of a residual are such a case: beside the block that makes
     the rows they would need memory while the keys and values of that block are still there.
     """
-    stage = stages[op.name]
-    if any(stages[reader.name] <= stage for name in op.outputs for reader in graph.consumers(name)):
-        return False
-    producers = _producers(graph)
-    inside = [name for name in op.inputs if name in producers and stages[producers[name].name] == stage]
-    return bool(inside) and all(
-        any(
-            stages[reader.name] > stage
-            for reader in graph.consumers(name)
-            for position, read in enumerate(reader.inputs)
-            if read == name and position not in whole_inputs(reader)
+    producers, found = _producers(graph), set[str]()
+    for op in reversed(graph.ops):
+        readers = [reader for name in op.outputs for reader in graph.consumers(name)]
+        if isinstance(op, ROW_OPS) and all(
+            stages[reader.name] > stages[op.name] or reader.name in found for reader in readers
+        ):
+            found.add(op.name)
+    for op in graph.ops:
+        inside = [
+            name
+            for name in op.inputs
+            if name in producers and stages[producers[name].name] == stages[op.name]
+        ]
+        kept = all(
+            producers[name].name in found or _is_kept(graph, name, stages, stages[op.name]) for name in inside
         )
-        for name in inside
+        if op.name in found and not (inside and kept):
+            found.discard(op.name)
+    return frozenset(found)
+
+
+def _is_kept(graph: Graph, name: TensorName, stages: dict[str, int], stage: int) -> bool:
+    """Whether a later stage reads the rows of the tensor, each at its place."""
+    return any(
+        stages[reader.name] > stage and all(reader.inputs[at] != name for at in whole_inputs(reader))
+        for reader in graph.consumers(name)
     )

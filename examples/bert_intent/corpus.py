@@ -25,30 +25,38 @@ NO_SLOT = "O"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A sentence: its words, the slot of each word (`O` for none) and the label."""
+    """A sentence: its words, the slot of each word (`O` for none), the label and a finer label."""
 
     words: tuple[str, ...]
     slots: tuple[str, ...]
     label: str
+    intent: str
 
 
 def read(folder: Path, name: str, split: str) -> list[Row]:
-    """Rows of `snips` or `hwu64`; the label of HWU64 is its scenario, the part before the first `_`."""
+    """Rows of `snips` or `hwu64`.
+
+    The label of HWU64 is the scenario, the part of the intent before the first `_`; that of SNIPS the intent.
+    """
     place = folder / name / split
     if not place.is_dir():
         raise SystemExit(f"{place} is not there: see README.md for the data")
     sentences = [line.split() for line in (place / "seq.in").read_text(encoding="utf-8").splitlines()]
-    labels = (place / "label").read_text(encoding="utf-8").split()
+    intents = (place / "label").read_text(encoding="utf-8").split()
     tags = place / "seq.out"
     if tags.exists():
         slots = [line.split() for line in tags.read_text(encoding="utf-8").splitlines()]
     else:
         slots = [[NO_SLOT] * len(words) for words in sentences]
-    if name == "hwu64":
-        labels = [label.split("_")[0] for label in labels]
+    coarse = name == "hwu64"
     return [
-        Row(tuple(words), tuple(slot.split("-")[-1] for slot in row), label)
-        for words, row, label in zip(sentences, slots, labels, strict=True)
+        Row(
+            tuple(words),
+            tuple(slot.split("-")[-1] for slot in row),
+            intent.split("_")[0] if coarse else intent,
+            intent,
+        )
+        for words, row, intent in zip(sentences, slots, intents, strict=True)
     ]
 
 
@@ -88,7 +96,7 @@ class Mixer:
                     value = self.values[slot][rng.integers(len(self.values[slot]))]
             words += value
             slots += [slot] * len(value)
-        return Row(tuple(words), tuple(slots), row.label)
+        return Row(tuple(words), tuple(slots), row.label, row.intent)
 
 
 def spans(slots: tuple[str, ...]) -> list[tuple[int, int, str]]:

@@ -50,6 +50,7 @@ class Sentences:
         self.other_cut = options.other_cut
         self.unknown = options.unknown
         self.labels = sorted({row.label for row in rows})
+        self.intents = sorted({row.intent for row in rows})
         self.slots = sorted({slot for row in rows for slot in row.slots} | {NO_SLOT})
         self.rng = np.random.default_rng(seed)
 
@@ -67,18 +68,19 @@ class Sentences:
             slots += [self.slots.index(slot)] * len(pieces)
         return [*ids, SEPARATOR][:MAX_LENGTH], [*slots, -1][:MAX_LENGTH]
 
-    def batches(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """Endless passes of (ids [b, T], labels [b], slots [b, T])."""
+    def batches(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+        """Endless passes of (ids [b, T], labels [b], intents [b], slots [b, T])."""
         labels = np.array([self.labels.index(row.label) for row in self.rows], dtype=np.int32)
+        intents = np.array([self.intents.index(row.intent) for row in self.rows], dtype=np.int32)
         while True:
             made = [self.ids(row) for row in self.rows]
             for batch in similar_batches([len(ids) for ids, _ in made], BATCH, self.rng):
                 slots = padded([made[index][1] for index in batch], fill=-1)
-                yield padded([made[index][0] for index in batch]), labels[batch], slots
+                yield padded([made[index][0] for index in batch]), labels[batch], intents[batch], slots
 
     def hidden(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """Batches to guess from: (ids with some hidden [b, T], flat places [n], the ids there [n])."""
-        for ids, _, _ in self.batches():
+        for ids, _, _, _ in self.batches():
             places = np.flatnonzero(ids > SEPARATOR)
             count = int(ids.size * HIDDEN_SHARE * TEXT_SHARE)
             places = self.rng.choice(places, count, replace=len(places) < count).astype(np.int32)
@@ -107,20 +109,29 @@ def pretrain(model: keras.Model, sentences: Sentences, epochs: float, rate: floa
 
 
 def fine_tune(model: keras.Model, sentences: Sentences, options: argparse.Namespace) -> None:
-    """Teach the classifier; where the rows name slots, the encoder learns to name them too."""
-    rows = encoder(model).output
-    tagged = keras.layers.Dense(len(sentences.slots), name="slots")(rows)
-    both = keras.Model(model.inputs, [model.output, tagged])
-    with_slots = options.slots if len(sentences.slots) > 1 else 0.0
+    """Teach the classifier.
 
-    def loss(ids: tf.Tensor, labels: tf.Tensor, slots: tf.Tensor) -> tf.Tensor:
-        logits, tags = both(ids, training=True)
-        value = cross_entropy(logits, labels, options.smoothing)
-        return value + with_slots * cross_entropy(tags, slots) if with_slots else value
+    Where the rows name slots, the encoder learns to name them too; where the labels are coarse, the intents.
+    """
+    dense = keras.layers.Dense
+    outputs = {"labels": model.output}
+    weights = {"slots": options.slots, "intents": options.intents}
+    if len(sentences.slots) > 1 and options.slots:
+        outputs["slots"] = dense(len(sentences.slots), name="slots")(encoder(model).output)
+    if len(sentences.intents) > len(sentences.labels) and options.intents:
+        outputs["intents"] = dense(len(sentences.intents), name="intents")(model.get_layer("logits").input)
+    every = keras.Model(model.inputs, outputs)
+
+    def loss(ids: tf.Tensor, labels: tf.Tensor, intents: tf.Tensor, slots: tf.Tensor) -> tf.Tensor:
+        logits = every(ids, training=True)
+        value = cross_entropy(logits["labels"], labels, options.smoothing)
+        for name, truth in (("slots", slots), ("intents", intents)):
+            if name in logits:
+                value += weights[name] * cross_entropy(logits[name], truth)
+        return value
 
     steps = int(options.epochs * (len(sentences.rows) // BATCH))
-    variables = both.trainable_variables if with_slots else model.trainable_variables
-    optimize(variables, loss, sentences.batches(), Recipe(steps, options.rate))
+    optimize(every.trainable_variables, loss, sentences.batches(), Recipe(steps, options.rate))
 
 
 def encoded(tokenizer, rows: list[Row]) -> list[list[int]]:
@@ -144,6 +155,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--smoothing", type=float, default=0.1)
     parser.add_argument("--slots", type=float, default=0.3, help="weight of the slots in the loss")
+    parser.add_argument("--intents", type=float, default=0.5, help="weight of finer labels in the loss")
     parser.add_argument("--swap", type=float, default=0.4)
     parser.add_argument("--mix", type=float, default=0.1)
     parser.add_argument("--other-cut", type=float, default=0.1)

@@ -310,7 +310,7 @@ def test_every_unknown_layer_is_listed(keras: Any, tmp_path: Path) -> None:
     ids = keras.Input((LENGTH,), dtype="int32")
     x = layers.Embedding(VOCABULARY, UNITS, name="table")(ids)
     x = layers.LSTM(UNITS, return_sequences=True, name="memory")(x)
-    y = layers.Dense(UNITS, activation="selu", name="curve")(layers.Embedding(VOCABULARY, UNITS)(ids))
+    y = layers.Dense(UNITS, activation="selu", name="curve")(x)
     x = layers.Concatenate(name="both")([x, y])
     error = refused(keras.Model(ids, layers.Dense(2)(x[:, 0])), tmp_path)
     assert [problem.where for problem in error.problems] == ["layer memory", "layer curve", "layer both"]

@@ -11,6 +11,7 @@ import pytest
 
 from support.tokenizers import (
     ROOM,
+    SPECIAL,
     TokenizerExecutable,
     all_code_points,
     bert_base,
@@ -20,6 +21,7 @@ from support.tokenizers import (
     real_sentences,
     small_text,
     training_text,
+    with_template,
     wordpiece,
 )
 from tinyc.text.reference import MAX_PRETOKEN_BYTES, encode
@@ -29,9 +31,22 @@ from tinyc.toolchain.host_compiler import compiler_called, find_compiler
 pytestmark = pytest.mark.host
 
 
-def _whitespace(texts: Sequence[str], size: int) -> Any:
-    made = wordpiece(texts, size)
-    made.pre_tokenizer = library().pre_tokenizers.WhitespaceSplit()
+def _split(texts: Sequence[str], size: int, splitter: str, **normalizer: Any) -> Any:
+    made = library().Tokenizer(library().models.WordPiece(unk_token="[UNK]"))
+    made.normalizer = library().normalizers.BertNormalizer(**normalizer)
+    made.pre_tokenizer = getattr(library().pre_tokenizers, splitter)()
+    trainer = library().trainers.WordPieceTrainer(
+        vocab_size=size, special_tokens=SPECIAL, show_progress=False
+    )
+    made.train_from_iterator(texts, trainer)
+    return with_template(made)
+
+
+def _sequence(texts: Sequence[str], size: int) -> Any:
+    """As the guide of the library makes one."""
+    made = _split(texts, size, "Whitespace", strip_accents=False)
+    steps = library().normalizers
+    made.normalizer = steps.Sequence([steps.NFD(), steps.Lowercase(), steps.StripAccents()])
     return made
 
 
@@ -83,7 +98,12 @@ KINDS: dict[str, Callable[[], Any]] = {
     "accents": lambda: wordpiece(small_text(), 1000, strip_accents=False),
     "stripped": lambda: wordpiece(small_text(), 1000, lowercase=False, strip_accents=True),
     "unclean": lambda: wordpiece(small_text(), 1000, clean_text=False, handle_chinese_chars=False),
-    "whitespace": lambda: _whitespace(small_text(), 1000),
+    "split": lambda: _split(small_text(), 1000, "WhitespaceSplit"),
+    "whitespace": lambda: _split(small_text(), 1000, "Whitespace"),
+    "whitespace_cased": lambda: _split(
+        small_text(), 1000, "Whitespace", lowercase=False, handle_chinese_chars=False
+    ),
+    "sequence": lambda: _sequence(small_text(), 1000),
     "bare": lambda: _bare(small_text(), 1000),
     "plain": lambda: _plain(small_text(), 1000),
     "byte_level": lambda: byte_level(small_text(), 2000),
@@ -133,7 +153,7 @@ def test_hostile_text(name: str, loaded: Callable[[Any], Tokenizer]) -> None:
     assert_same(small(name), tokenizer, c, [line for line in small_text() if len(line) < MAX_PRETOKEN_BYTES])
 
 
-@pytest.mark.parametrize("name", ["wordpiece", "accents", "unclean", "byte_level"])
+@pytest.mark.parametrize("name", ["wordpiece", "unclean", "whitespace", "sequence", "byte_level"])
 def test_every_code_point(name: str, loaded: Callable[[Any], Tokenizer]) -> None:
     tokenizer = loaded(small(name))
     assert_same(

@@ -172,6 +172,7 @@ _POOL = (
         "play",
         "the",
         "don't",
+        "ΟΔΟΣ",
         " 's",
         "'ll",
         "'",
@@ -270,7 +271,7 @@ def hostile_texts(count: int = 1500) -> list[bytes]:
 
 
 def all_code_points(per_text: int = 64) -> list[str]:
-    """Every code point inside a word, behind one and on its own."""
+    """Every code point inside a word and on its own."""
     codes = [chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000]
-    parts = [f"a{character}b{character} {character} " for character in codes]
+    parts = [f"a{character}b {character} " for character in codes]
     return ["".join(parts[at : at + per_text]) for at in range(0, len(parts), per_text)]

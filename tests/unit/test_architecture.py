@@ -38,6 +38,7 @@ ALLOWED = {
     "toolchain": {"ir", "emit", "program", "files", "interpreter", "device"},
     "device": set(),
     "emulator": {"boards"},
+    "models": set(),
 }
 LONGEST = 400
 

@@ -19,7 +19,6 @@ _OPS: dict[str, type[Op]] = {
     "sigmoid": Logistic,
     "silu": Silu,
     "softmax": Softmax,
-    "swish": Silu,
     "tanh": Tanh,
 }
 ALLOWED = ", ".join([*_FUSED, *sorted(_OPS)]) + ", squared ReLU as Multiply()([r, r]) of a ReLU r"

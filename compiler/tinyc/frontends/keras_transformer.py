@@ -122,30 +122,47 @@ def _input(build: Builder, tensor: Any, ref: Ref) -> TensorName:
 
 
 def _layers(build: Builder, calls: tuple[Call, ...]) -> list[Problem]:
-    """Converts every layer whose inputs were converted; gives what cannot be."""
+    """Converts every layer; gives what cannot be. A layer that failed stands in for its rows."""
     problems = []
     for call in calls:
         if _is_padding_mask(build, call):
             build.masks.add(call.results[0].number)
-            continue
-        handler = _HANDLERS.get(call.kind)
-        if handler is None:
-            problems.append(
-                Problem(f"layer {call.name}", f"is a {call.kind.split('>')[-1]}, which is not known")
-            )
-            continue
-        if any(ref.number not in build.values and ref.number not in build.masks for ref in call.tensors()):
-            continue
-        if call.kwargs.get("training"):
-            problems.append(Problem(f"layer {call.name}", "is called with training=True", "inference"))
-            continue
-        try:
-            build.values[call.results[0].number] = handler(build, call)
-        except Refused as error:
-            problems.append(Problem(f"layer {call.name}", str(error), error.allowed))
-        except ValueError as error:
-            problems.append(Problem(f"layer {call.name}", str(error), "shapes that fit"))
+        elif all(ref.number in build.values or ref.number in build.masks for ref in call.tensors()):
+            problem = _layer(build, call)
+            if problem is not None:
+                problems.append(problem)
+                _stand_in(build, call)
+        elif call.kind not in _HANDLERS:
+            problems.append(_unknown(call))
     return problems
+
+
+def _layer(build: Builder, call: Call) -> Problem | None:
+    where = f"layer {call.name}"
+    handler = _HANDLERS.get(call.kind)
+    if handler is None:
+        return _unknown(call)
+    if call.kwargs.get("training"):
+        return Problem(where, "is called with training=True", "inference")
+    try:
+        build.values[call.results[0].number] = handler(build, call)
+    except Refused as error:
+        return Problem(where, str(error), error.allowed)
+    except ValueError as error:
+        return Problem(where, str(error), "shapes that fit")
+    return None
+
+
+def _unknown(call: Call) -> Problem:
+    return Problem(f"layer {call.name}", f"the layer {call.kind.split('>')[-1]} is not supported")
+
+
+def _stand_in(build: Builder, call: Call) -> None:
+    """Rows in place of a result, so that the layers behind it are looked at too."""
+    for ref in call.results:
+        if len(ref.shape) in (1, 2) and None not in ref.shape:
+            shape = (1, *(extent for extent in ref.shape if extent is not None))
+            build.values[ref.number] = build.input(call.name, shape, DType.FLOAT32)
 
 
 def _is_padding_mask(build: Builder, call: Call) -> bool:

@@ -57,12 +57,6 @@ def _linear_scratch(op: Op, graph: Graph) -> int:
     return _PANEL_BYTES * sum(_padded(x.shape[-1]) for x, _ in op.pairs(graph.operands(op)))
 
 
-def _sources(op: Op, graph: Graph) -> tuple[int, ...]:
-    """They are all in the panel before the first output is written."""
-    assert isinstance(op, Linear)
-    return tuple(range(0, 2 * op.sources, 2))
-
-
 def _accepts_attention(op: Op, graph: Graph) -> bool:
     """Heads of whole chunks, values in fours."""
     assert isinstance(op, Attention)
@@ -106,8 +100,8 @@ def _depthwise_fields(op: Op, graph: Graph) -> dict[str, FieldValue]:
 
 
 def _depthwise_scratch(op: Op, graph: Graph) -> int:
-    """Four columns, and what is loaded behind the last."""
-    return 2 * (4 * (_taps(graph.operands(op)[1]) + 4) + 4)
+    """Four words for every row, and for one before the first and two behind the last."""
+    return 16 * (_taps(graph.operands(op)[1]) - 1 + TILE_ROWS + 3)
 
 
 def _accepts_embedding(op: Op, graph: Graph) -> bool:
@@ -143,7 +137,7 @@ KERNELS: tuple[RowKernel, ...] = (
         accepts=portable_rows.accepts_linear,
         fields=_linear_fields,
         scratch=_linear_scratch,
-        early=_sources,
+        early=portable_rows.linear_sources,  # all in the panel before the first output is written
     ),
     RowKernel(
         symbol="tinyc_attention__cortex_m4",

@@ -87,6 +87,12 @@ def linear_fields(op: Op, graph: Graph) -> dict[str, FieldValue]:
     return fields
 
 
+def linear_sources(op: Op, graph: Graph) -> tuple[int, ...]:
+    """Positions of the activations that meet weights."""
+    assert isinstance(op, Linear)
+    return tuple(range(0, 2 * op.sources, 2))
+
+
 def accepts_norm(op: Op, graph: Graph) -> bool:
     return symmetric(graph.operands(op)[0]) and symmetric(graph.results(op)[0])
 
@@ -249,6 +255,7 @@ KERNELS: tuple[RowKernel, ...] = (
         headers=("include/linear.h",),
         accepts=accepts_linear,
         fields=linear_fields,
+        again=linear_sources,
     ),
     *(
         RowKernel(

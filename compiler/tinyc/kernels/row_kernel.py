@@ -57,7 +57,8 @@ class RowKernel:
     """One way to compute rows of an op. `source` and `headers` are files under `firmware_templates/kernels`.
 
     `fields` initialises the C struct `struct`, see `kernel.Lowered`. `scratch` is in bytes, for a tile.
-    `early` gives the positions of the inputs that are read to the end before any output is written.
+    `early` gives the positions of the inputs that are read to the end before any output is written, `again`
+    those of which a row is read again after a part of the output's row is written.
     """
 
     symbol: str
@@ -70,3 +71,4 @@ class RowKernel:
     accepts: Callable[[Op, Graph], bool] = _always
     scratch: Callable[[Op, Graph], int] = _none
     early: Callable[[Op, Graph], tuple[int, ...]] = _no_positions
+    again: Callable[[Op, Graph], tuple[int, ...]] = _no_positions

@@ -82,8 +82,12 @@ class BlockKernel:
         return op, inner, parts
 
     def accepts(self, op: Op, graph: Graph) -> bool:
+        """Blocks of all rows of a sentence, or of one; where rows do not vary, of as many as there are."""
         assert isinstance(op, TokenBlock)
-        return self.parts(op, self.graph(op, graph)) is not None
+        inner, rows = self.graph(op, graph), rows_of(graph[op.outputs[0]])
+        if op.counted and rows not in (1, self._length(op, inner, rows)):
+            return False
+        return self.parts(op, inner) is not None
 
     def _buffers(self, op: TokenBlock, inner: Graph, parts: Sequence[_Part]) -> list[Buffer]:
         """What a tile needs between and beside its parts."""
@@ -180,15 +184,19 @@ class BlockKernel:
         return Lowered(str(self.view(op, graph)["struct"]), fields)
 
     def overlaps(self, op: Op, graph: Graph) -> tuple[Overlap, ...]:
-        """A row may be written over where the same row is all that is read."""
-        block, _, _ = self.known(op, graph)
+        """A row may be written over where the same row is all that is read, and not once more then."""
+        block, inner, parts = self.known(op, graph)
         names = [tensor.name for tensor in graph.activations(block)]
-        whole = {part.inputs[at] for part in block.parts for at in whole_inputs(part)}
+        needed = {part.inputs[at] for part in block.parts for at in whole_inputs(part)}
         result = graph[block.outputs[0]]
+        writer = next(at for at, part in enumerate(block.parts) if result.name in part.outputs)
+        made = parts[writer]
+        needed.update(made.op.inputs[at] for at in made.kernel.again(made.op, inner))
+        needed.update(name for part in block.parts[writer + 1 :] for name in part.inputs)
         return tuple(
             Overlap(at, "output", 0)
             for at, name in enumerate(names)
-            if name not in whole
+            if name not in needed
             and graph[name].bytes == result.bytes
             and rows_of(graph[name]) > 1
             and len(block.outputs) == 1

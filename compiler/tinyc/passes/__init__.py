@@ -18,6 +18,7 @@ from tinyc.passes.keep_first_row import keep_first_row
 from tinyc.passes.legalize import legalize
 from tinyc.passes.merge_requantizations import merge_requantizations
 from tinyc.passes.remove_dead import remove_dead
+from tinyc.passes.repeat_norms import repeat_norms
 
 Pass: TypeAlias = Callable[[Graph], Graph]
 
@@ -32,6 +33,8 @@ PIPELINE: tuple[Pass, ...] = (
     fuse_activations,
     fuse_pads,
     fold_norm_gains,
+    # Before the rows: the queries of a single row need the norm of that row alone.
+    repeat_norms,
     keep_first_row,
     remove_dead,
     # After the pads: which pixels are padding is settled.

@@ -29,16 +29,19 @@ Flags = npt.NDArray[np.bool_]
 class Characters:
     """One flag per code point and property, and the lower case of those that have another one.
 
-    `control`: what cleaning removes. `chinese`: what gets spaces around it. `mark`: what stripping
-    accents removes. `letter` and `number`: classes of the byte-level split.
+    `control`: what cleaning removes. `chinese`: what gets spaces around it. `mark` and `combining`:
+    what a BertNormalizer and a StripAccents remove. `word`: what the expression `\\w` matches.
+    `letter` and `number`: classes of the byte-level split.
     """
 
     control: Flags
     chinese: Flags
     mark: Flags
+    combining: Flags
     decomposed: Flags
     whitespace: Flags
     punctuation: Flags
+    word: Flags
     letter: Flags
     number: Flags
     lower: Mapping[int, str]
@@ -57,9 +60,11 @@ def characters() -> Characters:
         "control",
         "chinese",
         "mark",
+        "combining",
         "decomposed",
         "whitespace",
         "punctuation",
+        "word",
         "letter",
         "number",
     )

@@ -18,22 +18,25 @@ class PreTokenizer(Enum):
     """The names that the library gives the ways to split text into words."""
 
     BERT = "BertPreTokenizer"
-    WHITESPACE = "WhitespaceSplit"
+    WHITESPACE = "Whitespace"
+    WHITESPACE_SPLIT = "WhitespaceSplit"
     BYTE_LEVEL = "ByteLevel"
 
 
 @dataclass(frozen=True, slots=True)
 class Normalization:
-    """The steps of a BertNormalizer, in the order they are done. All off: text stays as it is.
+    """Steps in the order of a BertNormalizer. All off: text stays as it is.
 
     `clean` removes control characters and makes every white space a space, `chinese` puts spaces
-    around ideographs, `strip_accents` decomposes and removes nonspacing marks.
+    around ideographs, `strip_accents` decomposes and removes nonspacing marks. With `combining` it
+    removes all that combine, as the normalizer StripAccents does.
     """
 
     clean: bool = False
     chinese: bool = False
     strip_accents: bool = False
     lowercase: bool = False
+    combining: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,7 @@ class ModelView:
     offset_type: str = ""
     syllables: bool = False
     sequences: bool = False
+    signs: bool = False
     merge_ids: bool = False
 
 
@@ -140,17 +141,18 @@ def _wordpiece(tokenizer: Tokenizer) -> ModelView:
     words = lexicon.lexicon(tokenizer)
     tries = trie.build([words.initial, words.continuing], words.letters or ("",))
     letter = np.dtype(np.uint8 if len(words.letters) <= 256 else np.uint16)
-    first_isolated = lexicon.FIRST_SYMBOL + len(words.letters)
     return ModelView(
         template="text/wordpiece.c.j2",
         constants=_constants(
             DROPPED=lexicon.DROPPED,
             SPACE=lexicon.SPACE,
             UNKNOWN=lexicon.UNKNOWN,
+            UNKNOWN_SIGN=lexicon.UNKNOWN_SIGN,
             UNKNOWN_ISOLATED=lexicon.UNKNOWN_ISOLATED,
             SYLLABLE=lexicon.SYLLABLE,
             FIRST_SYMBOL=lexicon.FIRST_SYMBOL,
-            FIRST_ISOLATED=first_isolated,
+            FIRST_SIGN=words.first_sign,
+            FIRST_ISOLATED=words.first_isolated,
             FIRST_SEQUENCE=words.first_sequence,
             SHORT_SYMBOLS=lexicon.SHORT_SYMBOLS,
             LAST=trie.LAST,
@@ -160,11 +162,12 @@ def _wordpiece(tokenizer: Tokenizer) -> ModelView:
         )
         + _map_constants(words.values),
         tables=(*_map_tables(words.values), *_word_tables(words, tries)),
-        ram_bytes=tokenizer.max_word_characters * letter.itemsize + 8,
+        ram_bytes=tokenizer.max_word_characters * letter.itemsize + (12 if words.has_signs else 8),
         letter_type=f"{letter.name}_t",
         offset_type=c_type(tries.roots),
         syllables=bool((words.values == lexicon.SYLLABLE).any()),
         sequences=bool(words.sequences),
+        signs=words.has_signs,
     )
 
 

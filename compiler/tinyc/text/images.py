@@ -24,6 +24,10 @@ class Kind(Enum):
     LETTERS = 2
     # A word of its own: punctuation, or an ideograph.
     ISOLATED = 3
+    # Signs that make words among themselves, apart from letters.
+    SIGNS = 4
+    # Letters and signs.
+    MIXED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,9 @@ class Images:
     def __init__(self, normalization: Normalization, pre_tokenizer: PreTokenizer) -> None:
         self._steps = normalization
         self._table = characters()
+        self._marks = self._table.combining if normalization.combining else self._table.mark
         self._punctuates = pre_tokenizer is PreTokenizer.BERT
+        self._expression = pre_tokenizer is PreTokenizer.WHITESPACE
 
     @property
     def decomposes(self) -> bool:
@@ -60,7 +66,7 @@ class Images:
         if self._steps.clean:
             found |= self._table.control
         if self._steps.strip_accents:
-            found |= self._table.mark
+            found |= self._marks
         return found
 
     def isolated(self) -> Flags:
@@ -71,6 +77,10 @@ class Images:
         if self._punctuates:
             found |= self._table.punctuation
         return found
+
+    def signs(self) -> Flags:
+        """Code points that are signs where they do not change into others; ideographs among them too."""
+        return ~self._table.word if self._expression else np.zeros(CODE_POINTS, np.bool_)
 
     def spaces(self) -> Flags:
         """White space, without what is dropped first."""
@@ -85,7 +95,7 @@ class Images:
             return Image(Kind.SPACE)
         text = chr(code)
         if steps.strip_accents:
-            text = "".join(c for c in table.decomposition(code) if not table.mark[ord(c)])
+            text = "".join(c for c in table.decomposition(code) if not self._marks[ord(c)])
         if steps.lowercase:
             text = "".join(table.lower.get(ord(c), c) for c in text)
         if not text:
@@ -93,8 +103,12 @@ class Images:
         apart = [self._punctuates and bool(table.punctuation[ord(c)]) for c in text]
         if any(table.whitespace[ord(c)] for c in text) or (any(apart) and len(text) > 1):
             raise ValueError(f"U+{code:04X} becomes {text!r}, which is more than one word")
-        chinese = steps.chinese and bool(table.chinese[code])
-        return Image(Kind.ISOLATED if chinese or apart[0] else Kind.LETTERS, text)
+        signs = {self._expression and not table.word[ord(c)] for c in text}
+        if apart[0] or (steps.chinese and table.chinese[code]):
+            return Image(Kind.ISOLATED, text)
+        if len(signs) > 1:
+            return Image(Kind.MIXED, text)
+        return Image(Kind.SIGNS if True in signs else Kind.LETTERS, text)
 
 
 def orders_of_marks(letters: Iterable[str]) -> set[int]:

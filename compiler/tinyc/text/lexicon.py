@@ -23,7 +23,7 @@ from tinyc.text.images import Image, Images, Kind, orders_of_marks
 SHORT_SYMBOLS = 31
 
 # Values of the map of code points. Symbols follow, then sequences of symbols.
-DROPPED, SPACE, UNKNOWN, UNKNOWN_ISOLATED, SYLLABLE, FIRST_SYMBOL = range(6)
+DROPPED, SPACE, UNKNOWN, UNKNOWN_SIGN, UNKNOWN_ISOLATED, SYLLABLE, FIRST_SYMBOL = range(7)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,10 +38,19 @@ class Lexicon:
     continuing: Mapping[str, int]
     sequences: tuple[str, ...]
     values: Values
+    has_signs: bool
+
+    @property
+    def first_sign(self) -> int:
+        return FIRST_SYMBOL + len(self.letters)
+
+    @property
+    def first_isolated(self) -> int:
+        return self.first_sign + (len(self.letters) if self.has_signs else 0)
 
     @property
     def first_sequence(self) -> int:
-        return FIRST_SYMBOL + len(self.letters) + len(self.isolated)
+        return self.first_isolated + len(self.isolated)
 
 
 def lexicon(tokenizer: Tokenizer) -> Lexicon:
@@ -62,7 +71,8 @@ def lexicon(tokenizer: Tokenizer) -> Lexicon:
     sequences: dict[str, int] = {}
     values = _values(images, changed, letters, isolated, sequences)
     ids = tuple(alone[c] for c in isolated)
-    return Lexicon(letters, isolated, ids, initial, continuing, tuple(sequences), values)
+    has_signs = bool(images.signs().any())
+    return Lexicon(letters, isolated, ids, initial, continuing, tuple(sequences), values, has_signs)
 
 
 def _entries(
@@ -70,7 +80,7 @@ def _entries(
 ) -> tuple[dict[str, int], dict[str, int], dict[str, int]]:
     """Entries that begin a word, those inside one without their prefix, and words of one character
     of their own; only those that normalized text can lead to."""
-    isolated = images.isolated()
+    isolated, signs = images.isolated(), images.signs()
     stays = ~(images.dropped() | images.spaces())
     stays[list(changed)] = False
     if tokenizer.normalization.strip_accents:
@@ -82,7 +92,8 @@ def _entries(
         return known and 0 < len(text) <= tokenizer.max_word_characters
 
     def in_one_word(text: str) -> bool:
-        return reachable(text) and not any(isolated[ord(c)] for c in text)
+        one_kind = len({bool(signs[ord(c)]) for c in text}) == 1
+        return reachable(text) and one_kind and not any(isolated[ord(c)] for c in text)
 
     prefix = tokenizer.continuing_prefix
     vocabulary = tokenizer.vocabulary
@@ -106,8 +117,15 @@ def _values(
     sequences: dict[str, int],
 ) -> Values:
     """Value of every code point. Adds the texts of several letters that some become to `sequences`."""
-    symbols = {c: FIRST_SYMBOL + index for index, c in enumerate((*letters, *isolated))}
+    signs = images.signs()
+    # Signs have values of their own, so that the end of a word can be told from them.
+    symbols = {
+        c: FIRST_SYMBOL + index + (len(letters) if signs[ord(c)] else 0) for index, c in enumerate(letters)
+    }
+    first_isolated = FIRST_SYMBOL + (2 if signs.any() else 1) * len(letters)
+    symbols.update({c: first_isolated + index for index, c in enumerate(isolated)})
     values = np.full(CODE_POINTS, UNKNOWN, np.uint16)
+    values[images.signs()] = UNKNOWN_SIGN
     values[images.isolated()] = UNKNOWN_ISOLATED
     for c, symbol in symbols.items():
         values[ord(c)] = symbol
@@ -116,18 +134,19 @@ def _values(
     if images.decomposes:
         known = any(map(_is_jamo, letters))
         values[HANGUL.start : HANGUL.stop] = SYLLABLE if known else UNKNOWN
+    unknown = {Kind.LETTERS: UNKNOWN, Kind.SIGNS: UNKNOWN_SIGN, Kind.ISOLATED: UNKNOWN_ISOLATED}
     for code, image in changed.items():
         if image.kind is Kind.DROPPED:
             value = DROPPED
         elif image.kind is Kind.SPACE:
             value = SPACE
-        elif not all(c in symbols for c in image.text):
-            value = UNKNOWN_ISOLATED if image.kind is Kind.ISOLATED else UNKNOWN
+        elif image.kind is not Kind.MIXED and not all(c in symbols for c in image.text):
+            value = unknown[image.kind]
         elif len(image.text) == 1:
             value = symbols[image.text]
         else:
             number = sequences.setdefault(image.text, len(sequences))
-            value = FIRST_SYMBOL + len(symbols) + number
+            value = first_isolated + len(isolated) + number
         values[code] = value
     return values
 

@@ -157,8 +157,11 @@ class _Reader:
             _refuse(fields, "type", f"is {name!r}", "null for byte-level BPE", "train without a normalizer")
         if name == "Lowercase":
             return Normalization(lowercase=True)
+        if name == "Sequence":
+            return self._sequence(fields)
         if name != "BertNormalizer":
-            _refuse(fields, "type", f"is {name!r}", "BertNormalizer, Lowercase or null")
+            allowed = "BertNormalizer, Lowercase, a Sequence of NFD, Lowercase and StripAccents, or null"
+            _refuse(fields, "type", f"is {name!r}", allowed)
         lowercase = fields.get("lowercase", bool)
         strip = fields.optional("strip_accents", bool)
         return Normalization(
@@ -168,13 +171,21 @@ class _Reader:
             lowercase=lowercase,
         )
 
+    def _sequence(self, fields: Fields) -> Normalization:
+        """Lower case before or after decomposing is the same for every code point."""
+        names = [part.get("type", str) for part in fields.sections("normalizers")]
+        if [name for name in names if name != "Lowercase"] != ["NFD", "StripAccents"]:
+            allowed = "NFD and then StripAccents, Lowercase anywhere"
+            _refuse(fields, "normalizers", f"is {', '.join(names)}", allowed)
+        return Normalization(strip_accents=True, lowercase="Lowercase" in names, combining=True)
+
     def _pre_tokenizer(self) -> tuple[PreTokenizer, bool]:
         fields = self._file.section("pre_tokenizer")
         if self._kind is ModelKind.BYTE_LEVEL_BPE:
             allowed = [PreTokenizer.BYTE_LEVEL]
         else:
-            allowed = [PreTokenizer.BERT, PreTokenizer.WHITESPACE]
-        names = " or ".join(kind.value for kind in allowed)
+            allowed = [PreTokenizer.BERT, PreTokenizer.WHITESPACE, PreTokenizer.WHITESPACE_SPLIT]
+        names = ", ".join(kind.value for kind in allowed)
         if fields is None:
             _refuse(self._file, "pre_tokenizer", "is missing", names)
         name = fields.get("type", str)

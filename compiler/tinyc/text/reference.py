@@ -18,7 +18,16 @@ from tinyc.errors import TinycError
 from tinyc.text.characters import CODE_POINTS, HANGUL, characters
 from tinyc.text.code_points import Values
 from tinyc.text.description import ModelKind, Tokenizer
-from tinyc.text.lexicon import DROPPED, FIRST_SYMBOL, SPACE, SYLLABLE, UNKNOWN, UNKNOWN_ISOLATED, lexicon
+from tinyc.text.lexicon import (
+    DROPPED,
+    FIRST_SYMBOL,
+    SPACE,
+    SYLLABLE,
+    UNKNOWN,
+    UNKNOWN_ISOLATED,
+    UNKNOWN_SIGN,
+    lexicon,
+)
 from tinyc.text.merges import NONE, byte_ids
 
 MAX_PRETOKEN_BYTES = 256
@@ -85,7 +94,7 @@ class _WordPiece:
         self._longest = tokenizer.max_word_characters
         self._lexicon = lexicon(tokenizer)
         self._values = self._lexicon.values.data
-        self._isolated = FIRST_SYMBOL + len(self._lexicon.letters)
+        self._signs, self._isolated = self._lexicon.first_sign, self._lexicon.first_isolated
         self._lengths = [
             max(map(len, entries), default=0) for entries in (self._lexicon.initial, self._lexicon.continuing)
         ]
@@ -94,6 +103,7 @@ class _WordPiece:
         found: list[int] = []
         # Letters of the word so far, None once it has one that no entry has.
         word: str | None = ""
+        signs = False
         for character in text:
             for value in self._symbols(ord(character)):
                 if value in (SPACE, UNKNOWN_ISOLATED) or self._isolated <= value:
@@ -101,10 +111,15 @@ class _WordPiece:
                     word = ""
                     if value != SPACE:
                         found.append(self._isolated_id(value))
-                elif value == UNKNOWN:
-                    word = None
-                elif value != DROPPED and word is not None:
-                    word += self._lexicon.letters[value - FIRST_SYMBOL]
+                elif value != DROPPED:
+                    sign = value == UNKNOWN_SIGN or value >= self._signs
+                    if sign != signs:
+                        found += self._word(word)
+                        word, signs = "", sign
+                    if value in (UNKNOWN, UNKNOWN_SIGN):
+                        word = None
+                    elif word is not None:
+                        word += self._lexicon.letters[value - (self._signs if sign else FIRST_SYMBOL)]
         return found + self._word(word)
 
     def _symbols(self, code: int) -> list[int]:

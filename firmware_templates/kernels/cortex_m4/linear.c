@@ -1,12 +1,12 @@
 /* The scratch holds the panel of four rows. */
 TINYC_INLINE void tinyc_linear_store(const struct tinyc_linear *layer, const void *residual, void *output,
-                                     const int32_t *sums, int32_t unit, int32_t count, int32_t is_plain) {
-    for (int32_t low = 0; low < 2 && unit + low < layer->units; low++) {
+                                     const int32_t *sums, int32_t unit, int32_t count, int32_t is_plain, int32_t wide) {
+    const int32_t units = layer->units, offset = layer->output_offset;
+    for (int32_t low = 0; low < 2 && unit + low < units; low++) {
         const int32_t bias = layer->bias[unit + low], multiplier = layer->multiplier[unit + low];
-        for (int32_t row = 0; row < count; row++) {
-            const int32_t at = row * layer->units + unit + low;
-            int32_t y = tinyc_smmulr((int32_t)((uint32_t)sums[4 * low + row] + (uint32_t)bias), multiplier);
-            y += layer->output_offset;
+        int32_t at = unit + low;
+        for (const int32_t *sum = sums + 4 * low, *end = sum + count; sum < end; sum++, at += units) {
+            int32_t y = tinyc_smmulr((int32_t)((uint32_t)*sum + (uint32_t)bias), multiplier) + offset;
             if (!is_plain) {
                 if (residual != 0) {
                     const int32_t r = tinyc_element(residual, layer->residual_wide, at) - layer->residual_offset;
@@ -14,7 +14,7 @@ TINYC_INLINE void tinyc_linear_store(const struct tinyc_linear *layer, const voi
                 }
                 y = tinyc_clamp(y, layer->low, layer->high);
             }
-            tinyc_set_element(output, layer->output_wide, at, y);
+            tinyc_set_element(output, wide, at, y);
         }
     }
 }
@@ -35,10 +35,12 @@ TINYC_KERNEL void tinyc_linear__cortex_m4(const struct tinyc_linear_rows *layer,
     for (int32_t unit = 0; unit < linear->units; unit += 2, weights += 2 * step) {
         int32_t sums[8];
         tinyc_dot_rows(scratch, weights, weights + step, layer->chunks, count, sums);
-        if (is_plain) {
-            tinyc_linear_store(linear, residual, output, sums, unit, count, 1);
+        if (is_plain && linear->output_wide) {
+            tinyc_linear_store(linear, residual, output, sums, unit, count, 1, 1);
+        } else if (is_plain) {
+            tinyc_linear_store(linear, residual, output, sums, unit, count, 1, 0);
         } else {
-            tinyc_linear_store(linear, residual, output, sums, unit, count, 0);
+            tinyc_linear_store(linear, residual, output, sums, unit, count, 0, linear->output_wide);
         }
     }
 }

@@ -1,0 +1,351 @@
+"""Sentence classifiers in float32, in int8 and on the emulated nRF52840, beside the published figures.
+
+    python benchmarks/bert.py [--sets snips emotion] [--models embbert] [--device-rows N] [--json FILE]
+
+`snips` and `hwu64` of EmbBERT are the models of examples/bert_intent; everything else is what
+benchmarks/bert_train.py left in build/bert. What is missing is left out, by name.
+
+Columns: accuracy in percent on all test rows of the float32 graph and of the int8 graph (the NumPy
+reference, bit for bit what the C computes), on the chip for `--device-rows` rows from the first on (0: all),
+agreement of int8 with float32, and the signal to noise ratio of the logits. `exact` says whether every output
+byte of the chip was that of the reference. Instructions are counted on the emulated chip for sentences of
+several lengths; MACs are those of the layers at that length.
+
+`--json` writes {"snips": {"float", "int8", "device", "agreement", "rows", ...}, ...} for EmbBERT, the same
+under "models" for the others, and "embbert": {"flash", "ram", "instructions_per_mac": {length: ...}, ...}.
+Exit code 4 when a byte differs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinyc import interpreter, pipeline
+from tinyc.boards import load_board
+from tinyc.cli import output
+from tinyc.device.client import DeviceClient
+from tinyc.emit import symbols
+from tinyc.emulator import Machine
+from tinyc.execution import DeviceEngine
+from tinyc.ir import sequence
+from tinyc.ir.graph import Graph
+from tinyc.ir.tensor import Array
+from tinyc.preparation import Prepared, prepare
+from tinyc.program import Firmware, Program
+from tinyc.quantize.measure import dequantize
+from tinyc.source import load_samples, resolve
+
+ROOT = Path(__file__).resolve().parents[1]
+EXAMPLE = ROOT / "examples" / "bert_intent"
+TRAINED = ROOT / "build" / "bert"
+BOARD = "nrf52840"
+SETS = ("snips", "hwu64", "emotion", "sst2", "ag_news", "imdb")
+MODELS = ("embbert", "bert", "embedder_conv")
+LENGTHS = (8, 12, 16, 32, 64, 128, 256)
+# EmbBERT in float32 (mean of five runs) and after 8-bit quantization (one run), from the result files of
+# its repository; pre-trained on BookCorpus. Its test rows of `nlu` (here hwu64) are drawn at random, and the
+# quantized run had been trained on them.
+PUBLISHED = {
+    "snips": (97.67, 97.93),
+    "hwu64": (88.16, 94.05),
+    "emotion": (89.58, 89.90),
+    "sst2": (79.33, 80.96),
+    "ag_news": (90.46, 90.63),
+    "imdb": (84.10, 84.01),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Percentages; `device` for `device_rows` rows. `snr` in dB."""
+
+    set: str
+    model: str
+    rows: int
+    float32: float
+    int8: float
+    agreement: float
+    snr: float
+    device: float | None
+    device_rows: int
+    exact: bool
+    flash: int
+    ram: int
+    training: str
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """One sentence of `length` tokens on the emulated chip."""
+
+    length: int
+    instructions: int
+    cycles: int
+    macs: int
+
+    @property
+    def per_mac(self) -> float:
+        return self.instructions / self.macs
+
+
+def files(name: str, model: str) -> Path | None:
+    """The tinyc.toml of a trained model, None where there is none."""
+    path = TRAINED / f"{name}_{model}" / "tinyc.toml"
+    if model == "embbert" and (EXAMPLE / f"{name}.toml").is_file():
+        path = EXAMPLE / f"{name}.toml"
+    return path if path.is_file() else None
+
+
+def training(folder: Path, name: str) -> str:
+    """What is known about the training of a model."""
+    for path in (folder / f"results_{name}.json", folder / "result.json"):
+        if path.is_file():
+            known = json.loads(path.read_text(encoding="utf-8"))
+            text = f"{known['epochs']:g} epochs"
+            if known.get("pretraining_epochs"):
+                text += f" after {known['pretraining_epochs']:g} of masked words"
+            return text
+    return ""
+
+
+def scores(graph: Graph, rows: Sequence[Array]) -> Array:
+    """Logits of every row, float64 [rows, classes]."""
+    (name,) = graph.outputs
+    found = []
+    for ids in rows:
+        (value,) = interpreter.run(graph, [ids])
+        real = value if graph[name].quantization is None else dequantize(graph[name], value)
+        found.append(real.astype(np.float64).reshape(-1))
+    return np.stack(found)
+
+
+def noise_ratio(real: Array, quantized: Array) -> float:
+    """Signal to noise ratio of the logits in dB, without their mean, which decides nothing."""
+    centred = real - real.mean(axis=1, keepdims=True)
+    noise = quantized - quantized.mean(axis=1, keepdims=True) - centred
+    return float(10 * np.log10(np.square(centred).sum() / max(np.square(noise).sum(), 1e-30)))
+
+
+def built(path: Path, folder: Path) -> tuple[Prepared, Program, Firmware]:
+    """The firmware of a tinyc.toml."""
+    source = resolve(path)
+    prepared = prepare(source)
+    program = pipeline.compile_graph(
+        prepared.graph, load_board(BOARD), name=source.name, labels=source.labels
+    )
+    return prepared, program, pipeline.build(program, folder)
+
+
+def on_device(program: Program, elf: Path, rows: Sequence[Array]) -> tuple[list[Array], bool]:
+    """Logits of the emulated chip, and whether all bytes are those of the reference."""
+    machine = Machine(elf, program.board)
+    try:
+        engine = DeviceEngine(DeviceClient(machine.transport), program)
+        found, exact = [], True
+        for ids in output.progress("on the chip", list(rows)):
+            (value,) = engine.run([ids])
+            (wanted,) = interpreter.run(program.graph, [ids])
+            exact &= value.tobytes() == wanted.tobytes()
+            found.append(value.reshape(-1))
+        return found, exact
+    finally:
+        machine.transport.close()
+
+
+def evaluate(name: str, model: str, path: Path, device_rows: int) -> Result:
+    """All figures of one model on the test rows of its set."""
+    with tempfile.TemporaryDirectory() as folder:
+        prepared, program, firmware = built(path, Path(folder))
+        assert prepared.float_graph is not None
+        source = resolve(path)
+        assert source.evaluation is not None
+        columns, labels = load_samples(source.evaluation, prepared.graph.inputs)
+        assert labels is not None
+        tensor = prepared.graph[prepared.graph.inputs[0]]
+        rows = [ids.reshape(tensor.shape).astype(tensor.dtype.numpy) for ids in columns[0]]
+        real = scores(prepared.float_graph, rows)
+        quantized = scores(prepared.graph, rows)
+        chosen = rows[:device_rows] if device_rows else rows
+        answers, exact = on_device(program, firmware.elf, chosen)
+        hits = np.array([int(np.argmax(answer)) for answer in answers]) == labels[: len(chosen)]
+        same = real.argmax(axis=1) == quantized.argmax(axis=1)
+        return Result(
+            name,
+            model,
+            len(rows),
+            100 * float((real.argmax(axis=1) == labels).mean()),
+            100 * float((quantized.argmax(axis=1) == labels).mean()),
+            100 * float(same.mean()),
+            noise_ratio(real, quantized),
+            100 * float(hits.mean()),
+            len(chosen),
+            exact,
+            firmware.sizes.flash,
+            firmware.sizes.ram,
+            training(path.parent, name),
+        )
+
+
+def sentence(program: Program, length: int) -> Array:
+    """Random ids for `length` rows."""
+    graph = program.graph
+    tensor = graph[graph.inputs[0]]
+    ids = np.zeros(tensor.shape, tensor.dtype.numpy)
+    ids[0, :length] = np.random.default_rng(length).integers(5, 1000, length)
+    return ids
+
+
+def macs_at(graph: Graph, ids: Array) -> int:
+    tensors = interpreter.at_length(graph, {graph.inputs[0]: ids})
+    return sum(
+        op.macs([tensors[name] for name in op.inputs], [tensors[name] for name in op.outputs])
+        for op in graph.ops
+    )
+
+
+def speeds(path: Path) -> tuple[Program, Firmware, list[Speed]]:
+    """One sentence of each length on the emulated chip."""
+    with tempfile.TemporaryDirectory() as folder:
+        _, program, firmware = built(path, Path(folder))
+        machine = Machine(firmware.elf, program.board)
+        try:
+            engine = DeviceEngine(DeviceClient(machine.transport), program)
+            invoke = f"{symbols.prefix(program)}_invoke"
+            machine.watch([invoke])
+            found = []
+            for length in LENGTHS:
+                if length > sequence.longest(program.graph):
+                    continue
+                machine.reset_profile()
+                ids = sentence(program, length)
+                engine.run([ids])
+                counts = machine.profile().watched[invoke]
+                macs = macs_at(program.graph, ids)
+                found.append(Speed(length, counts.instructions, counts.cycles_estimated, macs))
+            return program, firmware, found
+        finally:
+            machine.transport.close()
+
+
+def show(results: Sequence[Result]) -> None:
+    headings = (
+        "set",
+        "model",
+        "rows>",
+        "float32>",
+        "int8>",
+        "chip>",
+        "agreement>",
+        "SNR dB>",
+        "exact",
+        "published",
+    )
+    rows = []
+    for r in results:
+        published = PUBLISHED.get(r.set) if r.model == "embbert" else None
+        rows.append(
+            (
+                r.set,
+                r.model,
+                str(r.rows),
+                f"{r.float32:.2f}",
+                f"{r.int8:.2f}",
+                f"{r.device:.2f} ({r.device_rows})" if r.device is not None else "",
+                f"{r.agreement:.2f}",
+                f"{r.snr:.1f}",
+                "yes" if r.exact else "NO",
+                f"{published[0]:.2f} / {published[1]:.2f}" if published else "",
+            )
+        )
+    output.table("accuracy in percent; published: EmbBERT in float32 / 8 bits", headings, rows)
+    for r in results:
+        if r.training:
+            output.talk(f"{r.set} {r.model}: {r.training}")
+
+
+def show_speed(program: Program, firmware: Firmware, found: Sequence[Speed]) -> None:
+    clock = program.board.clock_hz
+    rows = [
+        (
+            str(speed.length),
+            f"{speed.macs:,}",
+            f"{speed.instructions:,}",
+            f"{speed.per_mac:.2f}",
+            f"{speed.cycles:,}",
+            f"{speed.cycles / clock * 1000:.0f}",
+        )
+        for speed in found
+    ]
+    headings = (
+        "tokens>",
+        "MACs>",
+        "instructions>",
+        "per MAC>",
+        "cycles (estimate)>",
+        f"ms at {clock // 10**6} MHz>",
+    )
+    sizes = firmware.sizes
+    output.table(f"EmbBERT on {BOARD}: flash {sizes.flash:,} B, RAM {sizes.ram:,} B", headings, rows)
+
+
+def to_json(results: Sequence[Result], firmware: Firmware | None, found: Sequence[Speed]) -> dict[str, Any]:
+    def entry(result: Result) -> dict[str, Any]:
+        values = asdict(result)
+        return {"float": values.pop("float32"), **values}
+
+    answer: dict[str, Any] = {r.set: entry(r) for r in results if r.model == "embbert"}
+    answer["models"] = [entry(r) for r in results if r.model != "embbert"]
+    if firmware is not None:
+        answer["embbert"] = {
+            "flash": firmware.sizes.flash,
+            "ram": firmware.sizes.ram,
+            "weights": firmware.sizes.weights,
+            "arena": firmware.sizes.arena,
+            "instructions_per_mac": {str(speed.length): round(speed.per_mac, 4) for speed in found},
+            "instructions": {str(speed.length): speed.instructions for speed in found},
+            "cycles_estimated": {str(speed.length): speed.cycles for speed in found},
+        }
+    return answer
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=SETS)
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS)
+    parser.add_argument("--device-rows", type=int, default=0, help="rows to run on the chip, 0 for all")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    results = []
+    for name in options.sets:
+        for model in options.models:
+            path = files(name, model)
+            if path is None:
+                output.talk(f"{name} {model}: not trained (benchmarks/bert_train.py)")
+                continue
+            results.append(evaluate(name, model, path, options.device_rows))
+    show(results)
+    firmware, found = None, list[Speed]()
+    first = files("snips", "embbert")
+    if first is not None and "embbert" in options.models:
+        program, firmware, found = speeds(first)
+        show_speed(program, firmware, found)
+    if options.json:
+        text = json.dumps(to_json(results, firmware, found), indent=2) + "\n"
+        options.json.write_text(text, encoding="utf-8")
+    if not all(result.exact for result in results):
+        sys.exit(4)
+
+
+if __name__ == "__main__":
+    main()
