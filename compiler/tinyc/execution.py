@@ -14,6 +14,7 @@ from tinyc.ir import sequence
 from tinyc.ir.graph import Graph
 from tinyc.ir.tensor import Array, DType, Shape, Tensor, TensorName
 from tinyc.program import Program
+from tinyc.text.tokenizer import Tokenizer
 
 
 class Engine(Protocol):
@@ -198,6 +199,17 @@ def text_ids(program: Program, text: bytes) -> Array:
     """The model input for a text, by the Python twin of the device's tokenizer."""
     from tinyc.text.front_end import padded_ids
 
+    return padded_ids(_tokenizer(program), text, program.graph[program.graph.inputs[0]])
+
+
+def token_count(program: Program, text: bytes) -> int:
+    """How many of those ids are the text's, the ones around it included."""
+    from tinyc.text.reference import encode
+
+    return len(encode(_tokenizer(program), text, program.graph[program.graph.inputs[0]].elements))
+
+
+def _tokenizer(program: Program) -> Tokenizer:
     if program.tokenizer is None:
         raise TinycError("the model takes no text", where=program.name)
-    return padded_ids(program.tokenizer, text, program.graph[program.graph.inputs[0]])
+    return program.tokenizer

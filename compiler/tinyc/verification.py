@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinyc import interpreter
-from tinyc.execution import Engine
+from tinyc.execution import DeviceEngine, Engine, text_ids, token_count
 from tinyc.ir import sequence
 from tinyc.ir.graph import Graph
 from tinyc.ir.tensor import Array, DType, Shape, Tensor
@@ -29,6 +29,15 @@ class Difference:
     element: tuple[int, ...]
     expected: float
     got: float
+
+
+@dataclass(frozen=True, slots=True)
+class TextDifference:
+    """A text that the device tokenizes unlike the Python twin: how many ids, then all of them."""
+
+    text: bytes
+    expected: tuple[int, ...]
+    got: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +86,18 @@ def verify(
                     first[name] = difference
                     differing[name] = max(differing[name], 1)
     return Verification(count, compared, differing, tuple(first.values()), tuple(outputs))
+
+
+def verify_texts(program: Program, texts: Iterable[bytes], device: DeviceEngine) -> TextDifference | None:
+    """The first text whose token ids on the device are not those of the Python twin; None when all agree."""
+    for text in texts:
+        expected = [int(value) for value in text_ids(program, text).reshape(-1)]
+        count, found = device.token_ids(text)
+        got = [int(value) for value in found.reshape(-1)]
+        tokens = token_count(program, text)
+        if (count, got) != (tokens, expected):
+            return TextDifference(text, (tokens, *expected), (count, *got))
+    return None
 
 
 def _differing_bytes(a: Array, b: Array) -> int:

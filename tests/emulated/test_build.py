@@ -275,6 +275,7 @@ def board_client(builds: Builds) -> tuple[Machine, DeviceClient]:
         (Command.RUN_LAYER, b"\0", "out of range"),
         (Command.AUDIO_RESET, b"", "does not have this command"),
         (Command.AUDIO_PUSH, bytes(8), "does not have this command"),
+        (Command.TEXT, b"play", "does not have this command"),
         (0x7F, bytes(8), "does not have this command"),
         (0x00, b"", "does not have this command"),
     ],

@@ -200,6 +200,7 @@ def test_prediction_equals_the_elf(model: Path, built: Path) -> None:
         (("run", "{built}", "--input", "{tmp}/range.npy"), 1, ("int8", "-128..127")),
         (("run", "{built}", "--input", "{tmp}/text.docx"), 1, ("NumPy",)),
         (("run", "{built}", "--input", "{tmp}/sound.wav"), 1, ("audio",)),
+        (("run", "{built}", "--input", "play some jazz"), 1, ("play some jazz no such file",)),
         (("run", "{built}", "--board", "nano33ble", "--input", "{tmp}/shape.npy"), 1, ("nrf52840",)),
         (("build", "{model}", "--board", "nrf52840", "--toolchain", "tcc"), 1, ("tcc", "zig")),
         (("build", "{model}", "--board", "nrf52840", "--out", "{tmp}/text.docx"), 1, ("text.docx",)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,27 +16,16 @@ from tinyc.quantize.transformer.post_training import quantize_transformer
 
 TOKENS = 12
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
-_WORDS = (
-    "play",
-    "some",
-    "jazz",
-    "book",
-    "a",
-    "table",
-    "what",
-    "is",
-    "the",
-    "weather",
-    "like",
-    "?",
-    "##s",
-    "##ing",
-)
+_WORDS = ("play", "some", "jazz", "book", "a", "table", "what", "is", "the", "weather", "?", "!", "##s")
 
 
-def tokenizer_json(**change: Any) -> dict[str, Any]:
-    """The file of a WordPiece tokenizer as the library saves it; `change` replaces top-level fields."""
-    vocabulary = {token: number for number, token in enumerate((*_SPECIAL, *_WORDS))}
+def tokenizer_json(without: Sequence[str] = (), **change: Any) -> dict[str, Any]:
+    """The file of a WordPiece tokenizer as the library saves it; `change` replaces top-level fields.
+
+    The tokens `without` are left out, and the words come before the special tokens then.
+    """
+    tokens = [*_WORDS, *_SPECIAL] if without else [*_SPECIAL, *_WORDS]
+    vocabulary = {token: n for n, token in enumerate(token for token in tokens if token not in without)}
     special = {name: {"id": name, "ids": [vocabulary[name]], "tokens": [name]} for name in ("[CLS]", "[SEP]")}
     pieces = [{"SpecialToken": {"id": "[CLS]", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}]
     pieces.append({"SpecialToken": {"id": "[SEP]", "type_id": 0}})
@@ -54,6 +44,7 @@ def tokenizer_json(**change: Any) -> dict[str, Any]:
                 "special": True,
             }
             for name in _SPECIAL
+            if name not in without
         ],
         "normalizer": {
             "type": "BertNormalizer",
@@ -81,16 +72,18 @@ def tokenizer_json(**change: Any) -> dict[str, Any]:
     return found | change
 
 
-def write_tokenizer(folder: Path, **change: Any) -> Path:
-    path = folder / "tokenizer.json"
-    path.write_text(json.dumps(tokenizer_json(**change)), encoding="utf-8")
+def write_tokenizer(
+    folder: Path, name: str = "tokenizer.json", *, without: Sequence[str] = (), **change: Any
+) -> Path:
+    path = folder / name
+    path.write_text(json.dumps(tokenizer_json(without, **change)), encoding="utf-8")
     return path
 
 
 @cache
-def text_graph(vocabulary: int = len(_SPECIAL) + len(_WORDS)) -> Graph:
-    """A quantized encoder of one block for sentences of `TOKENS` ids."""
-    made = bert(tokens=TOKENS, vocabulary=vocabulary, width=16, blocks=1, heads=2, classes=3)
-    samples = sentences(16, TOKENS, vocabulary)
+def text_graph(vocabulary: int = len(_SPECIAL) + len(_WORDS), tokens: int = TOKENS) -> Graph:
+    """A quantized encoder of one block for sentences of `tokens` ids."""
+    made = bert(tokens=tokens, vocabulary=vocabulary, width=16, blocks=1, heads=2, classes=3)
+    samples = sentences(16, tokens, vocabulary)
     quantized = quantize_transformer(passes.run(made), samples, QuantizeOptions(), None, None)
     return passes.legalize(passes.run(quantized.graph))

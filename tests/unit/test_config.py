@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from support.text_models import write_tokenizer
 from tinyc.audio.settings import AudioSettings
 from tinyc.config import load_config
 from tinyc.errors import TinycError
@@ -86,6 +87,39 @@ def test_audio_input_without_a_table_has_the_defaults(project: Path) -> None:
     assert load_config(write(project, text)).audio == AudioSettings()
 
 
+TEXT = '[model]\npath = "models/net.keras"\n[input]\ntype = "text"\n[text]\ntokenizer = "tokenizer.json"\n'
+
+
+def test_text_input(project: Path) -> None:
+    write_tokenizer(project)
+    config = load_config(write(project, TEXT))
+    assert config.input_type == "text" and config.tokenizer is not None
+    assert config.tokenizer.file == (project / "tokenizer.json").read_bytes()
+    assert load_config(write(project, TEXT.replace('[input]\ntype = "text"\n', ""))).input_type == "text"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (TEXT.replace("tokenizer.json", "absent.json"), "text.tokenizer: names 'absent.json', which is not"),
+        (TEXT.split("[text]")[0], "text.tokenizer: is missing; needs the path of a tokenizer.json"),
+        (TEXT.replace("tokenizer =", "tokens ="), "text.tokens: is not a key"),
+        (TEXT.replace('"text"', '"raw"'), 'text: is given for a raw input; set [input] type = "text"'),
+        (TEXT + "[audio]\n", "audio: is given for a text input"),
+        (TEXT.replace("tokenizer.json", "models/net.keras"), "is not JSON"),
+        (TEXT.replace("tokenizer.json", "padded.json"), "text.tokenizer: pads with the id 1; 0, with which"),
+        (TEXT.replace("tokenizer.json", "word.json"), "has no padding token, and 'play' has the id 0"),
+    ],
+)
+def test_mistakes_about_text(project: Path, text: str, message: str) -> None:
+    write_tokenizer(project)
+    write_tokenizer(project, "padded.json", padding={"direction": "Right", "pad_id": 1})
+    write_tokenizer(project, "word.json", padding=None, without=("[PAD]",))
+    with pytest.raises(TinycError) as caught:
+        load_config(write(project, text))
+    assert message in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
@@ -99,7 +133,7 @@ def test_audio_input_without_a_table_has_the_defaults(project: Path) -> None:
         ('"mse"', '"means"', "quantize.method: is 'means'"),
         ("samples = 50", "samples = 0", "quantize.samples: is 0; needs a number from 1"),
         ("samples = 50", "samples = true", "quantize.samples: is True"),
-        ('"audio"', '"sound"', "input.type: is 'sound'; allowed: raw, audio"),
+        ('"audio"', '"sound"', "input.type: is 'sound'; allowed: raw, audio, text"),
         ('"audio"', '"raw"', "audio: is given for a raw input"),
         ("hop = 160", "hop = 0", "audio.hop: is 0; allowed: 1 to 2048"),
         ("hop = 160", "hopp = 160", "audio.hopp: is not an audio setting; did you mean `hop`?"),

@@ -13,6 +13,7 @@ from support.paths import ROOT
 from tinyc.device import protocol
 from tinyc.device.client import DeviceClient
 from tinyc.device.protocol import Command, Decoder, Frame, Place, ProtocolError
+from tinyc.errors import TinycError
 
 pytestmark = pytest.mark.unit
 
@@ -196,6 +197,15 @@ def test_the_client_splits_long_transfers() -> None:
     payloads = [Decoder().feed(sent)[0].payload for sent in wire.sent]
     assert b"".join(payload[4:] for payload in payloads) == data
     assert [struct.unpack_from("<I", payload)[0] for payload in payloads] == [5, 1025, 2045]
+
+
+def test_a_text_is_one_frame() -> None:
+    wire = Wire(answer(8, b"\0" + struct.pack("<I", 5)))
+    client = DeviceClient(wire, timeout=0.05)
+    assert client.text(b"play some jazz") == 5
+    assert Decoder().feed(wire.sent[0]) == [Frame(8, b"play some jazz")]
+    with pytest.raises(TinycError, match="has 1025 bytes"):
+        client.text(b"a" * 1025)
 
 
 def test_the_byte_examples_of_the_reference() -> None:

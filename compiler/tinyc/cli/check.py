@@ -49,11 +49,14 @@ def command(
                 for layer in found.layers
             ),
         )
+        tables = ("tokenizer tables in flash", f"{found.tokenizer:,}", "exact")
+        tokenizer = [tables] if found.tokenizer else []
         output.table(
             "",
             ("memory", "bytes>", "how known"),
             (
                 ("weights in flash", f"{found.weights:,}", "exact"),
+                *tokenizer,
                 ("layer parameters in flash", f"{found.params:,}", "estimate"),
                 ("code in flash", f"{found.code:,}", "estimate"),
                 ("flash", f"{found.flash:,}", f"of {found.flash_available:,}"),

@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tinyc.cli import output
+from tinyc.cli.inputs import shown
 from tinyc.cli.options import BoardName, Json, Model, Optimize, Port, Seed, Toolchain
 from tinyc.errors import Disagreement, Problem
 
 if TYPE_CHECKING:
     from tinyc.artifact import Artifact
     from tinyc.ir.tensor import Array
-    from tinyc.verification import Difference, Verification
+    from tinyc.program import Program
+    from tinyc.verification import Difference, TextDifference, Verification
+
+_RANDOM_TEXTS = 8
 
 
 def command(
@@ -46,24 +50,56 @@ def command(
     given, labels = _vectors(found, input_path or _evaluation(model), limit)
     vectors = [quantize_vector(program, vector) for vector in given]
     vectors += verification.random_vectors(program.graph, count, seed)
+    texts = _texts(program, seed)
+    wrong_text = None
     with ExitStack() as stack:
         engines: dict[str, Engine] = {"host C": stack.enter_context(host_engine(program))}
         if not program.board.is_host:
             session = stack.enter_context(target.device_engine(found, port))
             engines[session.name] = session.engine
+            if texts:
+                wrong_text = verification.verify_texts(program, texts, session.engine)
         watched = output.progress("verifying", vectors)
         result = verification.verify(program, watched, engines, layers=layers)
     accuracy = _accuracy(found, result.outputs[: len(given)], given, labels)
     if json:
-        output.as_json(_json(found, result, accuracy))
+        output.as_json(_json(found, result, accuracy, texts, wrong_text))
     else:
         _show(result, accuracy)
+        if texts and wrong_text is None:
+            output.data(f"device = Python twin: the token ids of {len(texts)} texts agree")
+    problems = [_problem(difference) for difference in result.first]
+    if wrong_text is not None:
+        problems.append(_text_problem(wrong_text))
     if not result.agrees:
         raise Disagreement(
             "the executions differ from the NumPy reference",
-            problems=[_problem(difference) for difference in result.first],
+            problems=problems,
             hint="this is a fault of a kernel or a toolchain, not of the model",
         )
+    if wrong_text is not None:
+        raise Disagreement(
+            "the device's tokenizer differs from its Python twin",
+            problems=problems,
+            hint="this is a fault of the tokenizer or a toolchain, not of the model",
+        )
+
+
+def _texts(program: Program, seed: int) -> list[bytes]:
+    """Texts for the device's tokenizer, none for a model or a board without one."""
+    if program.tokenizer is None or program.board.is_host:
+        return []
+    from tinyc.device.protocol import MAX_PAYLOAD
+    from tinyc.text.samples import sample_texts
+
+    return sample_texts(program.tokenizer, _RANDOM_TEXTS, MAX_PAYLOAD, seed)
+
+
+def _text_problem(wrong: TextDifference) -> Problem:
+    """The first number that differs: the count of the ids, or one of them."""
+    at = next(n for n, pair in enumerate(zip(wrong.expected, wrong.got, strict=True)) if pair[0] != pair[1])
+    what = f"id {at - 1}" if at else "the number of ids"
+    return Problem(repr(shown(wrong.text)), f"{what}: expected {wrong.expected[at]}, got {wrong.got[at]}")
 
 
 def _evaluation(model: Path | None) -> Path | None:
@@ -117,7 +153,13 @@ def _problem(difference: Difference) -> Problem:
     )
 
 
-def _json(found: Artifact, result: Verification, accuracy: dict[str, float]) -> dict[str, Any]:
+def _json(
+    found: Artifact,
+    result: Verification,
+    accuracy: dict[str, float],
+    texts: list[bytes],
+    wrong: TextDifference | None,
+) -> dict[str, Any]:
     from dataclasses import asdict
 
     return {
@@ -127,9 +169,13 @@ def _json(found: Artifact, result: Verification, accuracy: dict[str, float]) -> 
         "vectors": result.vectors,
         "bytes_compared": result.compared,
         "differing_bytes": dict(result.differing),
-        "agrees": result.agrees,
+        "agrees": result.agrees and wrong is None,
         "first_differences": [asdict(difference) for difference in result.first],
         "accuracy": accuracy,
+        "texts": len(texts),
+        "first_text_difference": None
+        if wrong is None
+        else {"text": wrong.text.hex(), "expected": wrong.expected, "got": wrong.got},
     }
 
 

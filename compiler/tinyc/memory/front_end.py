@@ -11,7 +11,10 @@ from tinyc.text.description import ModelKind, Tokenizer
 
 # Estimates, fitted to nRF52840 builds with Clang.
 _AUDIO_CODE = 8 * 1024
-_TEXT_CODE = {ModelKind.WORDPIECE: 1200, ModelKind.BYTE_LEVEL_BPE: 1800}
+_TEXT_CODE = {ModelKind.WORDPIECE: 1300, ModelKind.BYTE_LEVEL_BPE: 2300}
+_SYLLABLES_CODE = 800
+_SEQUENCES_CODE = 250
+_PREFIX_SPACE_CODE = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +30,11 @@ class FrontEnd:
     def of(cls, audio: AudioSettings | None, tokenizer: Tokenizer | None) -> FrontEnd:
         """The front end of a program; without sound and text it takes nothing."""
         if tokenizer is not None:
-            return cls(
-                code=_TEXT_CODE[tokenizer.kind],
-                tables=emit.table_bytes(tokenizer),
-                ram=emit.model_view(tokenizer).ram_bytes,
-            )
+            model = emit.model_view(tokenizer)
+            code = _TEXT_CODE[tokenizer.kind]
+            code += _SYLLABLES_CODE * model.syllables + _SEQUENCES_CODE * model.sequences
+            code += _PREFIX_SPACE_CODE * tokenizer.add_prefix_space
+            return cls(code=code, tables=emit.table_bytes(tokenizer), ram=model.ram_bytes)
         if audio is not None:
             # Its tables count as code.
             return cls(code=_AUDIO_CODE, buffer=AudioFrontEnd(audio).state_bytes)
