@@ -29,6 +29,7 @@ from typing import Any
 
 import numpy as np
 
+from cortex_m4_tables import Table, replace_block
 from tinyc import interpreter, pipeline
 from tinyc.boards import load_board
 from tinyc.cli import output
@@ -47,6 +48,7 @@ from tinyc.source import load_samples, resolve
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / "examples" / "bert_intent"
 TRAINED = ROOT / "build" / "bert"
+PAGES = (ROOT / "docs" / "reference" / "performance.md", EXAMPLE / "README.md")
 BOARD = "nrf52840"
 SETS = ("snips", "hwu64", "emotion", "sst2", "ag_news", "imdb")
 MODELS = ("embbert", "bert", "embedder_conv")
@@ -241,18 +243,21 @@ def speeds(path: Path) -> tuple[Program, Firmware, list[Speed]]:
             machine.transport.close()
 
 
-def show(results: Sequence[Result]) -> None:
-    headings = (
-        "set",
-        "model",
-        "rows>",
-        "float32>",
-        "int8>",
-        "chip>",
-        "agreement>",
-        "SNR dB>",
-        "exact",
-        "published",
+def accuracy_table(results: Sequence[Result]) -> Table:
+    columns = (
+        *(
+            "set",
+            "model",
+            "training",
+            "rows>",
+            "float32>",
+            "int8>",
+            "chip>",
+            "agreement>",
+            "SNR dB>",
+            "exact",
+        ),
+        *("flash>", "RAM>", "published"),
     )
     rows = []
     for r in results:
@@ -261,45 +266,49 @@ def show(results: Sequence[Result]) -> None:
             (
                 r.set,
                 r.model,
-                str(r.rows),
+                r.training,
+                f"{r.rows:,}",
                 f"{r.float32:.2f}",
                 f"{r.int8:.2f}",
-                f"{r.device:.2f} ({r.device_rows})" if r.device is not None else "",
+                f"{r.device:.2f}" + ("" if r.device_rows == r.rows else f" ({r.device_rows})"),
                 f"{r.agreement:.2f}",
                 f"{r.snr:.1f}",
                 "yes" if r.exact else "NO",
+                f"{r.flash:,}",
+                f"{r.ram:,}",
                 f"{published[0]:.2f} / {published[1]:.2f}" if published else "",
             )
         )
-    output.table("accuracy in percent; published: EmbBERT in float32 / 8 bits", headings, rows)
-    for r in results:
-        if r.training:
-            output.talk(f"{r.set} {r.model}: {r.training}")
+    return Table("Accuracy in percent; published: EmbBERT in float32 / 8 bits", columns, tuple(rows))
 
 
-def show_speed(program: Program, firmware: Firmware, found: Sequence[Speed]) -> None:
-    clock = program.board.clock_hz
-    rows = [
+def speed_table(program: Program, firmware: Firmware, found: Sequence[Speed]) -> Table:
+    clock, sizes = program.board.clock_hz, firmware.sizes
+    columns = (
+        *("tokens>", "MACs>", "instructions>", "per MAC>", "cycles (estimate)>"),
+        f"ms at {clock // 10**6} MHz>",
+    )
+    rows = tuple(
         (
             str(speed.length),
             f"{speed.macs:,}",
             f"{speed.instructions:,}",
             f"{speed.per_mac:.2f}",
             f"{speed.cycles:,}",
-            f"{speed.cycles / clock * 1000:.0f}",
+            f"{speed.cycles / clock * 1000:,.0f}",
         )
         for speed in found
-    ]
-    headings = (
-        "tokens>",
-        "MACs>",
-        "instructions>",
-        "per MAC>",
-        "cycles (estimate)>",
-        f"ms at {clock // 10**6} MHz>",
     )
-    sizes = firmware.sizes
-    output.table(f"EmbBERT on {BOARD}: flash {sizes.flash:,} B, RAM {sizes.ram:,} B", headings, rows)
+    title = f"EmbBERT with its tokenizer on {BOARD}: flash {sizes.flash:,} B, RAM {sizes.ram:,} B"
+    return Table(title, columns, rows)
+
+
+def update_docs(tables: Sequence[Table]) -> None:
+    """Write the tables into the pages that have room for them."""
+    content = "\n\n".join(f"{table.title}:\n\n{table.markdown()}" for table in tables)
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        page.write_text(replace_block(text, "benchmarks/bert.py --update-docs", content), encoding="utf-8")
 
 
 def to_json(results: Sequence[Result], firmware: Firmware | None, found: Sequence[Speed]) -> dict[str, Any]:
@@ -329,6 +338,7 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", choices=SETS, default=SETS)
     parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS)
     parser.add_argument("--device-rows", type=int, default=0, help="rows to run on the chip, 0 for all")
+    parser.add_argument("--update-docs", action="store_true", help="write the tables into the docs")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     results = []
@@ -339,12 +349,16 @@ def main() -> None:
                 output.talk(f"{name} {model}: not trained (benchmarks/bert_train.py)")
                 continue
             results.append(evaluate(name, model, path, options.device_rows))
-    show(results)
+    tables = [accuracy_table(results)]
     firmware, found = None, list[Speed]()
     first = files("snips", "embbert")
     if first is not None and "embbert" in options.models:
         program, firmware, found = speeds(first)
-        show_speed(program, firmware, found)
+        tables.append(speed_table(program, firmware, found))
+    for table in tables:
+        output.table(table.title, table.columns, table.rows)
+    if options.update_docs:
+        update_docs(tables)
     if options.json:
         text = json.dumps(to_json(results, firmware, found), indent=2) + "\n"
         options.json.write_text(text, encoding="utf-8")
