@@ -20,13 +20,17 @@ from tinyc import pipeline
 from tinyc.boards import load_board
 from tinyc.cli import output
 from tinyc.emit.kernel_files import is_template, kernel_files
+from tinyc.ir.graph import Graph
+from tinyc.ir.ops import SequenceLength, TokenBlock
+from tinyc.ir.ops.base import Op
 from tinyc.kernels import code_sizes
-from tinyc.kernels.catalogue import CATALOGUE
+from tinyc.kernels.catalogue import CATALOGUE, candidates
 from tinyc.kernels.kernel import Kernel
 from tinyc.memory import planner
 from tinyc.program import Program, Step
+from tinyc.token_blocks import with_blocks
 from tinyc.toolchain.size_table import size_table
-from work_layers import layers_of, side_by_side
+from work_layers import layers_of, sentence_layers, side_by_side
 
 _LAYERS = 4
 _ROOM = 1 << 20
@@ -37,8 +41,12 @@ def functions(kernel: Kernel) -> Iterator[tuple[str, int]]:
     special = {"scalar": "microbit", "helium": "mps3_an547"}
     board = load_board(next((special[name] for name in kernel.requires if name in special), "nrf52840"))
     board = replace(board, memory=replace(board.memory, flash=_ROOM, ram=_ROOM))
-    graph = side_by_side(layers_of(kernel, _LAYERS, 0))
-    steps = tuple(Step.of(index, op, kernel, graph) for index, op in enumerate(graph.ops))
+    if kernel.op in (TokenBlock, SequenceLength):
+        graph = with_blocks(sentence_layers())
+        steps = tuple(_token_step(index, op, kernel, graph) for index, op in enumerate(graph.ops))
+    else:
+        graph = side_by_side(layers_of(kernel, _LAYERS, 0))
+        steps = tuple(Step.of(index, op, kernel, graph) for index, op in enumerate(graph.ops))
     program = Program("layers", graph, steps, planner.plan(graph, steps), board)
     text = "".join(file.text for file in kernel_files([program]))
     with tempfile.TemporaryDirectory() as folder:
@@ -46,9 +54,17 @@ def functions(kernel: Kernel) -> Iterator[tuple[str, int]]:
         table = size_table(firmware.elf)
     for entry in table:
         own = entry.name.startswith(kernel.symbol)
+        if kernel.op is SequenceLength and not own:
+            continue
         ours = entry.kind == "code" and entry.name.startswith("tinyc_") and f" {entry.name}(" in text
         if ours and not (own and is_template(kernel)):
             yield entry.name, entry.bytes
+
+
+def _token_step(index: int, op: Op, kernel: Kernel, graph: Graph) -> Step:
+    """`kernel` where it fits, else the first one that does."""
+    fits = kernel if kernel.op is type(op) else candidates(op, graph, frozenset())[0]
+    return Step.of(index, op, fits, graph)
 
 
 def as_toml(tables: dict[str, dict[str, int]]) -> str:

@@ -28,6 +28,7 @@ sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from strategies import STRATEGIES
 from strategies.common import activation, single_op_graph
 from strategies.convolution import random_bias, random_filters, random_output
+from support.token_layers import embbert
 
 _TRIES = 20_000
 _LARGE: dict[type[Op], Callable[[np.random.Generator], Graph]]
@@ -212,3 +213,8 @@ def side_by_side(graphs: Sequence[Graph]) -> Graph:
         )
         inputs += map(named, graph.inputs)
     return verify(Graph("layers", tensors, tuple(ops), tuple(inputs), ops[-1].outputs))
+
+
+def sentence_layers() -> Graph:
+    """A small sentence encoder that has a layer of every kind."""
+    return embbert(0, rows=20, units=32)
