@@ -217,4 +217,5 @@ def side_by_side(graphs: Sequence[Graph]) -> Graph:
 
 def sentence_layers() -> Graph:
     """A small sentence encoder that has a layer of every kind."""
-    return embbert(0, rows=20, units=32)
+    graph: Graph = embbert(0, rows=20, units=32)
+    return graph
