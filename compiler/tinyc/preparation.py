@@ -26,6 +26,7 @@ from tinyc.ir.tensor import Array, DType
 from tinyc.quantize.options import Method, QuantizeOptions
 from tinyc.resources import cache_folder
 from tinyc.source import Source, load_samples
+from tinyc.token_blocks import in_order
 
 Progress: TypeAlias = Callable[[str, float], None]
 
@@ -51,7 +52,7 @@ def prepare(
     if source.path.suffix == ".tflite":
         graph = passes.run(frontends.load(source.path))
         if not is_float(graph):
-            return Prepared(passes.legalize(graph))
+            return Prepared(in_order(passes.legalize(graph)))
     key = _key(source, options)
     stored = _read(key)
     if stored is None:
@@ -85,7 +86,7 @@ def _quantized(source: Source, options: QuantizeOptions, progress: Progress | No
 
     float_graph = passes.run(frontends.load(source.path))
     if not is_float(float_graph):
-        return Prepared(passes.legalize(float_graph))
+        return Prepared(in_order(passes.legalize(float_graph)))
     passes.legalize(float_graph, allow_float=True)
     if source.calibration is None:
         raise TinycError(
@@ -105,7 +106,7 @@ def _quantized(source: Source, options: QuantizeOptions, progress: Progress | No
     labels = None if labels is None else _spread(labels, limit)
     quantize = quantize_transformer if sequence.is_transformer(float_graph) else quantize_graph
     quantized = quantize(float_graph, samples, options, labels, progress)
-    graph = passes.legalize(passes.run(quantized.graph))
+    graph = in_order(passes.legalize(passes.run(quantized.graph)))
     return Prepared(graph, float_graph, json.loads(quantized.bill.to_json()))
 
 

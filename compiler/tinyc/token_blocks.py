@@ -68,6 +68,11 @@ def with_blocks(graph: Graph) -> Graph:
     return verify(graph.rebuilt(ops=ops))
 
 
+def in_order(graph: Graph) -> Graph:
+    """The graph with its layers in the order of the blocks, so that blocks do not change its text."""
+    return with_blocks(graph).expanded()
+
+
 def _rows(graph: Graph, op: Op) -> int:
     """Rows that the op computes."""
     return rows_of(graph[op.outputs[0]])

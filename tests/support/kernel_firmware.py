@@ -126,10 +126,11 @@ class KernelFirmware:
             return f"changed registers that a function has to preserve: 0x{changed:08x}"
         start, arena = self._addresses["bss_start"], self._addresses[symbols.arena(program)]
         stray = self._memory() != before
-        (step,) = program.steps
-        regions = [(program.plan.offset(t.name), t.bytes) for t in program.graph.results(step.op)]
-        if step.scratch:
-            regions.append((program.plan.buffer_offset(f"scratch:{step.index}"), step.scratch))
+        regions = []
+        for step in program.steps:
+            regions += [(program.plan.offset(t.name), t.bytes) for t in program.graph.results(step.op)]
+            if step.scratch:
+                regions.append((program.plan.buffer_offset(f"scratch:{step.index}"), step.scratch))
         for offset, size in regions:
             stray[arena - start + offset :][:size] = False
         result = self._addresses["result"] - start
