@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from tinyc import __version__
+from tinyc.ir.ops.token_block import TokenBlock
 from tinyc.ir.tensor import Tensor
 from tinyc.program import Firmware, Program, Step
 from tinyc.variants import predicted
@@ -37,9 +38,31 @@ def layer_entries(program: Program) -> list[dict[str, Any]]:
             "weights": step.lowered.constant_bytes(),
             "scratch": step.scratch,
             **_predicted(program, step),
+            **_parts(program, step),
         }
         for step in program.steps
     ]
+
+
+def _parts(program: Program, step: Step) -> dict[str, Any]:
+    """The layers of a TOKEN_BLOCK, each with its row kernel; nothing for another layer."""
+    op = step.op
+    if not isinstance(op, TokenBlock) or step.kernel.specialize is None:
+        return {}
+    graph = program.graph.expanded()
+    calls = step.kernel.specialize(op, program.graph)["parts"]
+    assert isinstance(calls, tuple)
+    return {
+        "parts": [
+            {
+                "name": part.name,
+                "op": part.kind,
+                "kernel": call.symbol,
+                "macs": part.macs(graph.operands(part), graph.results(part)),
+            }
+            for part, call in zip(op.parts, calls, strict=True)
+        ]
+    }
 
 
 def _predicted(program: Program, step: Step) -> dict[str, int | None]:

@@ -14,7 +14,8 @@ from tinyc.cli.app import app
 from tinyc.cores import CORES, FEATURES, HOST, combinations
 from tinyc.emulator.chips import NAMES
 from tinyc.emulator.qemu import MACHINES
-from tinyc.ir.ops import OPS, ConvDepthwise2D
+from tinyc.ir.ops import OPS, ConvDepthwise2D, TokenBlock
+from tinyc.kernels import cortex_m4_rows, portable_rows
 from tinyc.kernels.catalogue import CATALOGUE
 
 pytestmark = pytest.mark.golden
@@ -27,8 +28,10 @@ def operators_page() -> str:
     kernels: dict[str, list[str]] = defaultdict(list)
     for kernel in CATALOGUE:
         kernels[kernel.op.kind].append(kernel.symbol)
+    for row_kernel in (*cortex_m4_rows.KERNELS, *portable_rows.KERNELS):
+        kernels[row_kernel.op.kind].append(row_kernel.symbol)
     lines = ["# Operators", "", NOTE, "| operator | kernels, best first |", "|---|---|"]
-    for kind in sorted([*OPS, ConvDepthwise2D.kind]):
+    for kind in sorted([*OPS, ConvDepthwise2D.kind, TokenBlock.kind]):
         names = ", ".join(f"`{symbol}`" for symbol in kernels[kind])
         lines.append(f"| {kind} | {names or 'removed by the passes, or rejected with its reason'} |")
     lines += [
@@ -36,6 +39,7 @@ def operators_page() -> str:
         "A kernel's name is `tinyc_<op>_<dtype>[_<variant>]__<isa>`: `s8` int8, `u8` uint8, `f32` float32.",
         "`portable` is C99 for any chip, `cortex_m4` needs the DSP extension of ARMv7E-M or ARMv8-M,",
         "`scalar` is for cores without it, `helium` for those with vectors (Armv8.1-M MVE).",
+        "The layers of transformers are parts of TOKEN_BLOCKs, see [transformers](../concepts/transformers.md).",
     ]
     return "\n".join(lines) + "\n"
 

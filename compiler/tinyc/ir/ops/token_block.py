@@ -17,6 +17,7 @@ class TokenBlock(Op):
 
     No model file holds it: `tinyc.token_blocks` makes it for the kernels. It stands for `parts`, in order,
     in the text and the digest of a graph as well. The tensors `between` them exist for a few rows only.
+    Its name is that of the first and the last part.
     """
 
     kind: ClassVar[str] = "TOKEN_BLOCK"
@@ -39,7 +40,7 @@ class TokenBlock(Op):
         inputs = [name for op in parts for name in op.inputs if name not in made]
         own = tuple(dict.fromkeys(inputs)) + ((length,) if length is not None else ())
         return cls(
-            name=" + ".join(op.name for op in parts),
+            name=" .. ".join(dict.fromkeys((parts[0].name, parts[-1].name))),
             inputs=own,
             outputs=tuple(name for name in made if name in wanted),
             source=parts[0].source,
