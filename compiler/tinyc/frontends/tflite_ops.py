@@ -18,6 +18,7 @@ from tinyc.ir.ops import (
     Activation,
     Add,
     AveragePool2D,
+    BatchMatMul,
     Concatenation,
     Conv2D,
     DepthwiseConv2D,
@@ -189,6 +190,12 @@ def _fully_connected(node: Node) -> Op:
     )
 
 
+def _batch_matmul(node: Node) -> Op:
+    kind = "BatchMatMulOptions"
+    adj_x, adj_y = (bool(node.option(kind, field, False)) for field in ("AdjX", "AdjY"))
+    return BatchMatMul(**node.common(*_present(node, 2, 2)), adj_x=adj_x, adj_y=adj_y)
+
+
 def _pool(op: Callable[..., Op]) -> Decoder:
     kind = "Pool2DOptions"
 
@@ -345,6 +352,7 @@ def _split_v(node: Node) -> Op:
 DECODERS: dict[str, Decoder] = {
     "ADD": _binary(Add, "AddOptions"),
     "AVERAGE_POOL_2D": _pool(AveragePool2D),
+    "BATCH_MATMUL": _batch_matmul,
     "CONCATENATION": _concatenation,
     "CONV_2D": _convolution(Conv2D, "Conv2DOptions"),
     "DEPTHWISE_CONV_2D": _convolution(DepthwiseConv2D, "DepthwiseConv2DOptions"),
