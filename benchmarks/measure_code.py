@@ -2,7 +2,8 @@
 
     python benchmarks/measure_code.py [KERNEL ...]
 
-Kernels that are not named keep their sizes. Each kernel is compiled for the nRF52840, in a program of a few random layers (toolchain `zig`); for the
+Kernels that are not named keep their sizes.
+Each kernel is compiled for the nRF52840, in a program of a few random layers (toolchain `zig`); for the
 nRF51822 where it is for cores without multiply-accumulate, for the MPS3 AN547 where it is for Helium. The
 functions of the ELF that come from its sources are listed with their bytes; of kernels that are made by
 shape, only those that all shapes share.

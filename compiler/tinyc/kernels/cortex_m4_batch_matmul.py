@@ -92,7 +92,7 @@ def _packed(vectors: int, depth: int, is_contiguous: bool, times: int) -> dict[s
 
 
 def _features(op: Op, graph: Graph) -> Features:
-    fields, swapped = _shape(op, graph)
+    fields, _ = _shape(op, graph)
     rows, columns, depth = (_number(fields, name) for name in ("rows", "columns", "depth"))
     outputs = graph.results(op)[0].elements
     matrices = outputs // (rows * columns)
