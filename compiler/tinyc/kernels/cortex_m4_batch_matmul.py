@@ -94,8 +94,7 @@ def _packed(vectors: int, depth: int, is_contiguous: bool, times: int) -> dict[s
 def _features(op: Op, graph: Graph) -> Features:
     fields, _ = _shape(op, graph)
     rows, columns, depth = (_number(fields, name) for name in ("rows", "columns", "depth"))
-    outputs = graph.results(op)[0].elements
-    matrices = outputs // (rows * columns)
+    matrices = graph.results(op)[0].elements // (rows * columns)
     bands = matrices * -(-rows // 4)
     blocks = bands * -(-columns // 2)
     counts: dict[str, float] = {
@@ -104,8 +103,9 @@ def _features(op: Op, graph: Graph) -> Features:
         "bands": bands,
         "blocks": blocks,
         "steps": blocks * (round_up(depth, _STEP) // _STEP),
-        "output_columns": bands * columns,
-        "outputs": outputs,
+        "whole_columns": matrices * (rows // 4) * columns,
+        "cut_columns": matrices * (rows % 4 > 0) * columns,
+        "cut_outputs": matrices * (rows % 4) * columns,
     }
     repacked = _repacked(fields)
     sides = (

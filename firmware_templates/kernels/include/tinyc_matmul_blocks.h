@@ -123,8 +123,16 @@ TINYC_KERNEL void tinyc_matmul_pack(const struct tinyc_matmul_side *side, const 
 TINYC_INLINE void tinyc_matmul_outputs(const struct tinyc_batch_matmul *layer, const int32_t *sums, int32_t count,
                                        int8_t *output) {
     const int32_t offset = 2 * layer->output_offset + 1, step = layer->output_row;
+    const int32_t multiplier = layer->multiplier, right = layer->shift;
+    if (count == 4) {
+        output[0] = tinyc_output_s8((uint32_t)sums[0], multiplier, right, offset);
+        output[step] = tinyc_output_s8((uint32_t)sums[1], multiplier, right, offset);
+        output[2 * step] = tinyc_output_s8((uint32_t)sums[2], multiplier, right, offset);
+        output[3 * step] = tinyc_output_s8((uint32_t)sums[3], multiplier, right, offset);
+        return;
+    }
     for (int32_t row = 0; row < count; row++, output += step) {
-        *output = tinyc_output_s8((uint32_t)sums[row], layer->multiplier, layer->shift, offset);
+        *output = tinyc_output_s8((uint32_t)sums[row], multiplier, right, offset);
     }
 }
 
