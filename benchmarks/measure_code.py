@@ -1,7 +1,8 @@
 """Measures the machine code of every kernel: the sizes in `compiler/tinyc/kernels/code.toml`.
 
-    python benchmarks/measure_code.py
+    python benchmarks/measure_code.py [KERNEL ...]
 
+Kernels that are not named keep their sizes.
 Each kernel is compiled for the nRF52840, in a program of a few random layers (toolchain `zig`); for the
 nRF51822 where it is for cores without multiply-accumulate, for the MPS3 AN547 where it is for Helium. The
 functions of the ELF that come from its sources are listed with their bytes; of kernels that are made by
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -77,9 +79,14 @@ def as_toml(tables: dict[str, dict[str, int]]) -> str:
 
 
 def main() -> None:
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter).parse_args()
-    tables: dict[str, dict[str, int]] = {}
-    for kernel in output.progress("measuring", CATALOGUE):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("kernels", nargs="*", help="symbols; default: all")
+    names = set(parser.parse_args().kernels)
+    chosen = [kernel for kernel in CATALOGUE if not names or kernel.symbol in names]
+    known = {kernel.symbol for kernel in CATALOGUE} - {kernel.symbol for kernel in chosen}
+    measured = tomllib.loads(code_sizes.TABLE.read_text(encoding="utf-8"))
+    tables: dict[str, dict[str, int]] = {name: sizes for name, sizes in measured.items() if name in known}
+    for kernel in output.progress("measuring", chosen):
         tables.setdefault(kernel.symbol, {}).update(functions(kernel))
     code_sizes.TABLE.write_text(as_toml(tables), encoding="utf-8")
     rows = [(symbol, len(sizes), sum(sizes.values())) for symbol, sizes in sorted(tables.items())]

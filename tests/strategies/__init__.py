@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from strategies import (
+    batch_matmul,
     conv_2d,
     conv_depthwise_2d,
     depthwise_conv_2d,
@@ -24,6 +25,7 @@ from tinyc.ir.ops import (
     OPS,
     Add,
     AveragePool2D,
+    BatchMatMul,
     Concatenation,
     Conv2D,
     ConvDepthwise2D,
@@ -59,6 +61,7 @@ STRATEGIES: dict[type[Op], Strategy] = {
     FullyConnected: fully_connected.random_graph,
     Add: elementwise.random_add,
     AveragePool2D: pooling.random_average_pool,
+    BatchMatMul: batch_matmul.random_graph,
     Dequantize: quantize.random_dequantize,
     HardSwish: unary.random_hard_swish,
     LeakyRelu: unary.random_leaky_relu,

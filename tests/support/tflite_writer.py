@@ -71,6 +71,10 @@ def _binary(op: Any, draft: Draft) -> Layer:
     return Layer(op.kind, op.inputs, op.outputs, name, _activation(op))
 
 
+def _batch_matmul(op: Any, draft: Draft) -> Layer:
+    return Layer(op.kind, op.inputs, op.outputs, "BatchMatMulOptions", {"AdjX": op.adj_x, "AdjY": op.adj_y})
+
+
 def _bias_scale(op: Op, draft: Draft) -> None:
     """TensorFlow Lite checks that a bias has input scale times filter scale; the IR does not care."""
     if len(op.inputs) < 3:
@@ -199,6 +203,7 @@ def _split(op: Any, draft: Draft) -> Layer:
 _WRITERS: dict[str, Callable[[Any, Draft], Layer]] = {
     "ADD": _binary,
     "AVERAGE_POOL_2D": _pool,
+    "BATCH_MATMUL": _batch_matmul,
     "CONCATENATION": _concatenation,
     "CONV_2D": _convolution,
     "DEPTHWISE_CONV_2D": _convolution,

@@ -11,13 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-import numpy as np
-
 from tinyc.frontends.tflite_slices import resolve_slice
 from tinyc.ir.ops import (
     Activation,
     Add,
     AveragePool2D,
+    BatchMatMul,
     Concatenation,
     Conv2D,
     DepthwiseConv2D,
@@ -189,6 +188,12 @@ def _fully_connected(node: Node) -> Op:
     )
 
 
+def _batch_matmul(node: Node) -> Op:
+    kind = "BatchMatMulOptions"
+    adj_x, adj_y = (bool(node.option(kind, field, False)) for field in ("AdjX", "AdjY"))
+    return BatchMatMul(**node.common(*_present(node, 2, 2)), adj_x=adj_x, adj_y=adj_y)
+
+
 def _pool(op: Callable[..., Op]) -> Decoder:
     kind = "Pool2DOptions"
 
@@ -345,6 +350,7 @@ def _split_v(node: Node) -> Op:
 DECODERS: dict[str, Decoder] = {
     "ADD": _binary(Add, "AddOptions"),
     "AVERAGE_POOL_2D": _pool(AveragePool2D),
+    "BATCH_MATMUL": _batch_matmul,
     "CONCATENATION": _concatenation,
     "CONV_2D": _convolution(Conv2D, "Conv2DOptions"),
     "DEPTHWISE_CONV_2D": _convolution(DepthwiseConv2D, "DepthwiseConv2DOptions"),
@@ -373,28 +379,3 @@ DECODERS: dict[str, Decoder] = {
     "TANH": _plain(Tanh),
     "TRANSPOSE": _transpose,
 }
-
-
-def fold_shape_arithmetic(node: Node) -> list[np.ndarray[Any, Any]] | None:
-    """The results of an operator on shapes that is known before run time, or None.
-
-    Converters leave SHAPE, STRIDED_SLICE and PACK before a RESHAPE when the batch is dynamic.
-    """
-    if node.kind == "SHAPE" and node.inputs and node.inputs[0] is not None:
-        return [np.array(node.inputs[0].shape, dtype=node.results[0].dtype.numpy)]
-    integers = (DType.INT32, DType.INT64)
-    tensors = [tensor for tensor in node.inputs if tensor is not None]
-    if not tensors or any(t.data is None or t.dtype not in integers or t.elements > 64 for t in tensors):
-        return None
-    values = [tensor.constant for tensor in tensors]
-    if node.kind == "PACK" and len({value.shape for value in values}) == 1:
-        return [np.stack(values, axis=int(node.option("PackOptions", "Axis", 0)))]
-    if node.kind == "CAST" and node.results[0].dtype in integers:
-        return [values[0].astype(node.results[0].dtype.numpy)]
-    if node.kind in ("MUL", "ADD", "SUB") and len(values) == 2:
-        operation = {"MUL": np.multiply, "ADD": np.add, "SUB": np.subtract}[node.kind]
-        return [np.asarray(operation(*values))]
-    if node.kind == "REDUCE_PROD" and len(values) == 2:
-        keep = bool(node.option("ReducerOptions", "KeepDims", False))
-        return [np.asarray(np.prod(values[0], axis=tuple(values[1].reshape(-1)), keepdims=keep))]
-    return None

@@ -6,6 +6,7 @@ from tinyc.ir.graph import Graph
 from tinyc.ir.ops.base import Op
 from tinyc.kernels import (
     cortex_m4,
+    cortex_m4_batch_matmul,
     cortex_m4_blocks,
     cortex_m4_conv_depthwise,
     cortex_m4_dense,
@@ -20,6 +21,7 @@ from tinyc.kernels import (
     helium,
     helium_depthwise,
     helium_elementwise,
+    portable_batch_matmul,
     portable_conversion,
     portable_convolution,
     portable_elementwise,
@@ -49,6 +51,7 @@ CATALOGUE: tuple[Kernel, ...] = (
     *cortex_m4_fully_connected.KERNELS,
     *cortex_m4_fully_connected.CORE_KERNELS,
     *cortex_m4.KERNELS,
+    *cortex_m4_batch_matmul.KERNELS,
     *cortex_m4_lookup.KERNELS,
     *cortex_m4_elementwise.KERNELS,
     *cortex_m4_pooling.KERNELS,
@@ -56,6 +59,7 @@ CATALOGUE: tuple[Kernel, ...] = (
     *scalar.KERNELS,
     *portable_convolution.KERNELS,
     *portable_fully_connected.KERNELS,
+    *portable_batch_matmul.KERNELS,
     *portable_lookup.KERNELS,
     *portable_movement.KERNELS,
     *portable_elementwise.KERNELS,

@@ -45,9 +45,13 @@ class Rule:
     input_floor: float = 0.0
 
 
-def _weighted(axis: int) -> Rule:
+def _product_floor(scales: Sequence[float]) -> float:
     # The left shift of a multiplier above 1 must not push an int32 accumulator out of its type.
-    return Rule(weights_axis=axis, floor=lambda scales: scales[0] * scales[1] / 2.0**7)
+    return scales[0] * scales[1] / 2.0**7
+
+
+def _weighted(axis: int) -> Rule:
+    return Rule(weights_axis=axis, floor=_product_floor)
 
 
 _SAME_SCALE = Rule(same_scale=True)
@@ -57,6 +61,7 @@ _SUM = Rule(floor=lambda scales: max(scales) / 2.0**14)
 RULES: Mapping[str, Rule] = {
     "ADD": _SUM,
     "AVERAGE_POOL_2D": _SAME_SCALE,
+    "BATCH_MATMUL": Rule(floor=_product_floor),
     "CONCATENATION": _SAME_SCALE,
     "CONV_2D": _weighted(0),
     "DEPTHWISE_CONV_2D": _weighted(3),

@@ -9,6 +9,7 @@ from tinyc.ir.ops.add import Add
 from tinyc.ir.ops.attention import Attention
 from tinyc.ir.ops.average_pool_2d import AveragePool2D
 from tinyc.ir.ops.base import Activation, Op, Padding, Source
+from tinyc.ir.ops.batch_matmul import BatchMatMul
 from tinyc.ir.ops.concatenation import Concatenation
 from tinyc.ir.ops.conv_2d import Conv2D
 from tinyc.ir.ops.conv_depthwise_2d import ConvDepthwise2D
@@ -48,6 +49,7 @@ OPS: dict[str, type[Op]] = {
         Add,
         Attention,
         AveragePool2D,
+        BatchMatMul,
         Concatenation,
         Conv2D,
         DepthwiseConv1D,
@@ -89,6 +91,7 @@ __all__ = [
     "Add",
     "Attention",
     "AveragePool2D",
+    "BatchMatMul",
     "Concatenation",
     "Conv2D",
     "ConvDepthwise2D",

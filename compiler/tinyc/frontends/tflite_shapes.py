@@ -1,0 +1,35 @@
+"""Operators on shapes whose results are known before run time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinyc.frontends.tflite_ops import Node
+from tinyc.ir.tensor import DType
+
+
+def fold_shape_arithmetic(node: Node) -> list[np.ndarray[Any, Any]] | None:
+    """The results of an operator on shapes that is known before run time, or None.
+
+    Converters leave SHAPE, STRIDED_SLICE and PACK before a RESHAPE when the batch is dynamic.
+    """
+    if node.kind == "SHAPE" and node.inputs and node.inputs[0] is not None:
+        return [np.array(node.inputs[0].shape, dtype=node.results[0].dtype.numpy)]
+    integers = (DType.INT32, DType.INT64)
+    tensors = [tensor for tensor in node.inputs if tensor is not None]
+    if not tensors or any(t.data is None or t.dtype not in integers or t.elements > 64 for t in tensors):
+        return None
+    values = [tensor.constant for tensor in tensors]
+    if node.kind == "PACK" and len({value.shape for value in values}) == 1:
+        return [np.stack(values, axis=int(node.option("PackOptions", "Axis", 0)))]
+    if node.kind == "CAST" and node.results[0].dtype in integers:
+        return [values[0].astype(node.results[0].dtype.numpy)]
+    if node.kind in ("MUL", "ADD", "SUB") and len(values) == 2:
+        operation = {"MUL": np.multiply, "ADD": np.add, "SUB": np.subtract}[node.kind]
+        return [np.asarray(operation(*values))]
+    if node.kind == "REDUCE_PROD" and len(values) == 2:
+        keep = bool(node.option("ReducerOptions", "KeepDims", False))
+        return [np.asarray(np.prod(values[0], axis=tuple(values[1].reshape(-1)), keepdims=keep))]
+    return None
