@@ -39,7 +39,7 @@ def operators_page() -> str:
         "A kernel's name is `tinyc_<op>_<dtype>[_<variant>]__<isa>`: `s8` int8, `u8` uint8, `f32` float32.",
         "`portable` is C99 for any chip, `cortex_m4` needs the DSP extension of ARMv7E-M or ARMv8-M,",
         "`scalar` is for cores without it, `helium` for those with vectors (Armv8.1-M MVE).",
-        "The layers of transformers are parts of TOKEN_BLOCKs, see [transformers](../concepts/transformers.md).",
+        "The layers of transformers are parts of a TOKEN_BLOCK: [transformers](../concepts/transformers.md).",
     ]
     return "\n".join(lines) + "\n"
 
