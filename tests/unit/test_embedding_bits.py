@@ -1,0 +1,68 @@
+"""Token tables of 4 and 6 bits: their rounding, what they refuse and what is kept of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from support import transformers
+from support.token_layers import Builder
+from tinyc.errors import TinycError
+from tinyc.ir import serialize
+from tinyc.ir.graph import GraphError
+from tinyc.ir.ops import Embedding
+from tinyc.ir.tensor import DType, Tensor
+from tinyc.kernels.portable_rows import embedding_fields, packed_codes
+from tinyc.quantize.options import QuantizeOptions
+from tinyc.quantize.transformer.tables import rounded, with_bits
+
+pytestmark = pytest.mark.unit
+
+
+def test_codes_are_packed_low_bits_first_and_rows_end_at_a_byte() -> None:
+    codes = np.array([[1, -2, 3], [7, -7, 0]])
+    assert packed_codes(codes, 4).view(np.uint8).tolist() == [[0xE1, 0x03], [0x97, 0x00]]
+    assert packed_codes(np.array([[1, -1, 2, 31]]), 6).view(np.uint8).tolist() == [[0xC1, 0x2F, 0x7C]]
+
+
+@pytest.mark.parametrize("bits", [4, 6])
+def test_the_field_is_stored_and_the_table_takes_its_bits(bits: int) -> None:
+    build = Builder(0, 8, sentence=True)
+    graph = build.graph(build.embedding(12, 16, bits=bits))
+    again = serialize.parse(serialize.dump(graph))
+    assert again.digest() == graph.digest()
+    op = again.ops[-1]
+    assert isinstance(op, Embedding) and op.bits == bits
+    fields = embedding_fields(op, again)
+    tokens, rows = fields["tokens"], fields["row_multiplier"]
+    assert isinstance(tokens, np.ndarray) and isinstance(rows, np.ndarray)
+    assert (tokens.nbytes, rows.nbytes) == (40 * 2 * bits, 40)
+
+
+def test_other_bits_and_codes_too_large_are_refused() -> None:
+    build = Builder(0, 8, sentence=True)
+    graph = build.graph(build.embedding(12, 4))
+    op = graph.ops[-1]
+    assert isinstance(op, Embedding)
+    with pytest.raises(ValueError, match="beyond 7"):
+        op.with_(bits=4).token_values(graph.operands(op))
+    with pytest.raises((ValueError, GraphError), match="5 bits"):
+        op.with_(bits=5).output_shapes(graph.operands(op))
+    with pytest.raises(TinycError):
+        QuantizeOptions(embedding_bits=5)
+    with pytest.raises(TinycError, match="no EMBEDDING"):
+        with_bits(transformers.keyword(), 4)
+
+
+@pytest.mark.parametrize("bits", [4, 6])
+def test_rows_have_scales_of_their_own(bits: int) -> None:
+    rng = np.random.default_rng(bits)
+    data = (rng.normal(0, 1, (50, 16)) * rng.uniform(0.05, 1, (50, 1))).astype(np.float32)
+    table = rounded(Tensor("t", data.shape, DType.FLOAT32, None, data), bits)
+    assert table.quantization is not None and table.quantization.axis == 0
+    limit = 2 ** (bits - 1) - 1
+    assert np.abs(table.constant).max() == limit
+    scales = np.array(table.quantization.scale)
+    error = np.square(table.constant * scales[:, None] - data).sum()
+    one = np.abs(data).max() / limit
+    assert error < 0.5 * np.square(np.rint(data / one) * one - data).sum()
