@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from support import transformers
 from support.token_layers import Builder
+from tinyc.config import load_config
 from tinyc.errors import TinycError
 from tinyc.ir import serialize
 from tinyc.ir.graph import GraphError
@@ -14,7 +17,9 @@ from tinyc.ir.ops import Embedding
 from tinyc.ir.tensor import DType, Tensor
 from tinyc.kernels.portable_rows import embedding_fields, packed_codes
 from tinyc.quantize.options import QuantizeOptions
+from tinyc.quantize.transformer.post_training import quantize_transformer
 from tinyc.quantize.transformer.tables import rounded, with_bits
+from tinyc.source import resolve
 
 pytestmark = pytest.mark.unit
 
@@ -66,3 +71,30 @@ def test_rows_have_scales_of_their_own(bits: int) -> None:
     error = np.square(table.constant * scales[:, None] - data).sum()
     one = np.abs(data).max() / limit
     assert error < 0.5 * np.square(np.rint(data / one) * one - data).sum()
+
+
+def test_a_configuration_and_the_command_line_choose_the_bits(tmp_path: Path) -> None:
+    (tmp_path / "m.keras").write_bytes(b"")
+    path = tmp_path / "tinyc.toml"
+    path.write_text('[model]\npath = "m.keras"\n[quantize]\nembedding_bits = 6\n')
+    assert resolve(path).embedding_bits == 6
+    assert resolve(path, embedding_bits=4).embedding_bits == 4
+    for wrong in ("5", "true", '"4"'):
+        path.write_text(f'[model]\npath = "m.keras"\n[quantize]\nembedding_bits = {wrong}\n')
+        with pytest.raises(TinycError) as caught:
+            load_config(path)
+        assert next(problem.what for problem in caught.value.problems).startswith("is ")
+
+
+@pytest.mark.parametrize("make", [transformers.embbert, transformers.bert])
+def test_a_quantized_network_keeps_its_quality(make: object) -> None:
+    graph = make()  # type: ignore[operator]
+    samples = transformers.sentences(12, graph[graph.inputs[0]].shape[1], 300)
+    found = {}
+    for bits in (8, 6, 4):
+        options = QuantizeOptions(embedding_bits=bits, int16_gain=False, measure_samples=3)
+        result = quantize_transformer(graph, samples, options)
+        found[bits] = result.bill.network_sqnr_db
+        op = next(op for op in result.graph.ops if isinstance(op, Embedding))
+        assert op.bits == bits
+    assert found[6] > found[8] - 6 and found[4] > 8, found
