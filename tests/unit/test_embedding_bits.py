@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from support import transformers
+from support.command_line import tinyc
 from support.token_layers import Builder
 from tinyc.config import load_config
 from tinyc.errors import TinycError
@@ -98,3 +99,12 @@ def test_a_quantized_network_keeps_its_quality(make: object) -> None:
         op = next(op for op in result.graph.ops if isinstance(op, Embedding))
         assert op.bits == bits
     assert found[6] > found[8] - 6 and found[4] > 8, found
+
+
+def test_the_command_line_refuses_other_bits(tmp_path: Path) -> None:
+    (tmp_path / "m.keras").write_bytes(b"")
+    (tmp_path / "tinyc.toml").write_text('[model]\npath = "m.keras"\n')
+    for verb in ("quantize", "build"):
+        arguments = [verb, str(tmp_path), "--embedding-bits", "5"]
+        found = tinyc(*arguments, *(["--board", "nrf52840"] if verb == "build" else []))
+        assert found.code == 1 and "embedding_bits" in found.stderr
