@@ -12,7 +12,7 @@ from tinyc.audio.settings import AudioSettings
 from tinyc.boards import board_names
 from tinyc.errors import Problem, TinycError, nearest
 from tinyc.objective import OBJECTIVES, Objective
-from tinyc.quantize.options import Method
+from tinyc.quantize.options import EMBEDDING_BITS, Method
 from tinyc.text.front_end import padding_problem
 from tinyc.text.tokenizer import Tokenizer, load
 
@@ -22,7 +22,7 @@ INPUT_TYPES = ("raw", "audio", "text")
 
 _TABLES: dict[str, tuple[str, ...]] = {
     "model": ("path", "name"),
-    "quantize": ("calibration", "method", "samples", "max_drop"),
+    "quantize": ("calibration", "method", "samples", "max_drop", "embedding_bits"),
     "input": ("type",),
     "audio": (),  # checked by AudioSettings
     "text": ("tokenizer",),
@@ -37,7 +37,8 @@ _TABLES: dict[str, tuple[str, ...]] = {
 class Config:
     """A `tinyc.toml`. Paths are absolute or relative to the working directory, not to the file.
 
-    `samples` limits the calibration samples, 0 means all; `max_drop` is that of `QuantizeOptions`.
+    `samples` limits the calibration samples, 0 means all; `max_drop` and `embedding_bits` are those of
+    `QuantizeOptions`.
     `audio` is set for `[input] type = "audio"`, `tokenizer` for `"text"`.
     """
 
@@ -55,6 +56,7 @@ class Config:
     evaluation: Path | None = None
     optimize: Objective = Objective.BALANCED
     max_drop: float | None = None
+    embedding_bits: int = 8
 
 
 def load_config(path: Path) -> Config:
@@ -118,6 +120,7 @@ class _Reader:
         evaluation = self._file("evaluation", "data")
         optimize = self._choice("build", "optimize", OBJECTIVES, Objective.BALANCED.value)
         max_drop = self._max_drop()
+        embedding_bits = self._embedding_bits()
         if self.problems or model is None:
             raise TinycError("the configuration is not valid", where=str(path), problems=self.problems)
         return Config(
@@ -135,6 +138,7 @@ class _Reader:
             evaluation,
             Objective(optimize),
             max_drop,
+            embedding_bits,
         )
 
     def _get(self, table: str, key: str) -> Any:
@@ -188,6 +192,16 @@ class _Reader:
             )
             return None
         return float(value)
+
+    def _embedding_bits(self) -> int:
+        value = self._get("quantize", "embedding_bits")
+        if value is None:
+            return 8
+        if type(value) is not int or value not in EMBEDDING_BITS:
+            allowed = ", ".join(map(str, EMBEDDING_BITS))
+            self.problems.append(Problem("quantize.embedding_bits", f"is {value!r}", f"one of {allowed}"))
+            return 8
+        return value
 
     def _audio(self, input_type: str) -> AudioSettings | None:
         if input_type != "audio":

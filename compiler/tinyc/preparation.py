@@ -64,8 +64,12 @@ def prepare(
 def _options(source: Source) -> QuantizeOptions:
     """The options that tinyc.toml and the command line ask for."""
     if source.config is None or source.config.method == "auto":
-        return QuantizeOptions(max_drop=source.max_drop)
-    return QuantizeOptions(methods=(Method(source.config.method),), max_drop=source.max_drop)
+        return QuantizeOptions(max_drop=source.max_drop, embedding_bits=source.embedding_bits)
+    return QuantizeOptions(
+        methods=(Method(source.config.method),),
+        max_drop=source.max_drop,
+        embedding_bits=source.embedding_bits,
+    )
 
 
 def is_float(graph: Graph) -> bool:

@@ -32,6 +32,7 @@ class Source:
     calibration: Path | None = None
     evaluation: Path | None = None
     max_drop: float | None = None
+    embedding_bits: int = 8
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -55,9 +56,13 @@ class Source:
 
 
 def resolve(
-    argument: Path | None, *, calibration: Path | None = None, max_drop: float | None = None
+    argument: Path | None,
+    *,
+    calibration: Path | None = None,
+    max_drop: float | None = None,
+    embedding_bits: int | None = None,
 ) -> Source:
-    """The source that a command line argument means. The other two replace what `tinyc.toml` says.
+    """The source that a command line argument means. The others replace what `tinyc.toml` says.
 
     Nothing means the `tinyc.toml` here; a folder means the one inside it, or a SavedModel.
     Raises TinycError when there is none.
@@ -75,6 +80,7 @@ def resolve(
             calibration=calibration or config.calibration,
             evaluation=config.evaluation,
             max_drop=config.max_drop if max_drop is None else max_drop,
+            embedding_bits=config.embedding_bits if embedding_bits is None else embedding_bits,
         )
     if argument is None:
         raise TinycError(
@@ -83,7 +89,14 @@ def resolve(
         )
     name = path.stem or "model"
     folder = Path("build") / name
-    return Source(path=path, name=name, build_folder=folder, calibration=calibration, max_drop=max_drop)
+    return Source(
+        path=path,
+        name=name,
+        build_folder=folder,
+        calibration=calibration,
+        max_drop=max_drop,
+        embedding_bits=8 if embedding_bits is None else embedding_bits,
+    )
 
 
 def load_arrays(path: Path) -> dict[str, Array]:

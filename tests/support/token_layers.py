@@ -79,15 +79,31 @@ class Builder:
         return output
 
     def embedding(
-        self, units: int, rank: int | None = 4, *, positions: bool = True, segments: bool = True
+        self,
+        units: int,
+        rank: int | None = 4,
+        *,
+        positions: bool = True,
+        segments: bool = True,
+        bits: int = 8,
     ) -> TensorName:
         width = rank or units
-        names = ["ids", self.constant(self.int8(self.vocabulary, width), 0.01)]
+        tokens, scale, factor = self.int8(self.vocabulary, width), np.array([0.01]), 1.0
+        if bits < 8:
+            limit = 2 ** (bits - 1) - 1
+            tokens = self.rng.integers(-limit, limit + 1, tokens.shape).astype(np.int8)
+            rows = self.rng.integers(1, 256, self.vocabulary)
+            rows[self.rng.integers(self.vocabulary)] = 255
+            scale, factor = rows * (0.01 * 127 / limit / 255), float(self.rng.integers(1, 256))
+        names = ["ids", self.constant(tokens, scale, 0)]
         if positions:
             names.append(self.constant(self.int8(self.rows, width), 0.01))
         if rank:
             scales = self.rng.uniform(0.001, 0.01, units)
-            names += [self.constant(self.int8(units, width), scales, 0) for _ in range(1 + positions)]
+            names.append(self.constant(self.int8(units, width), scales, 0))
+            if positions:
+                unit = scale.max() / 255 if bits < 8 else 0.01
+                names.append(self.constant(self.int8(units, width), scales * unit * factor / 0.01, 0))
         if segments:
             names.append(self.constant(self.int32(3, units), 0.0001))
         output = self.activation((1, self.rows, units), 0.001 if rank else 0.02, 16)
@@ -99,6 +115,7 @@ class Builder:
             expanded=bool(rank),
             segments=segments,
             separator=4,
+            bits=bits,
         )
 
     def norm(

@@ -7,7 +7,17 @@ from typing import Annotated, Any
 import typer
 
 from tinyc.cli import output
-from tinyc.cli.options import BoardName, Calibration, Json, MaxDrop, Model, Optimize, Out, Toolchain
+from tinyc.cli.options import (
+    BoardName,
+    Calibration,
+    EmbeddingBits,
+    Json,
+    MaxDrop,
+    Model,
+    Optimize,
+    Out,
+    Toolchain,
+)
 
 
 def command(
@@ -18,6 +28,7 @@ def command(
     optimize: Optimize = None,
     calibration: Calibration = None,
     max_drop: MaxDrop = None,
+    embedding_bits: EmbeddingBits = None,
     sizes: Annotated[
         bool, typer.Option("--sizes", help="Print the bytes of every function and array, largest first.")
     ] = False,
@@ -26,7 +37,7 @@ def command(
     """Compile a model and build its firmware with PlatformIO."""
     from tinyc.cli import target
 
-    found = target.built(model, board, out, toolchain, calibration, optimize, max_drop)
+    found = target.built(model, board, out, toolchain, calibration, optimize, max_drop, embedding_bits)
     report = found.report
     if json:
         elf = str(found.folder / str(report["elf"]))

@@ -37,6 +37,15 @@ MaxDrop = Annotated[
         show_default=False,
     ),
 ]
+EmbeddingBits = Annotated[
+    int | None,
+    typer.Option(
+        "--embedding-bits",
+        help="Bits of the token tables of embeddings: 4, 6 or 8; below 8 each row has a scale of its own. "
+        "Default: `embedding_bits` of tinyc.toml, else 8.",
+        show_default=False,
+    ),
+]
 Optimize = Annotated[
     Objective | None,
     typer.Option(

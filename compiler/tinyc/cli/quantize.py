@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tinyc.cli import output
-from tinyc.cli.options import Json, MaxDrop, Model
+from tinyc.cli.options import EmbeddingBits, Json, MaxDrop, Model
 from tinyc.errors import TinycError
 from tinyc.quantize.bill import Bill
 
@@ -22,6 +22,7 @@ def command(
         Path | None, typer.Option("--out", "-o", help="Where the bill goes. Default: build/bill.json.")
     ] = None,
     max_drop: MaxDrop = None,
+    embedding_bits: EmbeddingBits = None,
     json: Json = False,
 ) -> None:
     """Quantize a float model to int8 and print what it cost, layer by layer."""
@@ -29,7 +30,7 @@ def command(
     from tinyc.files import write_if_changed
     from tinyc.source import resolve
 
-    source = resolve(model, calibration=calibration, max_drop=max_drop)
+    source = resolve(model, calibration=calibration, max_drop=max_drop, embedding_bits=embedding_bits)
     with output.stages("quantizing") as progress:
         prepared = pipeline.prepare(source, progress=progress)
     if prepared.bill is None:

@@ -47,12 +47,13 @@ def compiled(
     optimize: Objective | None = None,
     toolchain: str = "zig",
     max_drop: float | None = None,
+    embedding_bits: int | None = None,
 ) -> tuple[Source, Prepared, Program]:
     """Compile the source that the argument names, without building it.
 
     Counts of `toolchain` replace predictions when the model is to be compiled as tuned.
     """
-    source = resolve(model, calibration=calibration, max_drop=max_drop)
+    source = resolve(model, calibration=calibration, max_drop=max_drop, embedding_bits=embedding_bits)
     chosen = board_of(board, source)
     with output.stages("preparing") as progress:
         prepared = pipeline.prepare(source, progress=progress)
@@ -83,6 +84,7 @@ def built(
     calibration: Path | None = None,
     optimize: Objective | None = None,
     max_drop: float | None = None,
+    embedding_bits: int | None = None,
 ) -> Artifact:
     """The build that the argument names: a build folder as it is, anything else built first."""
     if model is not None and artifact.is_artifact(model) and out is None:
@@ -100,7 +102,9 @@ def built(
                 hint="name the model instead, or leave --optimize out",
             )
         return found
-    source, prepared, program = compiled(model, board, calibration, optimize, toolchain, max_drop)
+    source, prepared, program = compiled(
+        model, board, calibration, optimize, toolchain, max_drop, embedding_bits
+    )
     folder = out or source.build_folder / program.board.name
     with output.busy(f"building for {program.board.name}"):
         firmware = pipeline.build(program, folder, toolchain)

@@ -120,10 +120,11 @@ def _embedding_fields(op: Op, graph: Graph) -> dict[str, FieldValue]:
 
 
 def _embedding_scratch(op: Op, graph: Graph) -> int:
-    """The panel, then the rows of the tokens."""
+    """The panel, then the rows of the tokens; below 8 bits as int16, and those of positions after them."""
     assert isinstance(op, Embedding)
     tables = op.tables(graph.operands(op))
-    return _PANEL_BYTES * sum(_padded(t.shape[1]) for t in tables) + TILE_ROWS * tables[0].shape[1]
+    rows = tables[0].shape[1] if op.bits == 8 else 2 * max(t.shape[1] for t in tables)
+    return _PANEL_BYTES * sum(_padded(t.shape[1]) for t in tables) + TILE_ROWS * rows
 
 
 KERNELS: tuple[RowKernel, ...] = (

@@ -152,6 +152,19 @@ def _row_of_scores(op: Op, graph: Graph) -> int:
     return 4 * graph.operands(op)[1].shape[1]
 
 
+def packed_codes(codes: Array, bits: int) -> Array:
+    """int8 [rows, bytes]: codes one behind the other, the first one's low bit first; rows end at a byte."""
+    shifts = np.arange(bits)
+    flat = ((codes.astype(np.int64)[:, :, None] >> shifts) & 1).astype(np.uint8).reshape(len(codes), -1)
+    return np.packbits(flat, axis=1, bitorder="little").view(np.int8)
+
+
+def _row_of_codes(op: Op, graph: Graph) -> int:
+    """A row of tokens of fewer than 8 bits, as int16."""
+    assert isinstance(op, Embedding)
+    return 2 * graph.operands(op)[1].shape[1] if op.bits < 8 else 0
+
+
 def accepts_embedding(op: Op, graph: Graph) -> bool:
     """Constant int8 tables."""
     ids, *constants = graph.operands(op)
@@ -167,6 +180,9 @@ def embedding_fields(op: Op, graph: Graph) -> dict[str, FieldValue]:
     assert isinstance(op, Embedding)
     operands, (result,) = graph.operands(op), graph.results(op)
     tables, matrices = op.tables(operands), op.matrices(operands)
+    op.check_sums(operands)
+    codes, rows = op.token_values(operands)
+    packed = op.bits < 8
     return {
         "vocabulary": tables[0].shape[0],
         "units": result.shape[-1],
@@ -175,7 +191,10 @@ def embedding_fields(op: Op, graph: Graph) -> dict[str, FieldValue]:
         "ids_wide": int(operands[0].dtype is DType.INT32),
         "output_wide": is_wide(result),
         "separator": op.separator,
-        "tokens": tables[0].constant,
+        "token_bits": op.bits,
+        "position_multiplier": op.position_multiplier(operands),
+        "tokens": packed_codes(codes, op.bits) if packed else tables[0].constant,
+        "row_multiplier": (rows if packed else rows[:0]).astype(np.uint8),
         "positions": tables[1].constant[: operands[0].shape[1]] if op.positions else _NOTHING,
         "token_matrix": matrices[0].constant if op.expanded else _NOTHING,
         "position_matrix": matrices[1].constant if op.expanded and op.positions else _NOTHING,
@@ -287,6 +306,7 @@ KERNELS: tuple[RowKernel, ...] = (
         headers=("include/token_layers.h",),
         accepts=accepts_embedding,
         fields=embedding_fields,
+        scratch=_row_of_codes,
     ),
     RowKernel(
         symbol="tinyc_depthwise_conv_1d__portable",

@@ -7,6 +7,8 @@ from enum import Enum
 
 from tinyc.errors import Problem, TinycError
 
+EMBEDDING_BITS = (4, 6, 8)
+
 
 class Method(Enum):
     """How the range of an activation is derived from its calibration statistics."""
@@ -41,6 +43,7 @@ class QuantizeOptions:
     `int16_gain` adds the gain from 16-bit activations to the bill, layer by layer.
     `max_drop` is how many percent points of top-1 accuracy a transformer may lose on the labelled
     calibration samples before tensors of it get 16 bits; None leaves them all as they are.
+    `embedding_bits`: 4, 6 or 8 bits for the token tables of embeddings, below 8 with a scale for each row.
     Raises TinycError for values outside their limits.
     """
 
@@ -53,6 +56,7 @@ class QuantizeOptions:
     int16_gain: bool = True
     measure_samples: int = 32
     max_drop: float | None = None
+    embedding_bits: int = 8
 
     def __post_init__(self) -> None:
         problems = []
@@ -68,5 +72,8 @@ class QuantizeOptions:
             problems.append(Problem("measure_samples", f"is {self.measure_samples}", "at least 1"))
         if self.max_drop is not None and not 0.0 <= self.max_drop <= 100.0:
             problems.append(Problem("max_drop", f"is {self.max_drop:g}", "0 to 100 percent points"))
+        if self.embedding_bits not in EMBEDDING_BITS:
+            allowed = ", ".join(map(str, EMBEDDING_BITS))
+            problems.append(Problem("embedding_bits", f"is {self.embedding_bits}", allowed))
         if problems:
             raise TinycError("quantization options are not valid", problems=problems)

@@ -29,6 +29,7 @@ from tinyc.quantize.measure import (
 from tinyc.quantize.options import QuantizeOptions
 from tinyc.quantize.scheme import check_quantizable, make_groups
 from tinyc.quantize.simulate import Simulation, sqnr
+from tinyc.quantize.transformer.tables import with_bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ def quantize_graph(
     finite, and samples or labels that do not fit.
     """
     options = options or QuantizeOptions()
+    graph = with_bits(graph, options.embedding_bits)
     check_quantizable(graph)
     checked = check_samples(graph, samples)
     classes = check_labels(graph, labels, len(checked))

@@ -5,10 +5,15 @@
 #include "tinyc_tile.h"
 
 /* Input: all token ids. With matrices a row is their products with the tables' rows, else the rows
- * themselves; `multiplier` is that of each unit, or of each table. `segments` has 3 rows, or is null. */
+ * themselves; `multiplier` is that of each unit, or of each table. `segments` has 3 rows, or is null.
+ * With fewer than 8 `token_bits` the codes of a row lie one behind the other, low bits first, and count
+ * `row_multiplier` each; those of positions count `position_multiplier` where there are matrices. */
 struct tinyc_embedding {
-    int32_t vocabulary, units, rank, position_rank, ids_wide, output_wide, separator;
-    const int8_t *tokens, *positions, *token_matrix, *position_matrix;
+    int32_t vocabulary, units, rank, position_rank, ids_wide, output_wide, separator, token_bits,
+        position_multiplier;
+    const int8_t *tokens;
+    const uint8_t *row_multiplier;
+    const int8_t *positions, *token_matrix, *position_matrix;
     const int32_t *segments, *multiplier;
 };
 
@@ -40,6 +45,21 @@ TINYC_INLINE uint32_t tinyc_divide(uint64_t value, uint32_t count) {
 TINYC_INLINE int32_t tinyc_token(const struct tinyc_embedding *layer, const void *ids, int32_t at) {
     const int32_t id = layer->ids_wide ? ((const int32_t *)ids)[at] : ((const int16_t *)ids)[at];
     return id < 0 || id >= layer->vocabulary ? 0 : id;
+}
+
+/* A row of fewer than 8 bits, as int16. */
+TINYC_INLINE void tinyc_unpack_token(const struct tinyc_embedding *layer, int32_t id, int16_t *values) {
+    const int32_t bits = layer->token_bits, multiplier = layer->row_multiplier[id], half = 1 << (bits - 1);
+    const int8_t *bytes = layer->tokens + id * ((layer->rank * bits + 7) / 8);
+    uint32_t word = 0;
+    for (int32_t i = 0, have = 0; i < layer->rank; i++, have -= bits, word >>= bits) {
+        if (have < bits) {
+            word |= (uint32_t)(uint8_t)*bytes++ << have;
+            have += 8;
+        }
+        const int32_t code = (int32_t)(word & (2u * (uint32_t)half - 1u));
+        values[i] = (int16_t)(((code ^ half) - half) * multiplier);
+    }
 }
 
 /* The first separator of a sentence, `length` where there is none. */

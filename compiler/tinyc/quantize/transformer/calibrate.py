@@ -16,9 +16,9 @@ from tinyc.quantize.options import Criterion, Method, QuantizeOptions
 from tinyc.quantize.ranges import Range, candidates, rounding_error
 from tinyc.quantize.simulate import noise_ratio
 from tinyc.quantize.transformer.packing import chunks, float_run, make_pack
-from tinyc.quantize.transformer.scales import LIMIT
 from tinyc.quantize.transformer.slots import Slot
 from tinyc.quantize.transformer.state import Plan, State, Truth, is_better
+from tinyc.quantize.transformer.tables import LIMIT
 
 _CLIPS = np.linspace(0.3, 1.0, 141)
 

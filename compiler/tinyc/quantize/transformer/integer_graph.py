@@ -12,15 +12,9 @@ from tinyc.ir.graph import Graph, verify
 from tinyc.ir.ops import DepthwiseConv1D, Embedding, Linear, Op
 from tinyc.ir.tensor import Array, DType, Quantization, Tensor, TensorName
 from tinyc.quantize.fixed_point import Rounding
-from tinyc.quantize.transformer.scales import (
-    LIMIT,
-    Quantizations,
-    Types,
-    single,
-    sum_scales,
-    table_scale,
-)
+from tinyc.quantize.transformer.scales import Quantizations, Types, sum_scales, value_scales
 from tinyc.quantize.transformer.slots import Slot
+from tinyc.quantize.transformer.tables import LIMIT, rounded, single
 
 
 def integer_graph(graph: Graph, slots: Sequence[Slot], quantizations: Sequence[Quantization]) -> Graph:
@@ -98,13 +92,14 @@ class _Builder:
 
     def _embedding(self, op: Embedding, operands: Sequence[Tensor]) -> dict[int, Tensor]:
         tables = op.tables(operands)
-        found = {1 + at: _table(table) for at, table in enumerate(tables)}
+        found = {1 + at: rounded(table, 8 if at else op.bits) for at, table in enumerate(tables)}
         units = operands[-1].shape[-1]
         steps = np.full(units, self.quantizations[op.outputs[0]].scale[0])
         if op.expanded:
             steps = sum_scales(self.graph, op, self.quantizations, self.types)
-            for at, (table, matrix) in enumerate(zip(tables, op.matrices(operands), strict=True)):
-                found[1 + len(tables) + at] = _weights(matrix, steps / table_scale(table), 0)
+            scales = value_scales(op, operands)
+            for at, (scale, matrix) in enumerate(zip(scales, op.matrices(operands), strict=True)):
+                found[1 + len(tables) + at] = _weights(matrix, steps / scale, 0)
         if op.segments:
             found[len(operands) - 1] = _bias(operands[-1], steps)
         return found
@@ -117,13 +112,6 @@ def _activation(tensor: Tensor, dtype: DType, quantization: Quantization) -> Ten
         steps = np.rint(tensor.data.astype(np.float64) / quantization.scale[0]) + quantization.zero_point[0]
         data = np.clip(steps, limits.min, limits.max).astype(dtype.numpy)
     return Tensor(tensor.name, tensor.shape, dtype, quantization, data)
-
-
-def _table(table: Tensor) -> Tensor:
-    scale = table_scale(table)
-    steps = np.rint(table.constant.astype(np.float64) / scale)
-    data = np.clip(steps, -LIMIT, LIMIT).astype(np.int8)
-    return Tensor(table.name, table.shape, DType.INT8, Quantization((scale,), (0,)), data)
 
 
 def _weights(weights: Tensor, scales: Array, axis: int) -> Tensor:

@@ -25,6 +25,7 @@ from tinyc.quantize.transformer.promote import Quality, gains, layer_of, promote
 from tinyc.quantize.transformer.samples import check_sentences
 from tinyc.quantize.transformer.slots import Slot, check_layers, make_slots
 from tinyc.quantize.transformer.state import State, Truth
+from tinyc.quantize.transformer.tables import with_bits
 
 # Sentences are short: so many more of them measure the error.
 _MEASURED = 4
@@ -43,6 +44,7 @@ def quantize_transformer(
     Raises TinycError as that does.
     """
     options = options or QuantizeOptions()
+    graph = with_bits(graph, options.embedding_bits)
     check_layers(graph)
     checked = check_sentences(graph, samples)
     classes = check_labels(graph, labels, len(checked))

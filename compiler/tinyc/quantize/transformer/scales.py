@@ -15,8 +15,8 @@ from tinyc.ir.ops.token_pool import Pooling
 from tinyc.ir.tensor import Array, DType, Quantization, Tensor, TensorName
 from tinyc.quantize.ranges import SMALLEST_SCALE
 from tinyc.quantize.transformer.slots import Slot
+from tinyc.quantize.transformer.tables import LIMIT, position_factor, value_scale
 
-LIMIT = 127
 _BIAS_LIMIT = 2.0**30
 # Sums of int32 may not exceed this; a little is left for the rounding of the weights.
 _SUM_LIMIT = 2.0**31 - 2.0**16
@@ -25,17 +25,6 @@ _HALF = 0.5 * (1.0 - 1e-6)
 
 Quantizations = Mapping[TensorName, Quantization]
 Types = Mapping[TensorName, DType]
-
-
-def single(values: Array) -> Array:
-    """float64 that hold float32 values."""
-    return np.asarray(values, np.float64).astype(np.float32).astype(np.float64)
-
-
-def table_scale(tensor: Tensor) -> float:
-    """Scale of a table of an embedding: the largest magnitude becomes 127."""
-    largest = float(np.abs(tensor.constant.astype(np.float64)).max(initial=0.0))
-    return float(single(np.array(max(largest / LIMIT, SMALLEST_SCALE) if largest else 1.0 / LIMIT)))
 
 
 def sum_scales(graph: Graph, op: Op, quantizations: Quantizations, types: Types) -> Array:
@@ -51,8 +40,10 @@ def sum_scales(graph: Graph, op: Op, quantizations: Quantizations, types: Types)
     elif isinstance(op, DepthwiseConv1D):
         pairs, bias = [(quantizations[op.inputs[0]].scale[0], operands[1].constant.T)], operands[2].constant
     elif isinstance(op, Embedding):
-        tables = zip(op.tables(operands), op.matrices(operands), strict=True)
-        pairs = [(table_scale(table), matrix.constant) for table, matrix in tables]
+        scales = value_scales(op, operands)
+        pairs = [
+            (scale, matrix.constant) for scale, matrix in zip(scales, op.matrices(operands), strict=True)
+        ]
         bias = operands[-1].constant if op.segments else None
     else:
         raise AssertionError(f"{op.kind} has no weights")
@@ -68,6 +59,13 @@ def sum_scales(graph: Graph, op: Op, quantizations: Quantizations, types: Types)
     if isinstance(op, Linear):
         found = np.maximum(found, _fitting(op, operands, pairs, largest, quantizations, types))
     return np.asarray(found)
+
+
+def value_scales(op: Embedding, operands: Sequence[Tensor]) -> tuple[float, ...]:
+    """Scales of the integers that the sums of tokens and of positions are made of."""
+    tables, matrices = op.tables(operands), op.matrices(operands)
+    factor = position_factor(op, tables, matrices)
+    return (value_scale(tables[0], op.bits), *(value_scale(table) / factor for table in tables[1:]))
 
 
 def _fitting(
@@ -98,7 +96,7 @@ def least_output(graph: Graph, op: Op, quantizations: Quantizations, types: Type
     if isinstance(op, Embedding):
         if op.expanded:
             return float(sum_scales(graph, op, quantizations, types).max()) / _HALF
-        return max(table_scale(table) for table in op.tables(graph.operands(op))) * 2.0**-14
+        return max(value_scales(op, graph.operands(op))) * 2.0**-14
     if isinstance(op, TokenPool):
         most = 8.0 if op.pooling is Pooling.MEAN else 128.0
         return quantizations[op.inputs[0]].scale[0] / (most * (1.0 - 1e-6))

@@ -16,8 +16,9 @@ from tinyc.quantize.ranges import SMALLEST_SCALE, Range
 from tinyc.quantize.simulate import Point, measuring_points, noise_ratio
 from tinyc.quantize.transformer.integer_graph import integer_graph
 from tinyc.quantize.transformer.packing import Run, parts, run
-from tinyc.quantize.transformer.scales import LIMIT, settle
+from tinyc.quantize.transformer.scales import settle
 from tinyc.quantize.transformer.slots import Slot
+from tinyc.quantize.transformer.tables import LIMIT
 
 # int16 tensors hold so much more than the calibration data needs: then no difference from the mean, as
 # LAYER_NORM computes it, leaves 16 bits.
