@@ -18,6 +18,7 @@ from strategies import (
     pooling,
     quantize,
     softmax,
+    token_block,
     unary,
 )
 from tinyc.ir.graph import Graph
@@ -43,11 +44,13 @@ from tinyc.ir.ops import (
     Relu,
     Relu6,
     Reshape,
+    SequenceLength,
     Softmax,
     Split,
     StridedSlice,
     Sub,
     Tanh,
+    TokenBlock,
     Transpose,
 )
 from tinyc.ir.ops.base import Op
@@ -72,7 +75,9 @@ STRATEGIES: dict[type[Op], Strategy] = {
     Quantize: quantize.random_quantize,
     Relu: unary.random_relu,
     Relu6: unary.random_relu6,
+    SequenceLength: token_block.sequence_length,
     Softmax: softmax.random_graph,
+    TokenBlock: token_block.token_block,
     Sub: elementwise.random_sub,
     Tanh: unary.random_tanh,
     Transpose: movement.random_transpose,

@@ -207,7 +207,7 @@ class BlockKernel:
 
     def kernel(self) -> Kernel:
         return Kernel(
-            symbol=f"tinyc_token_block__{self.isa}",
+            symbol=f"tinyc_token_block_s8__{self.isa}",
             op=TokenBlock,
             source="rows/token_block.c.j2",
             headers=("include/tinyc_tile.h",),
