@@ -65,7 +65,7 @@ def portable(op: Op, graph: Graph) -> Kernel | None:
 def test_a_special_kernel_equals_the_portable_one(key: str) -> None:
     programs = []
     for index, fused in enumerate(cases(key)):
-        graph = fused.expanded()
+        graph = with_blocks(fused.expanded())
         others = [kernel for op in graph.ops if (kernel := portable(op, graph)) is not None]
         assert len(others) == len(graph.ops), f"no portable kernels take case {index} of {key}: {graph.ops}"
         programs.append(program_of(graph, others, f"m{index}"))
