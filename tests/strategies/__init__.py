@@ -88,5 +88,5 @@ STRATEGIES: dict[type[Op], Strategy] = {
     Concatenation: movement.random_concatenation,
 }
 
-IN_FILES = tuple(op for op in STRATEGIES if op.kind in OPS)
+IN_FILES = tuple(op for op in STRATEGIES if op.kind in OPS and op is not SequenceLength)
 """Those that model files hold."""

@@ -92,6 +92,8 @@ class Graph:
 
     def expanded(self) -> Graph:
         """The graph with the parts of fused ops, and the tensors between them, in their place."""
+        if not any(isinstance(op, ConvDepthwise2D | TokenBlock) for op in self.ops):
+            return self
         ops: list[Op] = []
         tensors: list[Tensor] = []
         for op in self.ops:
@@ -103,7 +105,7 @@ class Graph:
                 tensors += op.between
             else:
                 ops.append(op)
-        return self if len(ops) == len(self.ops) and not tensors else self.rebuilt(ops=ops, tensors=tensors)
+        return self.rebuilt(ops=ops, tensors=tensors)
 
     def digest(self) -> str:
         """SHA-256 (hex) over the canonical text of the graph and its constant bytes.
