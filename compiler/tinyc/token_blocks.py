@@ -20,7 +20,7 @@ from tinyc.ir.ops.norm import LayerNorm, RmsNorm
 from tinyc.ir.ops.token_block import TokenBlock
 from tinyc.ir.ops.token_pool import TokenPool
 from tinyc.ir.tensor import TensorName
-from tinyc.kernels.row_kernel import rows_of, whole_inputs
+from tinyc.kernels.row_kernel import rows_through, whole_inputs
 
 ROW_OPS = (
     Attention,
@@ -45,7 +45,7 @@ def with_blocks(graph: Graph) -> Graph:
     groups: dict[tuple[int, ...], list[Op]] = defaultdict(list)
     for index, op in enumerate(graph.ops):
         if isinstance(op, ROW_OPS):
-            groups[stages[op.name], int(op.name in later), _rows(graph, op)].append(op)
+            groups[stages[op.name], int(op.name in later), rows_through(op, graph)].append(op)
         else:
             groups[stages[op.name], 0, -1, index].append(op)
     varying, counter = sequence.varying(graph), sequence.length_op(graph)
@@ -73,11 +73,6 @@ def in_order(graph: Graph) -> Graph:
     return with_blocks(graph).expanded()
 
 
-def _rows(graph: Graph, op: Op) -> int:
-    """Rows that the op computes."""
-    return rows_of(graph[op.outputs[0]])
-
-
 def _producers(graph: Graph) -> dict[TensorName, Op]:
     return {name: op for op in graph.ops for name in op.outputs}
 
@@ -87,7 +82,7 @@ def _together(graph: Graph, maker: Op, reader: Op, name: TensorName) -> bool:
     return (
         isinstance(reader, ROW_OPS)
         and isinstance(maker, ROW_OPS)
-        and _rows(graph, reader) == _rows(graph, maker)
+        and rows_through(reader, graph) == rows_through(maker, graph)
         and all(reader.inputs[at] != name for at in whole_inputs(reader))
     )
 

@@ -122,6 +122,16 @@ def _square_linear(seed: int) -> Graph:
     return build.graph(build.linear(y, units=8 + seed // 2, bits=16) if seed % 2 else y)
 
 
+def _shared_inputs(seed: int) -> Graph:
+    """Linear layers that read the same: queries, keys and values, or two pairs."""
+    build = Builder(seed, 1 + 3 * seed)
+    x, other = build.input(10 + 7 * seed, _BITS[seed % 2]), build.input(9 + seed)
+    sources = [x] if seed % 3 else [x, other]
+    outputs = [build.linear(*sources, units=units, bits=_BITS[units % 2]) for units in (5, 8 + seed, 12)]
+    outputs.append(build.linear(x, units=3))
+    return build.graph(*outputs)
+
+
 def _norm(seed: int) -> Graph:
     rng = np.random.default_rng(seed)
     build = Builder(seed, int(rng.integers(1, 10)))
@@ -195,6 +205,15 @@ def _pool(seed: int) -> Graph:
     return build.graph(build.pool(x, (Pooling.MEAN, Pooling.RMS)[seed // 2 % 2]))
 
 
+def _pool_of_a_block(seed: int) -> Graph:
+    """Rows that exist for a tile only; other rows are read as a whole, in another number."""
+    build = Builder(seed, 6 + 3 * seed)
+    q = build.input(32, rows=(1, 2, 5, 8, 11, 3)[seed])
+    k, v = build.input(32), build.input(12)
+    x = build.norm(build.linear(build.attention(q, k, v, 2), units=20 + seed, bits=16), bits=_BITS[seed % 2])
+    return build.graph(build.pool(x, (Pooling.MEAN, Pooling.RMS)[seed // 2 % 2]))
+
+
 def _counted_pool(seed: int) -> Graph:
     """The rows of a sentence."""
     build = Builder(seed, 9, sentence=True)
@@ -214,6 +233,7 @@ FAMILIES: dict[str, tuple[Callable[[int], Graph], int]] = {
     "linear": (_linear, 30),
     "linear_zero_points": (_linear_zero_points, 3),
     "square_linear": (_square_linear, 6),
+    "shared_inputs": (_shared_inputs, 6),
     "norm": (_norm, 16),
     "even_norm": (_even_norm, 12),
     "attention": (_attention, 18),
@@ -222,6 +242,7 @@ FAMILIES: dict[str, tuple[Callable[[int], Graph], int]] = {
     "convolution": (_convolution, 15),
     "curve": (_curve, 6),
     "pool": (_pool, 8),
+    "pool_of_a_block": (_pool_of_a_block, 6),
     "counted_pool": (_counted_pool, 4),
     "embbert": (_embbert, 3),
     "bert": (_bert, 3),

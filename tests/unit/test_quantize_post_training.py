@@ -238,7 +238,7 @@ def test_activation_that_overflows_is_named() -> None:
 def test_scales_beyond_fixed_point_are_named() -> None:
     net = FloatNetwork((1, 4))
     graph = net.graph(net.add(HardSwish, "x0"))
-    with pytest.raises(TinycError, match="cannot be computed in int8") as caught:
+    with pytest.raises(TinycError, match="cannot be computed in fixed point") as caught:
         quantize_graph(graph, [(np.full((1, 4), 1e30, np.float32),)])
     assert "HARD_SWISH layer0" in caught.value.problems[0].where
 

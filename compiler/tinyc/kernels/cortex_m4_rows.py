@@ -11,10 +11,12 @@ import numpy as np
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops.attention import Attention
 from tinyc.ir.ops.base import Op
+from tinyc.ir.ops.curved import Gelu, Silu, SquaredRelu
 from tinyc.ir.ops.depthwise_conv_1d import DepthwiseConv1D
 from tinyc.ir.ops.embedding import Embedding
 from tinyc.ir.ops.linear import Linear
 from tinyc.ir.ops.norm import LayerNorm, RmsNorm
+from tinyc.ir.ops.token_pool import TokenPool
 from tinyc.ir.tensor import Array, DType, Tensor
 from tinyc.kernels import portable_rows
 from tinyc.kernels.kernel import FieldValue
@@ -127,6 +129,20 @@ def _embedding_scratch(op: Op, graph: Graph) -> int:
     return _PANEL_BYTES * sum(_padded(t.shape[1]) for t in tables) + TILE_ROWS * rows
 
 
+def _accepts_pool(op: Op, graph: Graph) -> bool:
+    """int16 rows of an even depth."""
+    x = graph.operands(op)[0]
+    return portable_rows.accepts_pool(op, graph) and x.dtype is DType.INT16 and x.shape[-1] % 2 == 0
+
+
+def _curve_fields(op: Op, graph: Graph) -> dict[str, FieldValue]:
+    """Tables that begin with the entry of 0."""
+    fields = portable_rows.curve_fields(op, graph)
+    return fields | {
+        name: np.roll(table, -128) for name, table in fields.items() if isinstance(table, np.ndarray)
+    }
+
+
 KERNELS: tuple[RowKernel, ...] = (
     RowKernel(
         symbol="tinyc_linear__cortex_m4",
@@ -139,6 +155,7 @@ KERNELS: tuple[RowKernel, ...] = (
         fields=_linear_fields,
         scratch=_linear_scratch,
         early=portable_rows.linear_sources,  # all in the panel before the first output is written
+        panel=portable_rows.linear_sources,
     ),
     RowKernel(
         symbol="tinyc_attention__cortex_m4",
@@ -185,5 +202,30 @@ KERNELS: tuple[RowKernel, ...] = (
         accepts=_accepts_embedding,
         fields=_embedding_fields,
         scratch=_embedding_scratch,
+    ),
+    *(
+        RowKernel(
+            symbol="tinyc_curve__cortex_m4",
+            op=op,
+            source="cortex_m4/curve.c",
+            struct="tinyc_curve",
+            headers=("include/token_layers.h", "include/tinyc_bytes.h"),
+            requires=_CORE,
+            accepts=portable_rows.accepts_curve,
+            fields=_curve_fields,
+        )
+        for op in (Gelu, Silu, SquaredRelu)
+    ),
+    RowKernel(
+        symbol="tinyc_token_pool_s16__cortex_m4",
+        op=TokenPool,
+        source="cortex_m4/token_pool.c",
+        struct="tinyc_token_pool",
+        headers=("include/token_layers.h", "include/tinyc_dsp.h"),
+        requires=_CORE,
+        accepts=_accepts_pool,
+        fields=portable_rows.pool_fields,
+        scratch=portable_rows.pool_state,
+        has_state=True,
     ),
 )

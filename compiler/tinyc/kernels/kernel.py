@@ -72,11 +72,13 @@ class Overlap:
     lead: int
 
 
-def _always(op: Op, graph: Graph) -> bool:
+def always(op: Op, graph: Graph) -> bool:
+    """Accepts every layer of its op."""
     return True
 
 
-def _none(op: Op, graph: Graph) -> int:
+def none(op: Op, graph: Graph) -> int:
+    """Needs no scratch."""
     return 0
 
 
@@ -112,8 +114,8 @@ class Kernel:
     headers: tuple[str, ...] = ()
     requires: frozenset[str] = frozenset()
     superseded: frozenset[str] = frozenset()
-    accepts: Callable[[Op, Graph], bool] = _always
-    scratch: Callable[[Op, Graph], int] = _none
+    accepts: Callable[[Op, Graph], bool] = always
+    scratch: Callable[[Op, Graph], int] = none
     in_place: tuple[int, ...] = ()
     overlaps: Callable[[Op, Graph], tuple[Overlap, ...]] = _apart
     work: Callable[[Op, Graph], Work] | None = None

@@ -265,6 +265,12 @@ def pool_fields(op: Op, graph: Graph) -> dict[str, FieldValue]:
     }
 
 
+def pool_state(op: Op, graph: Graph) -> int:
+    """A sum of each column: 32 bits, or 64 of squares."""
+    assert isinstance(op, TokenPool)
+    return (8 if op.pooling is Pooling.RMS else 4) * graph.results(op)[0].shape[2]
+
+
 KERNELS: tuple[RowKernel, ...] = (
     RowKernel(
         symbol="tinyc_linear__portable",
@@ -337,5 +343,7 @@ KERNELS: tuple[RowKernel, ...] = (
         headers=("include/token_layers.h",),
         accepts=accepts_pool,
         fields=pool_fields,
+        scratch=pool_state,
+        has_state=True,
     ),
 )

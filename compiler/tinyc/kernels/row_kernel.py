@@ -16,7 +16,7 @@ from tinyc.ir.ops.depthwise_conv_1d import DepthwiseConv1D
 from tinyc.ir.ops.embedding import Embedding
 from tinyc.ir.ops.token_pool import TokenPool
 from tinyc.ir.tensor import Tensor
-from tinyc.kernels.kernel import FieldValue
+from tinyc.kernels.kernel import FieldValue, always, none
 
 # Rows of a tile: TINYC_TILE_ROWS in tinyc_tile.h.
 TILE_ROWS = 4
@@ -26,7 +26,6 @@ _WHOLE: Mapping[type[Op], tuple[int, ...]] = {
     Attention: (1, 2),
     DepthwiseConv1D: (0,),
     Embedding: (0,),
-    TokenPool: (0,),
 }
 
 
@@ -40,12 +39,9 @@ def rows_of(tensor: Tensor) -> int:
     return tensor.elements // tensor.shape[-1]
 
 
-def _always(op: Op, graph: Graph) -> bool:
-    return True
-
-
-def _none(op: Op, graph: Graph) -> int:
-    return 0
+def rows_through(op: Op, graph: Graph) -> int:
+    """Rows that an op goes through: those of its output, or of its input when it makes one row of them."""
+    return rows_of(graph[op.inputs[0] if isinstance(op, TokenPool) else op.outputs[0]])
 
 
 def _no_positions(op: Op, graph: Graph) -> tuple[int, ...]:
@@ -59,6 +55,8 @@ class RowKernel:
     `fields` initialises the C struct `struct`, see `kernel.Lowered`. `scratch` is in bytes, for a tile.
     `early` gives the positions of the inputs that are read to the end before any output is written, `again`
     those of which a row is read again after a part of the output's row is written.
+    `has_state`: the scratch stays as it was left until the next tile. `panel`: positions of inputs that lie
+    repacked in the scratch after a call; where they are null pointers, they lie there already.
     """
 
     symbol: str
@@ -68,7 +66,9 @@ class RowKernel:
     fields: Callable[[Op, Graph], Mapping[str, FieldValue]]
     headers: tuple[str, ...] = ()
     requires: frozenset[str] = frozenset()
-    accepts: Callable[[Op, Graph], bool] = _always
-    scratch: Callable[[Op, Graph], int] = _none
+    accepts: Callable[[Op, Graph], bool] = always
+    scratch: Callable[[Op, Graph], int] = none
+    has_state: bool = False
+    panel: Callable[[Op, Graph], tuple[int, ...]] = _no_positions
     early: Callable[[Op, Graph], tuple[int, ...]] = _no_positions
     again: Callable[[Op, Graph], tuple[int, ...]] = _no_positions

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops.base import Op
@@ -17,9 +18,9 @@ from tinyc.ir.ops.token_block import TokenBlock
 from tinyc.ir.tensor import DType, Tensor, TensorName
 from tinyc.kernels import cortex_m4_rows, portable_rows
 from tinyc.kernels.kernel import FieldValue, Kernel, Lowered, Overlap
-from tinyc.kernels.row_kernel import TILE_ROWS, RowKernel, rows_of, whole_inputs
+from tinyc.kernels.row_kernel import TILE_ROWS, RowKernel, rows_of, rows_through, whole_inputs
 from tinyc.memory import planner
-from tinyc.memory.plan import Buffer, Lifetime
+from tinyc.memory.plan import Buffer, Lifetime, MemoryPlan
 
 _NO_POINTER = "0"
 
@@ -46,8 +47,22 @@ class PartView:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
+    """`scratch` names the buffer that it works in, which is that of an earlier part where it finds the panel
+    of its inputs there."""
+
     op: Op
     kernel: RowKernel
+    scratch: str
+    has_panel: bool
+
+    def panel(self, graph: Graph) -> tuple[str, ...]:
+        """Tensors of which the scratch holds a panel after the call."""
+        return tuple(self.op.inputs[at] for at in self.kernel.panel(self.op, graph))
+
+    def finds_panel(self, before: _Part, graph: Graph) -> bool:
+        """Whether its panel is the one that the part before leaves."""
+        own = self.panel(graph)
+        return bool(own) and before.kernel is self.kernel and before.panel(graph) == own
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +80,16 @@ class BlockKernel:
 
     def parts(self, op: TokenBlock, graph: Graph) -> list[_Part] | None:
         """None where a part has no kernel."""
-        found = []
-        for part in op.parts:
+        found: list[_Part] = []
+        for at, part in enumerate(op.parts):
             kernels = (k for k in self.rows if k.op is type(part) and k.accepts(part, graph))
             kernel = next(kernels, None)
             if kernel is None:
                 return None
-            found.append(_Part(part, kernel))
+            own = _Part(part, kernel, f"scratch:{at}", False)
+            if found and own.finds_panel(found[-1], graph):
+                own = replace(own, scratch=found[-1].scratch, has_panel=True)
+            found.append(own)
         return found
 
     def known(self, op: Op, graph: Graph) -> tuple[TokenBlock, Graph, list[_Part]]:
@@ -84,7 +102,8 @@ class BlockKernel:
     def accepts(self, op: Op, graph: Graph) -> bool:
         """Blocks of all rows of a sentence, or of one; where rows do not vary, of as many as there are."""
         assert isinstance(op, TokenBlock)
-        inner, rows = self.graph(op, graph), rows_of(graph[op.outputs[0]])
+        inner = self.graph(op, graph)
+        rows = rows_through(op.parts[0], inner)
         if op.counted and rows not in (1, self._length(op, inner, rows)):
             return False
         return self.parts(op, inner) is not None
@@ -99,24 +118,29 @@ class BlockKernel:
             for position, name in enumerate(part.op.inputs):
                 last[name] = max(last.get(name, 0), 2 * at + (position not in early))
         found = []
+        end = 2 * len(parts) - 1
         for at, part in enumerate(parts):
             for name in part.op.outputs:
                 if name in between:
                     lifetime = Lifetime(2 * at + 1, last.get(name, 2 * at + 1))
                     found.append(Buffer(name, _tile_bytes(between[name]), lifetime, (name,)))
             scratch = part.kernel.scratch(part.op, inner)
-            if scratch > 0:
-                found.append(Buffer(f"scratch:{at}", scratch, Lifetime(2 * at, 2 * at + 1)))
+            if scratch > 0 and not part.has_panel:
+                users = [index for index, other in enumerate(parts) if other.scratch == part.scratch]
+                lifetime = Lifetime(0, end) if part.kernel.has_state else Lifetime(2 * at, 2 * users[-1] + 1)
+                found.append(Buffer(part.scratch, scratch, lifetime))
         return found
 
+    def _plan(self, op: TokenBlock, inner: Graph, parts: Sequence[_Part]) -> MemoryPlan:
+        return _placed(tuple(self._buffers(op, inner, parts)))
+
     def scratch(self, op: Op, graph: Graph) -> int:
-        block, inner, parts = self.known(op, graph)
-        return planner.place(self._buffers(block, inner, parts)).arena_size
+        return self._plan(*self.known(op, graph)).arena_size
 
     def view(self, op: Op, graph: Graph) -> dict[str, object]:
         """What the template prints; it depends on shapes and types, not on the layer."""
         block, inner, parts = self.known(op, graph)
-        plan = planner.place(self._buffers(block, inner, parts))
+        plan = self._plan(block, inner, parts)
         names = [tensor.name for tensor in graph.activations(block)]
         own = {name: f"input_{at}" for at, name in enumerate(names)}
         own |= {name: f"output_{at}" for at, name in enumerate(block.outputs)}
@@ -128,16 +152,19 @@ class BlockKernel:
             if name in between:
                 return f"(uint8_t *)scratch + {plan.offset(name)}"
             step = inner[name].shape[-1]
-            return own[name] if whole or rows == 1 else f"{own[name]} + tile.first * {step}"
+            single = rows == 1 or rows_of(inner[name]) == 1
+            return own[name] if whole or single else f"{own[name]} + tile.first * {step}"
 
-        rows = rows_of(graph[block.outputs[0]])
+        rows = rows_through(block.parts[0], inner)
         calls = []
-        for at, part in enumerate(parts):
+        for part in parts:
             whole = whole_inputs(part.op)
-            scratch = f"scratch:{at}"
-            has_scratch = part.kernel.scratch(part.op, inner) > 0
+            packed = part.kernel.panel(part.op, inner) if part.has_panel else ()
+            scratch = _NO_POINTER
+            if part.kernel.scratch(part.op, inner) > 0:
+                scratch = f"(uint8_t *)scratch + {plan.buffer_offset(part.scratch)}"
             inputs = tuple(
-                pointer(name, position in whole)
+                _NO_POINTER if position in packed else pointer(name, position in whole)
                 for position, name in enumerate(part.op.inputs)
                 if not inner[name].is_constant
             )
@@ -148,7 +175,7 @@ class BlockKernel:
                     part.kernel.struct,
                     inputs,
                     pointer(part.op.outputs[0], False),
-                    f"(uint8_t *)scratch + {plan.buffer_offset(scratch)}" if has_scratch else _NO_POINTER,
+                    scratch,
                 )
             )
         arguments = [Argument(f"const {graph[name].dtype.c_type}", own[name]) for name in names]
@@ -219,6 +246,12 @@ class BlockKernel:
             overlaps=self.overlaps,
             specialize=self.specialize,
         )
+
+
+@lru_cache(maxsize=256)
+def _placed(buffers: tuple[Buffer, ...]) -> MemoryPlan:
+    """Blocks of one kind ask for the same, several times each."""
+    return planner.place(buffers)
 
 
 def _tile_bytes(tensor: Tensor) -> int:

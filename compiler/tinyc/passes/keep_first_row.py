@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops import Attention, DepthwiseConv1D, Linear, Op, Reshape, StridedSlice
-from tinyc.ir.ops.curved import Curved
 from tinyc.ir.ops.elementwise import Unary
 from tinyc.ir.ops.norm import Norm
 from tinyc.ir.tensor import Tensor, TensorName
@@ -88,7 +87,7 @@ def _single_rows(graph: Graph) -> frozenset[TensorName]:
 
 def _can_be_row(op: Op, graph: Graph) -> bool:
     shape = graph[op.outputs[0]].shape
-    rowwise = isinstance(op, Attention | Curved | DepthwiseConv1D | Linear | Norm | Unary)
+    rowwise = isinstance(op, Attention | DepthwiseConv1D | Linear | Norm | Unary)
     return rowwise and len(shape) == 3 and shape[0] == 1 and shape[1] > 1
 
 

@@ -7,15 +7,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tinyc.errors import Problem, TinycError
 from tinyc.ir.graph import Graph
 from tinyc.ir.tensor import Array, TensorName
+from tinyc.quantize.arithmetic import check_arithmetic
 from tinyc.quantize.bill import Bill, Treatment
 from tinyc.quantize.calibrate import Sample, check_samples, collect, float_trace, spread
 from tinyc.quantize.choose import Progress, choose_by_output, choose_by_tensor, group_histograms
 from tinyc.quantize.correct_bias import correct_bias
 from tinyc.quantize.equalize import Ranges, equalize, find_pairs
-from tinyc.quantize.fixed_point import Rounding
 from tinyc.quantize.global_pools import pools_to_means
 from tinyc.quantize.integer_graph import integer_graph
 from tinyc.quantize.measure import (
@@ -78,7 +77,7 @@ def quantize_graph(
         if treatment.kept:
             simulation = trial
     integer = integer_graph(simulation.graph, chosen)
-    _check_arithmetic(integer)
+    check_arithmetic(integer)
     gains = int16_gains(simulation, chosen, report) if options.int16_gain else {}
     report("measuring layers", 0.0)
     network, layers, outputs = measure_layers(simulation, integer, gains)
@@ -100,28 +99,6 @@ def quantize_graph(
 
 def _quiet(stage: str, done: float) -> None:
     """No progress is shown."""
-
-
-def _check_arithmetic(graph: Graph) -> None:
-    """Tries every layer out on zeros. Raises TinycError for scales that fixed point cannot hold."""
-    problems = []
-    for index, op in enumerate(graph.ops):
-        operands = graph.operands(op)
-        values = [
-            tensor.constant if tensor.is_constant else np.zeros(tensor.shape, tensor.dtype.numpy)
-            for tensor in operands
-        ]
-        try:
-            op.reference(values, operands, graph.results(op), Rounding.DOUBLE)
-        except ValueError as error:
-            problems.append(Problem(f"#{index} {op.kind} {op.name}", str(error)))
-    if problems:
-        raise TinycError(
-            f"{len(problems)} of {len(graph.ops)} layers cannot be computed in int8",
-            where=f"model {graph.name}",
-            problems=problems,
-            hint="check the size of the weights and of the calibration inputs",
-        )
 
 
 def _treatment(name: str, before: float, after: float) -> Treatment:

@@ -1,4 +1,4 @@
-/* The scratch holds the panel of four rows. */
+/* The scratch holds the panel of four rows, from the call before where the inputs are null. */
 TINYC_INLINE void tinyc_linear_store(const struct tinyc_linear *layer, const void *residual, void *output,
                                      const int32_t *sums, int32_t unit, int32_t count, int32_t is_plain, int32_t wide) {
     const int32_t units = layer->units, offset = layer->output_offset;
@@ -27,7 +27,7 @@ TINYC_KERNEL void tinyc_linear__cortex_m4(const struct tinyc_linear_rows *layer,
                              linear->high >= (linear->output_wide ? 32767 : 127);
     const int32_t count = tile->count, step = TINYC_CHUNK * layer->chunks;
     uint32_t *end = scratch;
-    for (int32_t source = 0; source < linear->sources; source++) {
+    for (int32_t source = 0; source < linear->sources && inputs[source] != 0; source++) {
         const int32_t depth = linear->depth[source];
         end = tinyc_pack_rows(inputs[source], linear->input_wide[source], depth, depth, count, end);
     }

@@ -10,19 +10,7 @@ TINYC_ASSEMBLY void tinyc_dot_halfwords(const void *panel TINYC_UNUSED, const in
                                         const int16_t *b TINYC_UNUSED, int32_t chunks TINYC_UNUSED,
                                         int32_t *sums TINYC_UNUSED) {
     __asm__ volatile(
-        "push {r4-r11, lr}\n\t"
-        "ldr r12, [sp, #36]\n\t"
-        "push {r1-r3, r12}\n\t"
-        "mov lr, r0\n\t"
-        "movs r0, #0\n\t"
-        "movs r1, #0\n\t"
-        "movs r2, #0\n\t"
-        "movs r3, #0\n\t"
-        "movs r4, #0\n\t"
-        "movs r5, #0\n\t"
-        "movs r6, #0\n\t"
-        "movs r7, #0\n\t"
-        "1:\n\t"
+        TINYC_DOT_BEGIN
         "ldrd r8, r9, [sp]\n\t"
         "vldm r8!, {s0-s7}\n\t"
         "vldm r9!, {s8-s15}\n\t"
@@ -42,14 +30,7 @@ TINYC_ASSEMBLY void tinyc_dot_halfwords(const void *panel TINYC_UNUSED, const in
         TINYC_DOT("s0", "s8") TINYC_DOT("s1", "s9") TINYC_DOT("s2", "s10") TINYC_DOT("s3", "s11")
         TINYC_DOT("s4", "s12") TINYC_DOT("s5", "s13") TINYC_DOT("s6", "s14") TINYC_DOT("s7", "s15")
 #undef TINYC_DOT
-        "ldr r12, [sp, #8]\n\t"
-        "subs r12, r12, #1\n\t"
-        "str r12, [sp, #8]\n\t"
-        "bne 1b\n\t"
-        "ldr r12, [sp, #12]\n\t"
-        "stm r12, {r0-r7}\n\t"
-        "add sp, sp, #16\n\t"
-        "pop {r4-r11, pc}");
+        TINYC_DOT_END);
 }
 #else
 TINYC_KERNEL void tinyc_dot_halfwords(const void *panel, const int16_t *a, const int16_t *b, int32_t chunks,

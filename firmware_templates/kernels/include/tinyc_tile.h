@@ -8,9 +8,9 @@
 
 #define TINYC_TILE_ROWS 4
 
-/* Rows first .. first + count - 1 of a sentence of `length` rows. */
+/* Rows first .. first + count - 1 of the `rows` that are computed. What is read as a whole has `length` rows. */
 struct tinyc_tile {
-    int32_t first, count, length;
+    int32_t first, count, rows, length;
 };
 
 /* round(x * multiplier / 2^32), ties towards plus infinity. */

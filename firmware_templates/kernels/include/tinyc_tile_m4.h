@@ -12,25 +12,39 @@
 #define TINYC_CHUNK 16
 
 #if defined(__ARM_FEATURE_DSP) && defined(__ARM_FP)
+/* The frame of a loop over chunks with eight sums, of functions (panel, a, b, chunks, sums): the sums in r0-r7,
+ * the panel in lr, r8-r12 free; a, b and the chunks that are left on top of the stack. */
+#define TINYC_DOT_BEGIN                                                                                                \
+    "push {r4-r11, lr}\n\t"                                                                                            \
+    "ldr r12, [sp, #36]\n\t"                                                                                           \
+    "push {r1-r3, r12}\n\t"                                                                                            \
+    "mov lr, r0\n\t"                                                                                                   \
+    "movs r0, #0\n\t"                                                                                                  \
+    "movs r1, #0\n\t"                                                                                                  \
+    "movs r2, #0\n\t"                                                                                                  \
+    "movs r3, #0\n\t"                                                                                                  \
+    "movs r4, #0\n\t"                                                                                                  \
+    "movs r5, #0\n\t"                                                                                                  \
+    "movs r6, #0\n\t"                                                                                                  \
+    "movs r7, #0\n\t"                                                                                                  \
+    "1:\n\t"
+#define TINYC_DOT_END                                                                                                  \
+    "ldr r12, [sp, #8]\n\t"                                                                                            \
+    "subs r12, r12, #1\n\t"                                                                                            \
+    "str r12, [sp, #8]\n\t"                                                                                            \
+    "bne 1b\n\t"                                                                                                       \
+    "ldr r12, [sp, #12]\n\t"                                                                                           \
+    "stm r12, {r0-r7}\n\t"                                                                                             \
+    "add sp, sp, #16\n\t"                                                                                              \
+    "pop {r4-r11, pc}"
+
 /* sums[0..3]: a with rows 0 to 3 of the panel, sums[4..7]: b. The weights of a chunk wait in FPU registers.
  * r0-r7: sums, r8-r11: a word of each row, r12: weights, lr: the panel. */
 TINYC_ASSEMBLY void tinyc_dot_bytes(const void *panel TINYC_UNUSED, const int8_t *a TINYC_UNUSED,
                                     const int8_t *b TINYC_UNUSED, int32_t chunks TINYC_UNUSED,
                                     int32_t *sums TINYC_UNUSED) {
     __asm__ volatile(
-        "push {r4-r11, lr}\n\t"
-        "ldr r12, [sp, #36]\n\t"
-        "push {r1-r3, r12}\n\t"
-        "mov lr, r0\n\t"
-        "movs r0, #0\n\t"
-        "movs r1, #0\n\t"
-        "movs r2, #0\n\t"
-        "movs r3, #0\n\t"
-        "movs r4, #0\n\t"
-        "movs r5, #0\n\t"
-        "movs r6, #0\n\t"
-        "movs r7, #0\n\t"
-        "1:\n\t"
+        TINYC_DOT_BEGIN
         "ldrd r8, r9, [sp]\n\t"
         "vldm r8!, {s0-s3}\n\t"
         "vldm r9!, {s4-s7}\n\t"
@@ -54,14 +68,7 @@ TINYC_ASSEMBLY void tinyc_dot_bytes(const void *panel TINYC_UNUSED, const int8_t
         TINYC_DOT("s2", "s6", "") TINYC_DOT("s2", "s6", ", ror #8")
         TINYC_DOT("s3", "s7", "") TINYC_DOT("s3", "s7", ", ror #8")
 #undef TINYC_DOT
-        "ldr r12, [sp, #8]\n\t"
-        "subs r12, r12, #1\n\t"
-        "str r12, [sp, #8]\n\t"
-        "bne 1b\n\t"
-        "ldr r12, [sp, #12]\n\t"
-        "stm r12, {r0-r7}\n\t"
-        "add sp, sp, #16\n\t"
-        "pop {r4-r11, pc}");
+        TINYC_DOT_END);
 }
 #else
 TINYC_KERNEL void tinyc_dot_bytes(const void *panel, const int8_t *a, const int8_t *b, int32_t chunks, int32_t *sums) {

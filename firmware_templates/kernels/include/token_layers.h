@@ -31,7 +31,7 @@ struct tinyc_curve {
     const int16_t *table_16;
 };
 
-/* Input: all rows; one row of int16 comes out. */
+/* One row of int16 comes out, behind the last tile. */
 struct tinyc_token_pool {
     int32_t depth, input_wide, is_rms, ratio;
 };
@@ -40,6 +40,18 @@ struct tinyc_token_pool {
 TINYC_INLINE uint32_t tinyc_divide(uint64_t value, uint32_t count) {
     const uint32_t upper = (uint32_t)(value >> 16), lower = (uint32_t)value & 0xffffu;
     return ((upper / count) << 16) + ((upper % count) << 16 | lower) / count;
+}
+
+/* The result of a column of `rows` numbers: of the sum of their squares, or of their own. */
+TINYC_INLINE int16_t tinyc_pooled(const struct tinyc_token_pool *layer, uint64_t power, int32_t sum, int32_t rows) {
+    int32_t y;
+    if (layer->is_rms) {
+        power = tinyc_divide(power, (uint32_t)rows);
+        y = tinyc_multiply_high((int32_t)tinyc_square_root((uint64_t)(power > 0 ? power : 1) << 16), layer->ratio);
+    } else {
+        y = tinyc_multiply_high(sum * 16, layer->ratio / rows);
+    }
+    return (int16_t)tinyc_clamp(y, -32768, 32767);
 }
 
 TINYC_INLINE int32_t tinyc_token(const struct tinyc_embedding *layer, const void *ids, int32_t at) {

@@ -14,6 +14,7 @@ from typing import ClassVar
 import numpy as np
 
 from tinyc.ir.ops.base import Op
+from tinyc.ir.ops.elementwise import limits
 from tinyc.ir.tensor import Array, DType, Shape, Tensor
 from tinyc.quantize.fixed_point import IntArray, Rounding, high_multiplier, rounding_multiply_high
 
@@ -23,7 +24,6 @@ _FRACTION_BITS = 8
 # Differences of scores, below 2^24, are shifted by so much before they are multiplied.
 SCORE_SHIFT = 6
 MOST_DEPTH = 512
-_LIMITS = {DType.INT8: (-128, 127), DType.INT16: (-32768, 32767)}
 
 
 def power_table() -> IntArray:
@@ -136,4 +136,4 @@ class Attention(Op):
         scale = self.context_scale(operands, result)
         product = ((context << left) * (reciprocal * scale.multiplier)) >> 32
         rounded = (product + (np.int64(1) << (scale.shift - 1))) >> scale.shift
-        return np.asarray(np.clip(rounded, *_LIMITS[result.dtype]))
+        return np.asarray(np.clip(rounded, *limits(result.dtype)))

@@ -8,32 +8,24 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from tinyc.ir.ops.base import Op
-from tinyc.ir.tensor import Array, DType, Shape, Tensor
-from tinyc.quantize.fixed_point import IntArray, Rounding
+from tinyc.ir.ops.elementwise import Unary, limits
+from tinyc.ir.tensor import Array, Tensor
+from tinyc.quantize.fixed_point import IntArray
 from tinyc.quantize.lookup_table import apply_real_function
-
-_LIMITS = {DType.INT8: (-128, 127), DType.INT16: (-32768, 32767)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Curved(Op):
+class Curved(Unary):
     """input: x; output of the same shape. Quantized: x int8, y int8 or int16, through a table."""
 
     @abstractmethod
     def function(self, x: float) -> float:
         """The activation of one real number."""
-
-    def output_shapes(self, operands: Sequence[Tensor]) -> tuple[Shape, ...]:
-        if len(operands) != 1:
-            raise ValueError(f"needs 1 input, got {len(operands)}")
-        return (operands[0].shape,)
 
     def table(self, operand: Tensor, result: Tensor) -> IntArray:
         """y for x = -128 .. 127: int64 [256]."""
@@ -44,25 +36,11 @@ class Curved(Op):
             operand.zero_point,
             result.scale,
             result.zero_point,
-            *_LIMITS[result.dtype],
+            *limits(result.dtype),
         )
 
-    def reference(
-        self,
-        values: Sequence[Array],
-        operands: Sequence[Tensor],
-        results: Sequence[Tensor],
-        rounding: Rounding,
-    ) -> tuple[Array, ...]:
-        (x,), (result,) = values, results
-        if result.dtype is DType.FLOAT32:
-            return (self.real(x.astype(np.float64)).astype(np.float32),)
-        y = self.table(operands[0], result)[x.astype(np.int64) + 128]
-        return (y.astype(result.dtype.numpy),)
-
-    @abstractmethod
-    def real(self, x: Array) -> Array:
-        """The activation of an array, float64."""
+    def quantized(self, x: IntArray, operand: Tensor, result: Tensor) -> IntArray:
+        return np.asarray(self.table(operand, result)[x + 128])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +55,7 @@ class Gelu(Curved):
         return 0.5 * x * (1.0 + math.erf(x / math.sqrt(2.0)))
 
     def real(self, x: Array) -> Array:
+        x = x.astype(np.float64)
         if self.approximate:
             return np.asarray(0.5 * x * (1.0 + np.tanh(math.sqrt(2.0 / math.pi) * (x + 0.044715 * x**3))))
         erf = np.vectorize(math.erf, otypes=[np.float64])
@@ -91,6 +70,7 @@ class Silu(Curved):
         return x / (1.0 + math.exp(-x)) if x > -700.0 else 0.0
 
     def real(self, x: Array) -> Array:
+        x = x.astype(np.float64)
         return np.asarray(x / (1.0 + np.exp(-np.maximum(x, -700.0))))
 
 
@@ -102,4 +82,4 @@ class SquaredRelu(Curved):
         return max(x, 0.0) ** 2
 
     def real(self, x: Array) -> Array:
-        return np.asarray(np.square(np.maximum(x, 0.0)))
+        return np.asarray(np.square(np.maximum(x.astype(np.float64), 0.0)))

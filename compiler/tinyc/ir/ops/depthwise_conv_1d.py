@@ -9,10 +9,9 @@ from typing import ClassVar
 import numpy as np
 
 from tinyc.ir.ops.base import Op
+from tinyc.ir.ops.elementwise import limits
 from tinyc.ir.tensor import Array, DType, Shape, Tensor
 from tinyc.quantize.fixed_point import IntArray, Rounding, high_multipliers, rounding_multiply_high
-
-_LIMITS = {DType.INT8: (-128, 127), DType.INT16: (-32768, 32767)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,5 +69,5 @@ class DepthwiseConv1D(Op):
         y = y + bias.reshape(-1)
         if not real:
             y = rounding_multiply_high(y, self.multipliers(operands, result)) + result.zero_point
-            y = np.clip(y, *_LIMITS[result.dtype])
+            y = np.clip(y, *limits(result.dtype))
         return (y[None].astype(result.dtype.numpy),)

@@ -15,6 +15,7 @@ from typing import ClassVar
 import numpy as np
 
 from tinyc.ir.ops.base import Op
+from tinyc.ir.ops.elementwise import limits
 from tinyc.ir.tensor import Array, DType, Shape, Tensor
 from tinyc.quantize.fixed_point import (
     IntArray,
@@ -24,7 +25,6 @@ from tinyc.quantize.fixed_point import (
 )
 from tinyc.quantize.roots import inverse_root
 
-_LIMITS = {DType.INT8: (-128, 127), DType.INT16: (-32768, 32767)}
 # The largest row for which every intermediate fits.
 LARGEST_DEPTH = 4096
 
@@ -125,7 +125,7 @@ class Norm(Op):
         if self.gain:
             gains, offsets, right = self.gains(operands, result)
             y = (np.clip(y, -32768, 32767) * gains.astype(np.int64) + offsets) >> right
-        return (np.clip(y, *_LIMITS[result.dtype]).astype(result.dtype.numpy),)
+        return (np.clip(y, *limits(result.dtype)).astype(result.dtype.numpy),)
 
     def _real(self, values: Sequence[Array]) -> Array:
         x = values[0].astype(np.float64)

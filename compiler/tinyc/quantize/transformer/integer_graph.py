@@ -7,11 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from tinyc.errors import Problem, TinycError
 from tinyc.ir.graph import Graph, verify
 from tinyc.ir.ops import DepthwiseConv1D, Embedding, Linear, Op
 from tinyc.ir.tensor import Array, DType, Quantization, Tensor, TensorName
-from tinyc.quantize.fixed_point import Rounding
 from tinyc.quantize.transformer.scales import Quantizations, Types, sum_scales, value_scales
 from tinyc.quantize.transformer.slots import Slot
 from tinyc.quantize.transformer.tables import LIMIT, rounded, single
@@ -131,25 +129,3 @@ def _bias(bias: Tensor, scales: Array) -> Tensor:
 
 def _per_channel(scales: Array, axis: int) -> Quantization:
     return Quantization(tuple(float(scale) for scale in scales), (0,) * len(scales), axis)
-
-
-def check_arithmetic(graph: Graph) -> None:
-    """Tries every layer out on zeros. Raises TinycError that names layers whose scales cannot be held."""
-    problems = []
-    for index, op in enumerate(graph.ops):
-        operands = graph.operands(op)
-        values = [
-            tensor.constant if tensor.is_constant else np.zeros(tensor.shape, tensor.dtype.numpy)
-            for tensor in operands
-        ]
-        try:
-            op.reference(values, operands, graph.results(op), Rounding.DOUBLE)
-        except ValueError as error:
-            problems.append(Problem(f"#{index} {op.kind} {op.name}", str(error)))
-    if problems:
-        raise TinycError(
-            f"{len(problems)} of {len(graph.ops)} layers cannot be computed in fixed point",
-            where=f"model {graph.name}",
-            problems=problems,
-            hint="check the size of the weights and of the calibration inputs",
-        )

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from tinyc.ir.graph import Graph
 from tinyc.ir.tensor import Array
+from tinyc.quantize.arithmetic import check_arithmetic
 from tinyc.quantize.bill import Accuracy, Bill, Promotion, Treatment
 from tinyc.quantize.calibrate import Sample, spread
 from tinyc.quantize.choose import Chosen, Progress
@@ -17,7 +18,6 @@ from tinyc.quantize.post_training import Quantized
 from tinyc.quantize.scheme import Group, Groups
 from tinyc.quantize.simulate import sqnr
 from tinyc.quantize.transformer.calibrate import choose, collect
-from tinyc.quantize.transformer.integer_graph import check_arithmetic
 from tinyc.quantize.transformer.measure import Answers, accuracy_bill, answers, layer_bills, output_bills
 from tinyc.quantize.transformer.migrate import factors, largest_by_channel, migrated, norm_of
 from tinyc.quantize.transformer.packing import float_run, make_pack, samples_at_once
