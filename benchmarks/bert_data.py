@@ -71,12 +71,12 @@ def _snips(folder: Path) -> TextSet:
 
 
 def _hwu64(folder: Path) -> TextSet:
-    """Scenarios, which are the part of an intent's name before the first `_`; valid is left unused."""
+    """Scenarios, which are the part of an intent's name before the first `_`; valid and test to test."""
 
-    def scenarios(split: str) -> list[tuple[str, str]]:
-        return [(text, label.split("_")[0]) for text, label in _folders(folder, split)]
+    def scenarios(*splits: str) -> list[tuple[str, str]]:
+        return [(text, label.split("_")[0]) for text, label in _folders(folder, *splits)]
 
-    return _numbered("hwu64", scenarios("train"), scenarios("test"))
+    return _numbered("hwu64", scenarios("train"), scenarios("valid", "test"))
 
 
 def _emotion(folder: Path) -> TextSet:
