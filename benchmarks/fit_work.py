@@ -14,10 +14,12 @@ import math
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from row_layers import row_features, row_kernels, row_layers
 from tinyc import pipeline, profiling
 from tinyc.boards import load_board
 from tinyc.cli import output
@@ -25,7 +27,10 @@ from tinyc.ir.graph import Graph
 from tinyc.ir.tensor import Array
 from tinyc.kernels import work
 from tinyc.kernels.catalogue import CATALOGUE
+from tinyc.kernels.features import Features
 from tinyc.kernels.kernel import Kernel
+from tinyc.kernels.row_kernel import RowKernel
+from tinyc.kernels.token_block import BlockKernel
 from tinyc.kernels.work import FittedWork
 from tinyc.memory import planner
 from tinyc.program import Program, Step
@@ -118,6 +123,26 @@ def fit(kernels: Sequence[Kernel], count: int, seed: int) -> tuple[dict[str, tup
             op, exact = graph.ops[0], kernel.work.exact(graph.ops[0], graph)
             fitted = (instructions - exact.instructions, cycles - exact.cycles)
             rows.append((kernel.work.features(op, graph), *fitted, instructions))
+    return _costs(rows)
+
+
+def fit_row_kernel(
+    row: RowKernel, block: BlockKernel, count: int, seed: int
+) -> tuple[dict[str, tuple[float, float]], Array]:
+    """The same for a row kernel, from blocks of one layer."""
+    layers = row_layers(row, block, count, seed)
+    return _costs(
+        [
+            (row_features(block, graph), instructions, cycles, instructions)
+            for _, graph, instructions, cycles in measured(layers)
+        ]
+    )
+
+
+def _costs(
+    rows: Sequence[tuple[Features, int, int, int]],
+) -> tuple[dict[str, tuple[float, float]], Array]:
+    """From (features, instructions and cycles to explain, instructions counted) of layers."""
     names = sorted({name for features, *_ in rows for name in features})
     table = np.array([[features.get(name, 0) for name in names] for features, *_ in rows], np.float64)
     counts = np.array([row[1:3] for row in rows], np.float64)
@@ -151,11 +176,15 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     kernels = fitted_kernels(options.kernels)
-    known = set(fitted_kernels(()))
+    known = {*fitted_kernels(()), *row_kernels()}
     tables = {name: dict(costs) for name, costs in work.table().items() if name in known}
+    jobs = {symbol: partial(fit, users) for symbol, users in kernels.items()}
+    for symbol, (row, block) in row_kernels().items():
+        if not options.kernels or symbol in options.kernels:
+            jobs[symbol] = partial(fit_row_kernel, row, block)
     rows = []
-    for symbol, users in output.progress("fitting", list(kernels.items())):
-        tables[symbol], errors = fit(users, options.layers, options.seed)
+    for symbol, job in output.progress("fitting", list(jobs.items())):
+        tables[symbol], errors = job(options.layers, options.seed)
         error = 100 * np.abs(errors)
         rows.append((symbol, len(errors), f"{np.median(error):.2f}", f"{error.max():.2f}"))
         output.talk(f"{symbol}: {len(errors)} layers, largest error {error.max():.2f} %")

@@ -21,6 +21,7 @@ from tinyc.ir.ops import (
     Padding,
 )
 from tinyc.ir.ops.pooling import Pool2D
+from tinyc.ir.ops.token_block import TokenBlock
 from tinyc.ir.tensor import Tensor
 from tinyc.kernels.kernel import Kernel
 
@@ -202,15 +203,17 @@ def side_by_side(graphs: Sequence[Graph]) -> Graph:
         def named(name: str, index: int = index) -> str:
             return f"{name}_{index}"
 
+        def renamed(op: Op, name: str) -> Op:
+            inputs, outputs = map(named, op.inputs), map(named, op.outputs)
+            return op.with_(name=name, inputs=tuple(inputs), outputs=tuple(outputs))
+
         for tensor in graph.tensors.values():
             tensors[named(tensor.name)] = tensor.with_(name=named(tensor.name))
-        ops.append(
-            op.with_(
-                name=named("layer"),
-                inputs=tuple(map(named, op.inputs)),
-                outputs=tuple(map(named, op.outputs)),
-            )
-        )
+        if isinstance(op, TokenBlock):
+            parts = tuple(renamed(part, named(part.name)) for part in op.parts)
+            between = tuple(tensor.with_(name=named(tensor.name)) for tensor in op.between)
+            op = op.with_(parts=parts, between=between)
+        ops.append(renamed(op, named("layer")))
         inputs += map(named, graph.inputs)
     return verify(Graph("layers", tensors, tuple(ops), tuple(inputs), ops[-1].outputs))
 

@@ -18,7 +18,8 @@ from tinyc.verification import random_vectors
 def profile(program: Program, elf: Path, seed: int = 0) -> dict[str, Any]:
     """Executed instructions (exact) and Cortex-M4 cycles (estimated) of one random input.
 
-    The total is that of `<model>_invoke`; each layer is counted with everything it calls.
+    A sentence is as long as there is room for, as it is in predictions. The total is that of
+    `<model>_invoke`; each layer is counted with everything it calls.
     """
     *layer_counts, total = counts(program, elf, seed)
 
@@ -51,7 +52,7 @@ def profile(program: Program, elf: Path, seed: int = 0) -> dict[str, Any]:
 
 
 def counts(program: Program, elf: Path, seed: int = 0) -> tuple[tuple[int, int], ...]:
-    """(instructions, estimated cycles) of every layer for one random input, then of all of them."""
+    """(instructions, estimated cycles) of every layer for one random input as `profile` has, then of all."""
     names = [symbols.layer(program, step) for step in program.steps]
     names.append(f"{symbols.prefix(program)}_invoke")
     machine = Machine(elf, program.board)
@@ -59,7 +60,7 @@ def counts(program: Program, elf: Path, seed: int = 0) -> tuple[tuple[int, int],
         engine = DeviceEngine(DeviceClient(machine.transport), program)
         machine.watch(names)
         machine.reset_profile()
-        engine.run(random_vectors(program.graph, 1, seed)[0])
+        engine.run(random_vectors(program.graph, 1, seed, longest=True)[0])
         watched = machine.profile().watched
     finally:
         machine.transport.close()

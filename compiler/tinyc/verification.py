@@ -134,10 +134,10 @@ def existing(got: Array, shape: Shape) -> Array:
     return got if got.shape == shape else got[tuple(slice(extent) for extent in shape)]
 
 
-def random_vectors(graph: Graph, count: int, seed: int) -> list[list[Array]]:
+def random_vectors(graph: Graph, count: int, seed: int, *, longest: bool = False) -> list[list[Array]]:
     """Uniform random inputs over the whole range of each input's type (float: a normal draw).
 
-    Token ids are sentences of random length, padded with 0.
+    Token ids are sentences of random length, padded with 0, or as long as there is room for if `longest`.
     """
     rng = np.random.default_rng(seed)
     vectors = []
@@ -147,7 +147,7 @@ def random_vectors(graph: Graph, count: int, seed: int) -> list[list[Array]]:
             tensor = graph[name]
             tokens = sequence.vocabulary(graph, name)
             if tokens is not None:
-                vector.append(_sentence(rng, graph, tensor, tokens))
+                vector.append(_sentence(rng, graph, tensor, tokens, longest))
             elif tensor.dtype is DType.FLOAT32:
                 vector.append(rng.normal(0, 1, tensor.shape).astype(np.float32))
             else:
@@ -158,13 +158,14 @@ def random_vectors(graph: Graph, count: int, seed: int) -> list[list[Array]]:
     return vectors
 
 
-def _sentence(rng: np.random.Generator, graph: Graph, tensor: Tensor, tokens: int) -> Array:
+def _sentence(rng: np.random.Generator, graph: Graph, tensor: Tensor, tokens: int, longest: bool) -> Array:
     ids = rng.integers(min(1, tokens - 1), tokens, tensor.shape)
     counted = sequence.length_op(graph)
     if counted is not None and counted.inputs[0] == tensor.name:
         # An id equal to the padding would end the sentence.
         ids = np.where(ids == counted.padding, (counted.padding + 1) % tokens, ids)
-        ids[:, rng.integers(1, tensor.shape[1] + 1) :] = counted.padding
+        if not longest:
+            ids[:, rng.integers(1, tensor.shape[1] + 1) :] = counted.padding
     return np.asarray(ids.astype(tensor.dtype.numpy))
 
 

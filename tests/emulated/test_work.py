@@ -11,6 +11,9 @@ import pytest
 
 from support.classifiers import small_classifier
 from support.networks import random_network
+from support.token_cases import ISAS
+from support.token_cases import program as token_program
+from support.token_layers import bert, embbert
 from tinyc import frontends, passes, pipeline, profiling
 from tinyc.boards import load_board
 from tinyc.ir.graph import Graph
@@ -23,6 +26,7 @@ sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
 
 from cortex_m4 import MODELS as MLPERF_TINY
 from fit_work import fitted_kernels, measured
+from row_layers import row_kernels, row_layers
 from work_layers import layers_of
 
 pytestmark = pytest.mark.emulated
@@ -114,3 +118,23 @@ def test_layers_that_the_fit_has_not_seen() -> None:
         work = fitted(op, graph)
         assert_near(work.instructions, instructions, kernel.symbol)
         assert_near(work.cycles, cycles, kernel.symbol)
+
+
+def test_row_kernels_on_layers_that_the_fit_has_not_seen() -> None:
+    found = [row_layers(row, block, 6, seed=12345) for row, block in row_kernels().values()]
+    layers = [layer for of_kernel in found for layer in of_kernel]
+    assert len(layers) == 6 * len(found) >= 80
+    for kernel, graph, instructions, cycles in measured(layers):
+        (op,) = graph.ops
+        (known,) = (k for k in candidates(op, graph) if k.symbol == kernel.symbol)
+        assert known.work is not None
+        work = known.work(op, graph)
+        assert_near(work.instructions, instructions, kernel.symbol)
+        assert_near(work.cycles, cycles, kernel.symbol)
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("graph", [embbert(1, 24, 32), bert(1, 17, 32)], ids=["embbert", "bert"])
+def test_transformers(graph: Graph, isa: str) -> None:
+    program = token_program(graph, isa, board=load_board("nrf52840"))
+    check(program, len(program.steps))

@@ -18,13 +18,12 @@ from tinyc.ir.ops.linear import Linear
 from tinyc.ir.ops.norm import LayerNorm, RmsNorm
 from tinyc.ir.ops.token_pool import TokenPool
 from tinyc.ir.tensor import Array, DType, Tensor
-from tinyc.kernels import portable_rows
+from tinyc.kernels import portable_rows, row_features
 from tinyc.kernels.kernel import FieldValue
 from tinyc.kernels.layer_constants import round_up
+from tinyc.kernels.row_features import CHUNK
 from tinyc.kernels.row_kernel import TILE_ROWS, RowKernel
 
-# TINYC_CHUNK: depths are padded to multiples of it.
-CHUNK = 16
 _PANEL_BYTES = 2 * TILE_ROWS
 _CORE, _FPU = frozenset({"dsp"}), frozenset({"dsp", "fpu"})
 
@@ -153,6 +152,7 @@ KERNELS: tuple[RowKernel, ...] = (
         requires=_FPU,
         accepts=portable_rows.accepts_linear,
         fields=_linear_fields,
+        features=row_features.linear_panel,
         scratch=_linear_scratch,
         early=portable_rows.linear_sources,  # all in the panel before the first output is written
         panel=portable_rows.linear_sources,
@@ -166,6 +166,7 @@ KERNELS: tuple[RowKernel, ...] = (
         requires=_FPU,
         accepts=_accepts_attention,
         fields=portable_rows.attention_fields,
+        features=row_features.attention_panel,
         scratch=_attention_scratch,
     ),
     *(
@@ -178,6 +179,7 @@ KERNELS: tuple[RowKernel, ...] = (
             requires=_CORE,
             accepts=_accepts_norm,
             fields=portable_rows.norm_fields,
+            features=row_features.norm,
         )
         for op in (LayerNorm, RmsNorm)
     ),
@@ -190,6 +192,7 @@ KERNELS: tuple[RowKernel, ...] = (
         requires=_CORE,
         accepts=_accepts_depthwise,
         fields=_depthwise_fields,
+        features=row_features.depthwise_pairs,
         scratch=_depthwise_scratch,
     ),
     RowKernel(
@@ -201,6 +204,7 @@ KERNELS: tuple[RowKernel, ...] = (
         requires=_FPU,
         accepts=_accepts_embedding,
         fields=_embedding_fields,
+        features=row_features.embedding_panel,
         scratch=_embedding_scratch,
     ),
     *(
@@ -213,6 +217,7 @@ KERNELS: tuple[RowKernel, ...] = (
             requires=_CORE,
             accepts=portable_rows.accepts_curve,
             fields=_curve_fields,
+            features=row_features.curve,
         )
         for op in (Gelu, Silu, SquaredRelu)
     ),
@@ -225,6 +230,7 @@ KERNELS: tuple[RowKernel, ...] = (
         requires=_CORE,
         accepts=_accepts_pool,
         fields=portable_rows.pool_fields,
+        features=row_features.pool,
         scratch=portable_rows.pool_state,
         has_state=True,
     ),

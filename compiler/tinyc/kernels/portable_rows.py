@@ -15,6 +15,7 @@ from tinyc.ir.ops.linear import Linear
 from tinyc.ir.ops.norm import LayerNorm, Norm, RmsNorm
 from tinyc.ir.ops.token_pool import Pooling, TokenPool
 from tinyc.ir.tensor import Array, DType, Tensor
+from tinyc.kernels import row_features
 from tinyc.kernels.kernel import FieldValue
 from tinyc.kernels.row_kernel import RowKernel
 from tinyc.quantize.fixed_point import high_multiplier
@@ -280,6 +281,7 @@ KERNELS: tuple[RowKernel, ...] = (
         headers=("include/linear.h",),
         accepts=accepts_linear,
         fields=linear_fields,
+        features=row_features.linear,
         again=linear_sources,
     ),
     *(
@@ -291,6 +293,7 @@ KERNELS: tuple[RowKernel, ...] = (
             headers=("include/norm.h",),
             accepts=accepts_norm,
             fields=norm_fields,
+            features=row_features.norm,
         )
         for op in (LayerNorm, RmsNorm)
     ),
@@ -302,6 +305,7 @@ KERNELS: tuple[RowKernel, ...] = (
         headers=("include/attention.h",),
         accepts=accepts_attention,
         fields=attention_fields,
+        features=row_features.attention,
         scratch=_row_of_scores,
     ),
     RowKernel(
@@ -312,6 +316,7 @@ KERNELS: tuple[RowKernel, ...] = (
         headers=("include/token_layers.h",),
         accepts=accepts_embedding,
         fields=embedding_fields,
+        features=row_features.embedding,
         scratch=_row_of_codes,
     ),
     RowKernel(
@@ -322,6 +327,7 @@ KERNELS: tuple[RowKernel, ...] = (
         headers=("include/token_layers.h",),
         accepts=accepts_depthwise,
         fields=depthwise_fields,
+        features=row_features.depthwise,
     ),
     *(
         RowKernel(
@@ -332,6 +338,7 @@ KERNELS: tuple[RowKernel, ...] = (
             headers=("include/token_layers.h",),
             accepts=accepts_curve,
             fields=curve_fields,
+            features=row_features.curve,
         )
         for op in (Gelu, Silu, SquaredRelu)
     ),
@@ -343,6 +350,7 @@ KERNELS: tuple[RowKernel, ...] = (
         headers=("include/token_layers.h",),
         accepts=accepts_pool,
         fields=pool_fields,
+        features=row_features.pool,
         scratch=pool_state,
         has_state=True,
     ),

@@ -16,6 +16,7 @@ from tinyc.ir.ops.depthwise_conv_1d import DepthwiseConv1D
 from tinyc.ir.ops.embedding import Embedding
 from tinyc.ir.ops.token_pool import TokenPool
 from tinyc.ir.tensor import Tensor
+from tinyc.kernels.features import Features
 from tinyc.kernels.kernel import FieldValue, always, none
 
 # Rows of a tile: TINYC_TILE_ROWS in tinyc_tile.h.
@@ -57,6 +58,7 @@ class RowKernel:
     those of which a row is read again after a part of the output's row is written.
     `has_state`: the scratch stays as it was left until the next tile. `panel`: positions of inputs that lie
     repacked in the scratch after a call; where they are null pointers, they lie there already.
+    `features` are those of all rows, see `kernels/row_features.py`; their costs lie in `work.toml`.
     """
 
     symbol: str
@@ -64,6 +66,7 @@ class RowKernel:
     source: str
     struct: str
     fields: Callable[[Op, Graph], Mapping[str, FieldValue]]
+    features: Callable[[Op, Graph], Features]
     headers: tuple[str, ...] = ()
     requires: frozenset[str] = frozenset()
     accepts: Callable[[Op, Graph], bool] = always

@@ -16,9 +16,10 @@ from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.sequence_length import SequenceLength
 from tinyc.ir.ops.token_block import TokenBlock
 from tinyc.ir.tensor import DType, Tensor, TensorName
-from tinyc.kernels import cortex_m4_rows, portable_rows
-from tinyc.kernels.kernel import FieldValue, Kernel, Lowered, Overlap
+from tinyc.kernels import cortex_m4_rows, portable_rows, row_features
+from tinyc.kernels.kernel import FieldValue, Kernel, Lowered, Overlap, Work
 from tinyc.kernels.row_kernel import TILE_ROWS, RowKernel, rows_of, rows_through, whole_inputs
+from tinyc.kernels.work import FittedWork
 from tinyc.memory import planner
 from tinyc.memory.plan import Buffer, Lifetime, MemoryPlan
 
@@ -58,6 +59,12 @@ class _Part:
     def panel(self, graph: Graph) -> tuple[str, ...]:
         """Tensors of which the scratch holds a panel after the call."""
         return tuple(self.op.inputs[at] for at in self.kernel.panel(self.op, graph))
+
+    def work(self, graph: Graph) -> Work:
+        counts = self.kernel.features(self.op, graph)
+        if self.has_panel:
+            counts = {name: n for name, n in counts.items() if not name.startswith(row_features.PANEL)}
+        return FittedWork(self.kernel.symbol, lambda op, graph: counts)(self.op, graph)
 
     def finds_panel(self, before: _Part, graph: Graph) -> bool:
         """Whether its panel is the one that the part before leaves."""
@@ -136,6 +143,14 @@ class BlockKernel:
 
     def scratch(self, op: Op, graph: Graph) -> int:
         return self._plan(*self.known(op, graph)).arena_size
+
+    def work(self, op: Op, graph: Graph) -> Work:
+        """The parts' together, for a sentence as long as there is room for.
+
+        Raises LookupError for parts that were never fitted.
+        """
+        _, inner, parts = self.known(op, graph)
+        return sum((part.work(inner) for part in parts), Work(0, 0))
 
     def view(self, op: Op, graph: Graph) -> dict[str, object]:
         """What the template prints; it depends on shapes and types, not on the layer."""
@@ -244,6 +259,7 @@ class BlockKernel:
             lower=self.lower,
             scratch=self.scratch,
             overlaps=self.overlaps,
+            work=self.work,
             specialize=self.specialize,
         )
 
@@ -272,17 +288,20 @@ def _length_fields(op: Op, graph: Graph) -> Lowered:
 _DSP, _FPU = frozenset({"dsp"}), frozenset({"dsp", "fpu"})
 
 
-def _block(isa: str, features: frozenset[str], superseded: frozenset[str] = frozenset()) -> Kernel:
-    """The kernel whose parts are the first that accept them among those that need no more than `features`."""
+def _block(isa: str, features: frozenset[str], superseded: frozenset[str] = frozenset()) -> BlockKernel:
+    """The one whose parts are the first that accept them among those that need no more than `features`."""
     rows = (*cortex_m4_rows.KERNELS, *portable_rows.KERNELS)
     able = tuple(kernel for kernel in rows if kernel.requires <= features)
-    return BlockKernel(isa, features, superseded, able).kernel()
+    return BlockKernel(isa, features, superseded, able)
 
 
-KERNELS = (
+BLOCKS = (
     _block("cortex_m4", _FPU),
     _block("cortex_m4_no_fpu", _DSP, frozenset({"fpu"})),
     _block("portable", frozenset(), _DSP),
+)
+KERNELS = (
+    *(block.kernel() for block in BLOCKS),
     Kernel(
         symbol="tinyc_sequence_length_s16__portable",
         op=SequenceLength,
@@ -290,5 +309,6 @@ KERNELS = (
         headers=("include/sequence_length.h",),
         accepts=_accepts_ids,
         lower=_length_fields,
+        work=FittedWork("tinyc_sequence_length_s16__portable", row_features.sequence_length),
     ),
 )
