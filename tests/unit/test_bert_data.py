@@ -31,12 +31,13 @@ def test_snips_tests_on_valid_and_test(tmp_path: Path) -> None:
 
 
 def test_hwu64_labels_are_scenarios(tmp_path: Path) -> None:
-    for split in ("train", "test"):
+    for split in ("train", "valid", "test"):
         written(tmp_path / "hwu64" / split / "seq.in", "wake me\nwhat alarms\nis it hot\n")
         written(tmp_path / "hwu64" / split / "label", "alarm_set\nalarm_query\nweather_query\n")
     found = bert_data.load("hwu64", tmp_path)
     assert found.labels == ("alarm", "weather")
     assert [label for _, label in found.train] == [0, 0, 1]
+    assert [label for _, label in found.test] == [0, 0, 1] * 2
 
 
 def test_tables_and_their_headers(tmp_path: Path) -> None:

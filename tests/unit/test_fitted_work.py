@@ -10,11 +10,13 @@ from tinyc.ir.ops import Activation, AveragePool2D, Conv2D, DepthwiseConv2D, Ful
 from tinyc.ir.ops.base import Op
 from tinyc.kernels import features, work
 from tinyc.kernels.catalogue import CATALOGUE
+from tinyc.kernels.token_block import BLOCKS
 from tinyc.kernels.work import FittedWork, predict
 
 pytestmark = pytest.mark.unit
 
 FITTED = [kernel for kernel in CATALOGUE if isinstance(kernel.work, FittedWork)]
+ROWS = {row.symbol for block in BLOCKS for row in block.rows}
 
 
 def test_symbols_are_unique_within_an_operator() -> None:
@@ -38,8 +40,13 @@ def test_every_fitted_kernel_has_costs_for_its_features(kernel) -> None:  # type
         assert 0 < found.instructions <= found.cycles
 
 
+def test_every_row_kernel_has_costs() -> None:
+    assert set(work.table()) >= ROWS
+    assert all(cost >= 0 for name in ROWS for pair in work.table()[name].values() for cost in pair)
+
+
 def test_the_table_holds_no_kernel_that_is_gone() -> None:
-    assert set(work.table()) <= {kernel.work.symbol for kernel in FITTED}
+    assert set(work.table()) <= {kernel.work.symbol for kernel in FITTED} | ROWS
 
 
 def test_predict_multiplies_and_adds() -> None:
