@@ -358,6 +358,18 @@ def to_json(results: Sequence[Result], firmware: Firmware | None, found: Sequenc
     return answer
 
 
+def known_results(paths: Sequence[Path]) -> dict[tuple[str, str], Result]:
+    """By set and model: the results in files that `--json` wrote."""
+    found = {}
+    for path in paths:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        own = [content[name] for name in SETS if name in content]
+        for values in [*own, *content["models"]]:
+            result = Result(float32=values.pop("float"), **values)
+            found[result.set, result.model] = result
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -367,10 +379,14 @@ def main() -> None:
     parser.add_argument("--device-rows", type=int, default=0, help="rows on the chip, 0: as DEVICE_ROWS says")
     parser.add_argument("--update-docs", action="store_true", help="write the tables into the docs")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--known", nargs="+", type=Path, default=(), help="files of --json to reuse")
     options = parser.parse_args()
-    results = []
+    results, known = [], known_results(options.known)
     for name in options.sets:
         for model in options.models:
+            if (name, model) in known:
+                results.append(known[name, model])
+                continue
             path = files(name, model)
             if path is None:
                 output.talk(f"{name} {model}: not trained (benchmarks/bert_train.py)")
