@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 DEMO_INPUTS = $(patsubst examples/keyword_spotting/%,%,$(sort $(wildcard examples/keyword_spotting/inputs/*.wav)))
 
-.PHONY: demo test lint bench golden wheel clean
+.PHONY: demo test lint bench fuzz golden wheel clean
 
 # The demo installs only what the compiler needs; the tests add TensorFlow, LiteRT and the linters.
 $(VENV)/.tinyc: pyproject.toml
@@ -33,6 +33,9 @@ lint: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python benchmarks/cortex_m4.py
+
+fuzz: $(VENV)/.dev
+	PYTHONPATH=tests $(BIN)/python -m support.smp_fuzzing
 
 golden: $(VENV)/.dev
 	$(BIN)/python -m pytest -m golden --update-golden

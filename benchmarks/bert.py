@@ -23,7 +23,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -370,6 +370,15 @@ def known_results(paths: Sequence[Path]) -> dict[tuple[str, str], Result]:
     return found
 
 
+def with_sizes(result: Result, path: Path | None) -> Result:
+    """The result with the sizes of a firmware that is built now, where the model is still there."""
+    if path is None:
+        return result
+    with tempfile.TemporaryDirectory() as folder:
+        _, _, firmware = built(path, Path(folder))
+    return replace(result, flash=firmware.sizes.flash, ram=firmware.sizes.ram)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -379,15 +388,17 @@ def main() -> None:
     parser.add_argument("--device-rows", type=int, default=0, help="rows on the chip, 0: as DEVICE_ROWS says")
     parser.add_argument("--update-docs", action="store_true", help="write the tables into the docs")
     parser.add_argument("--json", type=Path)
-    parser.add_argument("--known", nargs="+", type=Path, default=(), help="files of --json to reuse")
+    parser.add_argument(
+        "--known", nargs="+", type=Path, default=(), help="--json files whose accuracies to reuse"
+    )
     options = parser.parse_args()
     results, known = [], known_results(options.known)
     for name in options.sets:
         for model in options.models:
-            if (name, model) in known:
-                results.append(known[name, model])
-                continue
             path = files(name, model)
+            if (name, model) in known:
+                results.append(with_sizes(known[name, model], path))
+                continue
             if path is None:
                 output.talk(f"{name} {model}: not trained (benchmarks/bert_train.py)")
                 continue

@@ -97,6 +97,7 @@ def open_artifact(folder: Path) -> Artifact:
             audio=audio,
             tokenizer=tokenizer,
             optimize=Objective(report["optimize"]),
+            version=str(report["version"]),
             kernels=[str(layer["kernel"]) for layer in report["layers"]],
         )
     except FileNotFoundError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,16 +13,19 @@ from tinyc.audio.settings import AudioSettings
 from tinyc.boards import board_names
 from tinyc.errors import Problem, TinycError, nearest
 from tinyc.objective import OBJECTIVES, Objective
+from tinyc.program import NO_VERSION
 from tinyc.quantize.options import EMBEDDING_BITS, Method
 from tinyc.text.front_end import padding_problem
 from tinyc.text.tokenizer import Tokenizer, load
 
 CONFIG_NAME = "tinyc.toml"
 CALIBRATION_METHODS = ("auto", *(method.value for method in Method))
+_NUMBER = "(0|[1-9][0-9]{0,4})"
+_VERSION = re.compile(rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}")
 INPUT_TYPES = ("raw", "audio", "text")
 
 _TABLES: dict[str, tuple[str, ...]] = {
-    "model": ("path", "name"),
+    "model": ("path", "name", "version"),
     "quantize": ("calibration", "method", "samples", "max_drop", "embedding_bits"),
     "input": ("type",),
     "audio": (),  # checked by AudioSettings
@@ -57,6 +61,7 @@ class Config:
     optimize: Objective = Objective.BALANCED
     max_drop: float | None = None
     embedding_bits: int = 8
+    version: str = NO_VERSION
 
 
 def load_config(path: Path) -> Config:
@@ -106,6 +111,7 @@ class _Reader:
         path = self.path
         model = self._file("model", "path", required="needs the path of a model")
         name = self._text("model", "name") or (model.stem if model else "")
+        version = self._version()
         calibration = self._file("quantize", "calibration")
         method = self._choice("quantize", "method", CALIBRATION_METHODS, "auto")
         samples = self._samples()
@@ -139,6 +145,7 @@ class _Reader:
             Objective(optimize),
             max_drop,
             embedding_bits,
+            version,
         )
 
     def _get(self, table: str, key: str) -> Any:
@@ -152,6 +159,24 @@ class _Reader:
             self.problems.append(Problem(f"{table}.{key}", f"is {value!r}", "needs a text that is not empty"))
             return None
         return value
+
+    def _version(self) -> str:
+        """The model's version; an image of a firmware has a byte, a byte and two bytes for it."""
+        text = self._text("model", "version")
+        if text is None:
+            return NO_VERSION
+        numbers = _VERSION.fullmatch(text)
+        if numbers is None or any(
+            int(number) > most for number, most in zip(numbers.groups(), (255, 255, 65535), strict=True)
+        ):
+            self.problems.append(
+                Problem(
+                    "model.version",
+                    f"is {text!r}",
+                    'needs three numbers as in "1.2.3", at most 255.255.65535',
+                )
+            )
+        return text
 
     def _file(self, table: str, key: str, *, required: str = "") -> Path | None:
         """The path under a key; `required` says what a key that has to be there needs."""

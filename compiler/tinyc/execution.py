@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from tinyc.device.client import DeviceClient
 from tinyc.errors import TinycError
 from tinyc.ir import sequence
 from tinyc.ir.graph import Graph
 from tinyc.ir.tensor import Array, DType, Shape, Tensor, TensorName
 from tinyc.program import Program
 from tinyc.text.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from tinyc.device.client import DeviceClient
 
 
 class Engine(Protocol):

@@ -17,7 +17,7 @@ from tinyc.memory.budget import budget
 from tinyc.memory.front_end import FrontEnd
 from tinyc.objective import Objective
 from tinyc.preparation import Prepared, prepare
-from tinyc.program import Firmware, Program, Project
+from tinyc.program import NO_VERSION, Firmware, Program, Project
 from tinyc.report import make_report
 from tinyc.selection import Measured
 from tinyc.text import front_end as text
@@ -38,11 +38,12 @@ def compile_graph(
     optimize: Objective = Objective.BALANCED,
     measured: Measured | None = None,
     kernels: Sequence[str] | None = None,
+    version: str = NO_VERSION,
 ) -> Program:
     """Select a kernel per layer and plan the arena. `graph` is legal and quantized.
 
     `optimize` is what the choice minimises; `measured` work replaces predictions. `kernels` are the
-    symbols of exactly the kernels to use, one per layer: then nothing is chosen.
+    symbols of exactly the kernels to use, one per layer: then nothing is chosen. `version` is the model's.
     Raises TinycError that lists every layer without a kernel on `board`, or whose scales fixed
     point cannot hold, and for a model that does not take the ids of `tokenizer`.
     """
@@ -64,6 +65,7 @@ def compile_graph(
         audio=audio,
         tokenizer=tokenizer,
         optimize=optimize,
+        version=version,
     )
 
 

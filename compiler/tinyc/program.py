@@ -16,6 +16,9 @@ from tinyc.memory.plan import MemoryPlan
 from tinyc.objective import Objective
 from tinyc.text.description import Tokenizer
 
+# The version of a model that says none.
+NO_VERSION = "0.0.0"
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -46,6 +49,7 @@ class Program:
     audio: AudioSettings | None = None
     tokenizer: Tokenizer | None = None
     optimize: Objective = Objective.BALANCED
+    version: str = NO_VERSION
 
     @property
     def digest(self) -> str:

@@ -82,6 +82,7 @@ def make_report(program: Program, firmware: Firmware) -> dict[str, Any]:
     return {
         "tinyc": __version__,
         "model": program.name,
+        "version": program.version,
         "digest": program.digest,
         "board": board.name,
         "toolchain": firmware.toolchain,

@@ -15,7 +15,7 @@ from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.conv_depthwise_2d import ConvDepthwise2D
 from tinyc.kernels.kernel import Kernel, Overlap
 from tinyc.memory import planner
-from tinyc.memory.budget import RUNTIME_RAM, code_pieces, fixed_code, params_bytes
+from tinyc.memory.budget import code_pieces, fixed_code, params_bytes, runtime_ram
 from tinyc.memory.front_end import FrontEnd
 from tinyc.memory.lifetimes import StepLike, tensor_lifetimes
 from tinyc.memory.plan import MemoryPlan
@@ -88,7 +88,7 @@ class Search:
         self._graph, self._front_end = graph, front_end
         memory = board.memory
         self._flash_limit = memory.application_flash
-        self._fixed_ram = memory.stack + RUNTIME_RAM + front_end.ram
+        self._fixed_ram = memory.stack + runtime_ram(memory.ram) + front_end.ram
         self._arena_limit = memory.application_ram - self._fixed_ram
         self._fixed_flash = fixed_code(len(graph.ops), front_end) + front_end.tables
         lifetimes = tensor_lifetimes(graph)

@@ -15,6 +15,7 @@ from tinyc.config import CONFIG_NAME, Config, load_config
 from tinyc.errors import TinycError
 from tinyc.ir.tensor import Array
 from tinyc.objective import Objective
+from tinyc.program import NO_VERSION
 from tinyc.text.tokenizer import Tokenizer
 
 # The array of an .npz that holds the classes of the samples.
@@ -49,6 +50,10 @@ class Source:
     @property
     def optimize(self) -> Objective:
         return self.config.optimize if self.config else Objective.BALANCED
+
+    @property
+    def version(self) -> str:
+        return self.config.version if self.config else NO_VERSION
 
     @property
     def default_board(self) -> str | None:

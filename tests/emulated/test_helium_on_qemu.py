@@ -25,7 +25,7 @@ from tinyc.toolchain import build
 pytestmark = pytest.mark.emulated
 
 BOARD = load_board("mps3_an547")
-# Inputs and outputs that the protocol of a firmware can describe.
+# Inputs and outputs of one firmware; its answer to HELLO has room for more.
 PORTS = 96
 RECORDS = 4
 HELIUM = [key for key, kernel in KERNELS.items() if kernel.isa == "helium"]

@@ -13,7 +13,7 @@ from support.text_models import text_graph, write_tokenizer
 from tinyc import interpreter, pipeline
 from tinyc.artifact import open_artifact
 from tinyc.cli import target
-from tinyc.device.protocol import MAX_PAYLOAD
+from tinyc.device import limits
 from tinyc.execution import text_ids, token_count
 from tinyc.memory.budget import budget
 from tinyc.preparation import Prepared
@@ -22,6 +22,7 @@ from tinyc.text.samples import sample_texts
 
 pytestmark = pytest.mark.emulated
 
+LONGEST = limits.largest_text(limits.LARGE_BUFFER)
 LABELS = ["music", "restaurant", "weather"]
 CONFIG = f"""
 [model]
@@ -59,7 +60,7 @@ def test_ids_and_outputs_on_the_chip(built: Path) -> None:
     program = found.program
     assert program.tokenizer is not None
     with target.device_engine(found, None) as session:
-        for text in (b"play some jazz", *sample_texts(program.tokenizer, 5, MAX_PAYLOAD, 1)):
+        for text in (b"play some jazz", *sample_texts(program.tokenizer, 5, LONGEST, 1)):
             ids = text_ids(program, text)
             count, got = session.engine.token_ids(text)
             np.testing.assert_array_equal(got, ids)
@@ -106,10 +107,10 @@ def test_run_on_this_machine_gives_the_same(project: Path, built: Path, tmp_path
     assert rows[0] == rows[1]
 
 
-def test_a_text_longer_than_a_frame(built: Path) -> None:
-    assert tinyc("run", built, "--input", "jazz" * 256, "--json").code == 0
-    said = tinyc("run", built, "--input", "jazz" * 256 + "!")
-    assert said.code == 1 and "1025 bytes" in said.stderr and "at most 1024" in said.stderr
+def test_a_text_longer_than_a_message(built: Path) -> None:
+    assert tinyc("run", built, "--input", "j" * LONGEST, "--json").code == 0
+    said = tinyc("run", built, "--input", "j" * LONGEST + "!")
+    assert said.code == 1 and f"{LONGEST + 1} bytes" in said.stderr and f"at most {LONGEST}" in said.stderr
 
 
 def test_verify_names_the_first_text_that_differs(built: Path) -> None:

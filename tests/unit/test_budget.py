@@ -55,7 +55,8 @@ def test_live_bytes_peak_at_the_lower_bound() -> None:
 def test_a_model_that_does_not_fit_says_by_how_much_and_which_layers() -> None:
     program = network()
     need = budget(program)
-    memory = dataclasses.replace(program.board.memory, flash=need.flash - 10, ram=need.ram - 1)
+    memory = program.board.memory
+    memory = dataclasses.replace(memory, flash=need.flash - 10, ram_reserved=memory.ram - need.ram + 1)
     small = dataclasses.replace(program, board=dataclasses.replace(program.board, memory=memory))
     with pytest.raises(DoesNotFit) as error:
         budget(small).require_fit()

@@ -204,3 +204,33 @@ def test_the_examples_are_valid(folder: str) -> None:
     config = load_config(EXAMPLES / folder)
     assert config.calibration is not None
     assert config.default_board == "nrf52840"
+
+
+@pytest.mark.parametrize("version", ["0.0.1", "1.2.3", "255.255.65535"])
+def test_a_version(project: Path, version: str) -> None:
+    text = WHOLE.replace('name = "spotter"', f'version = "{version}"')
+    assert load_config(write(project, text)).version == version
+    assert load_config(write(project, WHOLE)).version == "0.0.0"
+
+
+@pytest.mark.parametrize(
+    "version",
+    [
+        "1",
+        "1.2",
+        "1.2.3.4",
+        "v1.2.3",
+        "01.2.3",
+        "1.2.-3",
+        "1.2.3-rc1",
+        " 1.2.3",
+        "256.0.0",
+        "1.2.65536",
+        "1.2.x",
+    ],
+)
+def test_what_is_no_version(project: Path, version: str) -> None:
+    text = WHOLE.replace('name = "spotter"', f'version = "{version}"')
+    with pytest.raises(TinycError, match="not valid") as caught:
+        load_config(write(project, text))
+    assert [problem.where for problem in caught.value.problems] == ["model.version"]

@@ -12,8 +12,9 @@ import pytest
 from strategies.common import single_op_graph
 from support.networks import random_network
 from tinyc.boards import board_names, load_board
-from tinyc.device.protocol import MAX_PAYLOAD
-from tinyc.emit.project import MAX_PORTS, TOOLCHAINS, render, with_toolchain, write
+from tinyc.device.limits import buffer_bytes
+from tinyc.emit import hello
+from tinyc.emit.project import TOOLCHAINS, firmware_digest, render, with_toolchain, write
 from tinyc.errors import TinycError
 from tinyc.files import PART
 from tinyc.ir.ops import Split
@@ -57,28 +58,37 @@ def test_every_board_is_rendered_twice_alike(board: str) -> None:
     )
 
 
-def test_the_answer_to_hello_has_room_for_all_inputs_and_outputs() -> None:
-    def split(parts: int) -> Program:
-        tensors = [tensor("x", (1, parts)), *(tensor(f"y{i}", (1, 1)) for i in range(parts))]
-        op = Split(
-            name="split",
-            inputs=("x",),
-            outputs=tuple(t.name for t in tensors[1:]),
-            axis=1,
-            sizes=(1,) * parts,
-        )
-        return compile_graph(
-            single_op_graph(op, tensors),
-            max(map(load_board, BOARDS), key=lambda b: len(b.name)),
-            name="n" * 99,
-        )
+def split(parts: int, board: str) -> Program:
+    """A model with one input and so many outputs, and a name that is too long."""
+    tensors = [tensor("x", (1, parts)), *(tensor(f"y{i}", (1, 1)) for i in range(parts))]
+    op = Split(
+        name="split",
+        inputs=("x",),
+        outputs=tuple(t.name for t in tensors[1:]),
+        axis=1,
+        sizes=(1,) * parts,
+    )
+    return compile_graph(single_op_graph(op, tensors), load_board(board), name="n" * 99)
 
-    text = render(split(MAX_PORTS - 1)).files["src/main.c"]
-    board, model = re.findall(r'_name\[\] = "(\w+)"', text)
-    size = 1 + 1 + 32 + 8 + 5 * 4 + 1 + len(board) + 1 + len(model) + 2 + 8 * MAX_PORTS
-    assert size <= MAX_PAYLOAD
-    with pytest.raises(TinycError, match=f"{MAX_PORTS + 1} inputs and outputs"):
-        render(split(MAX_PORTS))
+
+@pytest.mark.parametrize(("board", "few", "many"), [("microbit", 20, 60), ("nrf52840", 200, 400)])
+def test_the_answer_to_hello_has_room_for_all_inputs_and_outputs(board: str, few: int, many: int) -> None:
+    room = buffer_bytes(load_board(board).memory.ram) - 12
+    assert hello.answer_bytes(split(few, board)) <= room
+    render(split(few, board))
+    with pytest.raises(TinycError, match=f"{many + 1} inputs and outputs"):
+        render(split(many, board))
+
+
+def test_the_digest_of_the_firmware_covers_every_other_text(project: Project) -> None:
+    digest = firmware_digest(project.files)
+    stated = "".join(re.findall(r"0x(\w\w)", project.files["include/identity.h"]))
+    assert stated == digest and len(digest) == 64
+    for path in project.files:
+        changed = firmware_digest({**project.files, path: project.files[path] + "\n"})
+        assert (changed == digest) == (path == "include/identity.h"), path
+    other = render(replace(project.program, version="0.0.1"))
+    assert firmware_digest(other.files) != digest
 
 
 @pytest.mark.parametrize("board", BOARDS)
@@ -99,10 +109,11 @@ def test_all_includes_are_in_the_project(project: Project) -> None:
             assert set(re.findall(r'#include [<"]([^>"]+)[>"]', text)) <= have, path
 
 
-def test_toolchains_differ_in_the_ini_only(project: Project) -> None:
+def test_toolchains_differ_in_the_ini_and_the_digest_only(project: Project) -> None:
     assert TOOLCHAINS == ("zig", "gcc", "registry")
     gcc = with_toolchain(project, "gcc")
-    assert [path for path in project.files if project.files[path] != gcc.files[path]] == ["platformio.ini"]
+    differing = [path for path in project.files if project.files[path] != gcc.files[path]]
+    assert differing == ["include/identity.h", "platformio.ini"]
     registry = with_toolchain(gcc, "registry")
     assert "platform = nordicnrf52" in registry.files["platformio.ini"]
     assert {path: text for path, text in registry.files.items() if path.startswith("src/")} == {
@@ -122,7 +133,7 @@ def test_impossible_projects() -> None:
 
 @pytest.mark.parametrize("name", ['"quoted\\', "wörter/*", "??/", "x" * 300, "\n", "主"])
 def test_odd_names(name: str) -> None:
-    main = render(program(name=name)).files["src/main.c"]
+    main = render(program(name=name)).files["src/tinyc_group.c"]
     literal = re.search(r"model_name\[\] = (.*);", main)
     assert literal is not None
     text = literal[1]

@@ -19,7 +19,7 @@ from tinyc.ir.ops.base import Op
 from tinyc.ir.tensor import Quantization
 from tinyc.kernels.catalogue import CATALOGUE
 from tinyc.kernels.kernel import Kernel, Lowered, Overlap, Work
-from tinyc.memory.budget import RUNTIME_RAM, code_pieces
+from tinyc.memory.budget import code_pieces, runtime_ram
 from tinyc.objective import Objective
 from tinyc.pipeline import compile_graph
 from tinyc.selection import MEMORY_WEIGHT, choose, fixed
@@ -108,8 +108,10 @@ def among(kernels: Iterable[Kernel]) -> Callable[[Op, Graph], tuple[Kernel, ...]
 
 def small_board(flash: int = 10**6, arena: int = 10**6) -> Board:
     """The nRF52840 DK with so much flash, and so much RAM for the arena."""
-    ram = arena + BOARD.memory.stack + RUNTIME_RAM
-    return dataclasses.replace(BOARD, memory=dataclasses.replace(BOARD.memory, flash=flash, ram=ram))
+    ram = 1 << 24
+    used = arena + BOARD.memory.stack + runtime_ram(ram)
+    memory = dataclasses.replace(BOARD.memory, flash=flash, ram=ram, ram_reserved=ram - used)
+    return dataclasses.replace(BOARD, memory=memory)
 
 
 ONE = chain(16, 16)

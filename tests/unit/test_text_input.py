@@ -13,6 +13,7 @@ from support.networks import random_network
 from support.text_models import TOKENS, text_graph, write_tokenizer
 from tinyc.boards import load_board
 from tinyc.cli.inputs import raw_bytes, samples, shown
+from tinyc.device import limits
 from tinyc.errors import DoesNotFit, TinycError
 from tinyc.execution import text_ids, token_count
 from tinyc.ir.graph import Graph
@@ -84,7 +85,7 @@ def test_tables_that_do_not_fit_are_named(tokenizer: Tokenizer) -> None:
 
 def test_only_text_models_have_the_files(tokenizer: Tokenizer) -> None:
     assert "src/tokenizer.c" not in render(compiled(text_graph(), None)).files
-    assert '#include "tokenizer.h"' in render(compiled(text_graph(), tokenizer)).files["src/main.c"]
+    assert '#include "tokenizer.h"' in render(compiled(text_graph(), tokenizer)).files["src/tinyc_group.c"]
 
 
 def test_what_an_input_means(tokenizer: Tokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,8 +100,11 @@ def test_what_an_input_means(tokenizer: Tokenizer, tmp_path: Path, monkeypatch: 
     Path("empty.txt").touch()
     with pytest.raises(TinycError, match="holds no text"):
         samples(program, ["empty.txt"])
-    with pytest.raises(TinycError, match="has 1025 bytes"):
-        samples(program, ["a" * 1025])
+    longest = limits.largest_text(limits.buffer_bytes(program.board.memory.ram))
+    assert samples(program, ["a" * longest])[0].text == b"a" * longest
+    with pytest.raises(TinycError, match=f"has {longest + 1} bytes") as long:
+        samples(program, ["a" * (longest + 1)])
+    assert long.value.allowed.startswith(f"at most {longest} bytes of UTF-8")
     with pytest.raises(TinycError, match="are missing") as caught:
         samples(compiled(text_graph(), None), ["play some jazz"])
     assert caught.value.problems[0].what == "no such file"

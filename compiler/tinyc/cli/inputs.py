@@ -62,21 +62,21 @@ def _samples(program: Program, name: str) -> list[Sample]:
     if program.tokenizer is not None:
         file = _is_file(name)
         if suffix == _TEXT and file:
-            return [_text(line) for line in _lines(path)]
+            return [_text(program, line) for line in _lines(path)]
         if not file or suffix not in (*_VECTORS, _SOUND):
             if suffix in (*_VECTORS, _TEXT):
                 output.talk(f"{shown(raw_bytes(name))} is no file and is read as text")
-            return [_text(raw_bytes(name))]
+            return [_text(program, raw_bytes(name))]
     if suffix == _SOUND:
         return [Sample(path.name, [], _clip(program, path))]
     vectors = [quantize_vector(program, vector) for vector in load_vectors(program, path)]
     return [Sample(f"{path.name}[{index}]", vector) for index, vector in enumerate(vectors)]
 
 
-def _text(text: bytes) -> Sample:
-    from tinyc.device.protocol import check_text
+def _text(program: Program, text: bytes) -> Sample:
+    from tinyc.device import limits
 
-    check_text(text)
+    limits.check_text(text, limits.buffer_bytes(program.board.memory.ram))
     return Sample(shown(text), [], text=text)
 
 

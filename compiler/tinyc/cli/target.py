@@ -72,6 +72,7 @@ def compiled(
         tokenizer=source.tokenizer,
         optimize=objective,
         measured=measured,
+        version=source.version,
     )
     return source, prepared, program
 

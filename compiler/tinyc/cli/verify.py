@@ -89,10 +89,11 @@ def _texts(program: Program, seed: int) -> list[bytes]:
     """Texts for the device's tokenizer, none for a model or a board without one."""
     if program.tokenizer is None or program.board.is_host:
         return []
-    from tinyc.device.protocol import MAX_PAYLOAD
+    from tinyc.device import limits
     from tinyc.text.samples import sample_texts
 
-    return sample_texts(program.tokenizer, _RANDOM_TEXTS, MAX_PAYLOAD, seed)
+    longest = limits.largest_text(limits.buffer_bytes(program.board.memory.ram))
+    return sample_texts(program.tokenizer, _RANDOM_TEXTS, longest, seed)
 
 
 def _text_problem(wrong: TextDifference) -> Problem:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import sys
 from types import TracebackType
 from typing import Any, Protocol, Self, runtime_checkable
 
@@ -28,19 +30,46 @@ def list_ports() -> tuple[tuple[str, str], ...]:
     return tuple(sorted((str(port.device), str(port.description)) for port in ports.comports()))
 
 
+def _is_taken(error: Exception) -> bool:
+    """Whether a port could not be opened because somebody else has it.
+
+    pySerial gives the number of the system's error where it opens and where it locks. On Windows,
+    where every open is exclusive, it gives only the text of the system's PermissionError.
+    """
+    if getattr(error, "errno", None) in (errno.EAGAIN, errno.EBUSY):
+        return True
+    return sys.platform == "win32" and "PermissionError" in str(error)
+
+
 class SerialTransport:
-    """A serial port at 115200 baud, 8N1, for as long as the object is open; a context manager."""
+    """A serial port at 115200 baud, 8N1, for as long as the object is open; a context manager.
+
+    No other program that asks for the port alone, tinyc among them, can open it meanwhile.
+    """
 
     def __init__(self, port: str, baud: int = BAUD) -> None:
-        """Open `port`, a device path or a pySerial URL. Raises TinycError when that fails."""
+        """Open `port`, a device path or a pySerial URL.
+
+        Raises TinycError when that fails, also because another program has the port.
+        """
         import serial
 
         self.port = port
         self._error: type[Exception] = serial.SerialException
         try:
-            self._serial: Any = serial.serial_for_url(port, baudrate=baud, timeout=0, write_timeout=5)
+            # What a URL names is no file that could be locked.
+            exclusive = None if "://" in port else True
+            self._serial: Any = serial.serial_for_url(
+                port, baudrate=baud, timeout=0, write_timeout=5, exclusive=exclusive
+            )
             self._serial.reset_input_buffer()
         except (serial.SerialException, ValueError, OSError) as error:
+            if _is_taken(error):
+                raise TinycError(
+                    "another program has the port open",
+                    where=port,
+                    hint="close it: a serial monitor, a terminal or another tinyc",
+                ) from error
             raise TinycError(
                 f"cannot open the serial port: {error}",
                 where=port,

@@ -14,9 +14,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
+import tinyc
 from tinyc.boards import Board, Pin
-from tinyc.device import protocol
-from tinyc.emit import symbols
+from tinyc.device import limits
+from tinyc.emit import hello, symbols
 from tinyc.emit.environment import render as render_template
 from tinyc.emit.model import render_model
 from tinyc.emit.names import string_literal
@@ -26,8 +27,8 @@ from tinyc.program import Program, Project
 from tinyc.resources import data_folder
 
 TOOLCHAINS = ("zig", "gcc", "registry")
-# Eight bytes each in the answer to HELLO, which also holds names and numbers and has one frame.
-MAX_PORTS = 96
+# Carries the digest of all other texts.
+_IDENTITY = "include/identity.h"
 _MANIFEST = f"{STATE_FOLDER}/files.json"
 
 # Path in the project → file under firmware_templates, copied as it is. `family` is that of the core.
@@ -37,6 +38,13 @@ _PLAIN = {
     "include/registers.h": "hal/include/registers.h",
     "include/soc.h": "hal/{soc}/soc.h",
     "include/string.h": "runtime/include/string.h",
+    "include/cbor.h": "device/cbor.h",
+    "include/smp.h": "device/smp.h",
+    "include/smp_frame.h": "device/smp_frame.h",
+    "src/cbor.c": "device/cbor.c",
+    "src/smp.c": "device/smp.c",
+    "src/smp_frame.c": "device/smp_frame.c",
+    "src/main.c": "runtime/main.c",
     "src/hal.c": "hal/{hal}/hal.c",
     "src/startup.c": "hal/{family}/startup.c",
     "src/memory.c": "runtime/memory.c",
@@ -63,18 +71,21 @@ class BoardView:
     ram_origin: str
     ram_size: int
     stack: int
+    smp_buffer: int
 
 
 @dataclass(frozen=True, slots=True)
-class MainView:
-    """What `main.c` prints. `board` and `name` are C string literals."""
+class GroupView:
+    """What `tinyc_group.c` prints. Names and versions are C string literals."""
 
     title: str
-    version: int
+    protocol: int
     prefix: str
     macro: str
     board: str
     name: str
+    model_version: str
+    tinyc_version: str
     inputs: int
     outputs: int
     input_bytes: int
@@ -103,15 +114,13 @@ def render(program: Program, toolchain: str = "zig") -> Project:
     """The project of `program` as relative path → text; the same program gives the same bytes.
 
     Raises TinycError for a board that is no microcontroller, a model with more inputs and outputs than
-    the serial protocol can describe, an unknown toolchain, and for `registry` on a board that
+    one message of the serial protocol describes, an unknown toolchain, and for `registry` on a board that
     PlatformIO's registry does not have.
     """
     board = program.board
     if board.is_host:
         raise TinycError(f"board `{board.name}` takes no firmware", hint="choose another one: `tinyc boards`")
-    ports = len(program.graph.inputs) + len(program.graph.outputs)
-    if ports > MAX_PORTS:
-        raise TinycError(f"the model has {ports} inputs and outputs", allowed=f"at most {MAX_PORTS}")
+    hello.check(program)
     templates = data_folder("firmware_templates")
     places = {"soc": board.soc, "hal": board.hal, "family": board.instruction_set.family.folder}
     files = {
@@ -121,7 +130,7 @@ def render(program: Program, toolchain: str = "zig") -> Project:
     view = _board_view(board)
     files["include/board.h"] = render_template("project/board.h.j2", view=view)
     files["board.ld"] = render_template("project/board.ld.j2", view=view)
-    files["src/main.c"] = render_template("runtime/main.c.j2", view=_main_view(program))
+    files["src/tinyc_group.c"] = render_template("device/tinyc_group.c.j2", view=_group_view(program))
     files.update({f"src/{name}": text for name, text in render_model(program).items()})
     if program.audio is not None:
         from tinyc.audio.emit import render_audio
@@ -138,7 +147,7 @@ def render(program: Program, toolchain: str = "zig") -> Project:
 
 
 def with_toolchain(project: Project, toolchain: str) -> Project:
-    """The same project built by another toolchain: only `platformio.ini` and its README differ."""
+    """The same project built by another toolchain: `platformio.ini`, README and digest differ."""
     if toolchain not in TOOLCHAINS:
         raise TinycError(f"unknown toolchain `{toolchain}`", allowed=", ".join(TOOLCHAINS))
     program, board = project.program, project.program.board
@@ -167,6 +176,7 @@ def with_toolchain(project: Project, toolchain: str) -> Project:
     if not local:
         script = data_folder("firmware_templates") / "platformio" / "registry.py"
         files[_REGISTRY_SCRIPT] = script.read_text(encoding="utf-8")
+    files[_IDENTITY] = render_template("device/identity.h.j2", digest=bytes.fromhex(firmware_digest(files)))
     return replace(project, files=MappingProxyType(dict(sorted(files.items()))))
 
 
@@ -185,18 +195,21 @@ def _board_view(board: Board) -> BoardView:
         ram_origin=f"0x{memory.ram_origin + memory.ram_reserved:08x}",
         ram_size=memory.application_ram,
         stack=memory.stack,
+        smp_buffer=limits.buffer_bytes(memory.ram),
     )
 
 
-def _main_view(program: Program) -> MainView:
+def _group_view(program: Program) -> GroupView:
     graph, prefix = program.graph, symbols.prefix(program)
-    return MainView(
+    return GroupView(
         title=program.name,
-        version=protocol.VERSION,
+        protocol=limits.PROTOCOL,
         prefix=prefix,
         macro=prefix.upper(),
         board=string_literal(program.board.name),
-        name=string_literal(_shortened(program.name)),
+        name=string_literal(hello.model_name(program)),
+        model_version=string_literal(program.version),
+        tinyc_version=string_literal(tinyc.__version__),
         inputs=len(graph.inputs),
         outputs=len(graph.outputs),
         input_bytes=sum(graph[name].bytes for name in graph.inputs),
@@ -204,11 +217,6 @@ def _main_view(program: Program) -> MainView:
         audio=program.audio is not None,
         text=program.tokenizer is not None,
     )
-
-
-def _shortened(name: str, longest: int = 64) -> str:
-    """`name` cut to at most `longest` bytes of UTF-8, whole characters."""
-    return name.encode("utf-8")[:longest].decode("utf-8", errors="ignore")
 
 
 def _board_json(board: Board) -> str:
@@ -290,10 +298,19 @@ def _write_manifest(folder: Path, names: Iterable[str]) -> None:
     write_if_changed(folder / _MANIFEST, text.encode("utf-8"))
 
 
+def firmware_digest(files: Mapping[str, str]) -> str:
+    """What a firmware of these texts calls itself: SHA-256 over all but the file that says so."""
+    return _digest_of({path: text for path, text in files.items() if path != _IDENTITY})
+
+
 def project_key(project: Project, *more: str) -> str:
     """SHA-256 over all texts of the project and whatever else decides the outputs."""
+    return _digest_of(project.files, *more)
+
+
+def _digest_of(files: Mapping[str, str], *more: str) -> str:
     digest = hashlib.sha256()
-    for item in (*more, *(part for entry in sorted(project.files.items()) for part in entry)):
+    for item in (*more, *(part for entry in sorted(files.items()) for part in entry)):
         encoded = item.encode("utf-8")
         digest.update(len(encoded).to_bytes(8, "little") + encoded)
     return digest.hexdigest()

@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
+from tinyc.device.limits import buffer_bytes
 from tinyc.errors import DoesNotFit, Problem
 from tinyc.ir.graph import Graph
 from tinyc.memory.front_end import FrontEnd
@@ -23,8 +24,8 @@ from tinyc.resources import data_folder
 _CODE_PER_SOURCE_CHARACTER = 0.48
 _CODE_PER_HEADER_CHARACTER = 0.21
 _CODE_PER_LAYER = 16
-_RUNTIME_CODE = 2816
-RUNTIME_RAM = 1088
+_RUNTIME_CODE = 6016
+_RUNTIME_RAM = 208
 _HEAVIEST = 3
 
 
@@ -117,6 +118,11 @@ class Budget:
             )
 
 
+def runtime_ram(ram: int) -> int:
+    """What a firmware takes beside arena and stack on a board with `ram` bytes: most is the serial buffer."""
+    return buffer_bytes(ram) + _RUNTIME_RAM
+
+
 def budget(program: Program) -> Budget:
     """The budget of a program on its board."""
     memory = program.board.memory
@@ -132,7 +138,7 @@ def budget(program: Program) -> Budget:
         arena=program.plan.arena_size,
         lower_bound=program.plan.lower_bound,
         stack=memory.stack,
-        runtime_ram=RUNTIME_RAM + front_end.ram,
+        runtime_ram=runtime_ram(memory.ram) + front_end.ram,
         tokenizer=front_end.tables,
         flash_available=memory.application_flash,
         ram_available=memory.application_ram,

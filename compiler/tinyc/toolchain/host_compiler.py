@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +19,10 @@ from tinyc.errors import TinycError
 from tinyc.resources import cache_folder
 
 WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Werror")
-# Entries kept in the cache; the oldest go first.
+# Entries kept in the cache; those that lie unused for longest go first, but none that another process may
+# be about to run.
 _ENTRIES = 400
+_IN_USE_SECONDS = 3600
 
 
 class CompileError(RuntimeError):
@@ -93,6 +96,8 @@ def compile_cached(
     cache = cache_folder() / "host"
     final = cache / state.hexdigest()[:32]
     if (final / product).exists():
+        with contextlib.suppress(OSError):
+            os.utime(final)
         return final / product
     try:
         cache.mkdir(parents=True, exist_ok=True)
@@ -138,10 +143,11 @@ def _call(command: Sequence[str], folder: Path) -> None:
 
 
 def _prune(cache: Path) -> None:
-    """Remove the oldest entries; another process may do so too, so nothing here may fail."""
+    """Remove entries that nobody asked for lately. Another process may do so too: nothing here may fail."""
     with contextlib.suppress(OSError):
         entries = [entry for entry in os.scandir(cache) if not entry.name.startswith(".")]
         if len(entries) > _ENTRIES:
-            entries.sort(key=lambda entry: entry.stat().st_mtime)
-            for entry in entries[: len(entries) - _ENTRIES * 3 // 4]:
-                shutil.rmtree(entry.path, ignore_errors=True)
+            used = sorted((entry.stat().st_mtime, entry.path) for entry in entries)
+            for at, path in used[: len(used) - _ENTRIES * 3 // 4]:
+                if time.time() - at > _IN_USE_SECONDS:
+                    shutil.rmtree(path, ignore_errors=True)

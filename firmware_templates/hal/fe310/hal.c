@@ -21,6 +21,15 @@
 #define UART_RXCTRL REG32(SOC_UART + 0x0Cu)
 #define UART_DIV REG32(SOC_UART + 0x18u)
 
+#define WDOG_CFG REG32(SOC_AON + 0x00u)
+#define WDOG_KEY REG32(SOC_AON + 0x1Cu)
+#define WDOG_COMPARE REG32(SOC_AON + 0x20u)
+#define KEY 0x51F15Eu
+#define RESET_ALWAYS (1u << 12 | 1u << 8)
+
+#define UART_PENDING 0x14u
+#define UART_TX_IDLE 1u
+
 #define HFXOSC_EN (1u << 30)
 #define HFXOSC_RDY (1u << 31)
 #define PLL_SELECT (1u << 16)
@@ -44,7 +53,7 @@ void hal_init(void) {
     GPIO_IOF_SEL &= ~UART_PINS;
     GPIO_IOF_EN |= UART_PINS;
     UART_DIV = BOARD_CLOCK_HZ / BOARD_UART_BAUD - 1u;
-    UART_TXCTRL = 1u;
+    UART_TXCTRL = 1u << 16 | 1u; /* on; pending while the FIFO holds less than 1 byte */
     UART_RXCTRL = 1u;
 }
 
@@ -62,6 +71,18 @@ void hal_uart_write(const uint8_t *data, uint32_t size) {
         }
         UART_TXDATA = data[i];
     }
+}
+
+/* By the watchdog, which runs out at once. Each of its registers wants the key first. */
+void hal_reset(void) {
+    (void)wait_for_bits(SOC_UART + UART_PENDING, UART_TX_IDLE);
+    wait_for_two_bytes();
+    WDOG_KEY = KEY;
+    WDOG_COMPARE = 0u;
+    WDOG_KEY = KEY;
+    WDOG_CFG = RESET_ALWAYS;
+    wait_for_two_bytes(); /* several of its slow clocks */
+    start_again();
 }
 
 uint32_t hal_cycles(void) {

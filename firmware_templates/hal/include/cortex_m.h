@@ -15,11 +15,22 @@
 #define NVIC_ICPR(n) REG32(0xE000E280u + 4u * (n))
 #define SCB_ICSR REG32(0xE000ED04u)
 #define SCB_VTOR REG32(0xE000ED08u)
+#define SCB_AIRCR REG32(0xE000ED0Cu)
 #define SCB_CCR REG32(0xE000ED14u)
 #define SCB_CPACR REG32(0xE000ED88u)
 #define DCB_DEMCR REG32(0xE000EDFCu)
 #define DWT_CTRL REG32(0xE0001000u)
 #define DWT_CYCCNT REG32(0xE0001004u)
+
+/* Asks the chip for a reset, which comes some cycles later. */
+static inline void system_reset(void) {
+    __asm volatile("dsb" ::: "memory");
+    SCB_AIRCR = 0x05FA0004u; /* key, SYSRESETREQ */
+    __asm volatile("dsb" ::: "memory");
+    for (;;) {
+        __asm volatile("" ::: "memory");
+    }
+}
 
 static inline void cycle_counter_start(void) {
 #if BOARD_HAS_DWT

@@ -15,6 +15,9 @@ uint8_t hal_uart_read_byte(void);
 /* Sends `size` bytes and returns when the port has taken them all. */
 void hal_uart_write(const uint8_t *data, uint32_t size);
 
+/* Starts the chip anew once everything has been sent. Does not return on a chip. */
+void hal_reset(void);
+
 /* CPU cycles since hal_init, modulo 2^32; always 0 on a chip that cannot count them. */
 uint32_t hal_cycles(void);
 

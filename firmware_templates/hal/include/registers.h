@@ -6,6 +6,8 @@
 
 #include <stdint.h>
 
+#include "board.h"
+
 #define REG32(address) (*(volatile uint32_t *)(uintptr_t)(address))
 
 /* Waits until all bits of `mask` are set, for a bounded time. Returns 1 when they are. */
@@ -16,6 +18,13 @@ static inline uint32_t wait_for_bits(uint32_t address, uint32_t mask) {
         }
     }
     return 0u;
+}
+
+/* Lets the port send what it has taken but does not tell about: two bytes of 10 bits, 3 cycles a turn. */
+static inline void wait_for_two_bytes(void) {
+    for (uint32_t turn = 0; turn < BOARD_CLOCK_HZ / BOARD_UART_BAUD * 20u / 3u; turn++) {
+        __asm volatile("" ::: "memory");
+    }
 }
 
 static inline void store_word(uint8_t *target, uint32_t word) {

@@ -41,6 +41,13 @@ void hal_uart_write(const uint8_t *data, uint32_t size) {
     }
 }
 
+void hal_reset(void) {
+    while ((UART_STATE & STATE_TX_FULL) != 0u) {
+    }
+    wait_for_two_bytes(); /* the register that shifts does not tell when it is empty */
+    system_reset();
+}
+
 uint32_t hal_cycles(void) {
 #if defined(SOC_COUNTER_CONTROL)
     return REG32(SOC_COUNTER_STATUS); /* the lower half of CNTCV */

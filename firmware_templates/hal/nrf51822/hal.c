@@ -84,6 +84,10 @@ void hal_uart_write(const uint8_t *data, uint32_t size) {
     }
 }
 
+void hal_reset(void) {
+    system_reset(); /* TXDRDY has told that the last byte left */
+}
+
 uint32_t hal_cycles(void) {
     TIMER_TASKS_CAPTURE = 1u;
     return TIMER_CC;

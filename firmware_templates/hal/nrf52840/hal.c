@@ -87,6 +87,10 @@ void hal_uart_write(const uint8_t *data, uint32_t size) {
     }
 }
 
+void hal_reset(void) {
+    system_reset(); /* TXDRDY has told that the last byte left */
+}
+
 uint32_t hal_cycles(void) {
     return cycle_counter_read();
 }

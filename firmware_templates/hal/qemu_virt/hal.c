@@ -18,6 +18,9 @@
 
 #define STATE_RECEIVED (1u << 0)
 #define STATE_TX_EMPTY (1u << 5)
+#define STATE_TX_IDLE (1u << 6)
+
+#define FINISHER_RESET 0x7777u
 
 void hal_init(void) {
     UART_INTERRUPTS = 0u;
@@ -37,6 +40,13 @@ void hal_uart_write(const uint8_t *data, uint32_t size) {
         }
         UART_DATA = data[i];
     }
+}
+
+void hal_reset(void) {
+    while ((UART_STATE & STATE_TX_IDLE) == 0u) {
+    }
+    REG32(SOC_FINISHER) = FINISHER_RESET;
+    start_again();
 }
 
 uint32_t hal_cycles(void) {

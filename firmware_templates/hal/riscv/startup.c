@@ -13,7 +13,6 @@ extern const uint32_t linker_data_load[];
 extern uint32_t linker_bss_start[], linker_bss_end[];
 
 int main(void);
-void Reset_Handler(void);
 void tinyc_start(void);
 void tinyc_fault_handler(void);
 

@@ -24,7 +24,8 @@
 #define GPIO_PUPDR(port) REG32(GPIO_BASE(port) + 0x0Cu)
 #define GPIO_AFR(port, pin) REG32(GPIO_BASE(port) + 0x20u + 4u * ((pin) / 8u))
 
-#define USART_SR REG32(0x40011000u)
+#define USART_STATUS 0x40011000u
+#define USART_SR REG32(USART_STATUS)
 #define USART_DR REG32(0x40011004u)
 #define USART_BRR REG32(0x40011008u)
 #define USART_CR1 REG32(0x4001100Cu)
@@ -36,6 +37,7 @@
 #define CFGR_SWS_PLL (2u << 2)
 #define PLLCFGR_SOURCE_HSE (1u << 22)
 #define SR_RXNE (1u << 5)
+#define SR_TC (1u << 6)
 #define SR_TXE (1u << 7)
 
 #define HSI_HZ 16000000u
@@ -89,6 +91,11 @@ void hal_uart_write(const uint8_t *data, uint32_t size) {
         }
         USART_DR = data[i];
     }
+}
+
+void hal_reset(void) {
+    (void)wait_for_bits(USART_STATUS, SR_TC);
+    system_reset();
 }
 
 uint32_t hal_cycles(void) {

@@ -88,7 +88,7 @@ def small_flags(environment, node):
 
 
 env.AddBuildMiddleware(memory_flags, "*memory.c")
-for name in ("hal", "main", "startup"):
+for name in ("cbor", "hal", "main", "smp", "smp_frame", "startup", "tinyc_group"):
     env.AddBuildMiddleware(small_flags, f"*{name}.c")
 
 if "nobuild" in COMMAND_LINE_TARGETS:

@@ -1,0 +1,278 @@
+"""The messages of tinyc's own group, 64, as classes of `smp`.
+
+Requests carry the classes of their answers, so that `smpclient.SMPClient` takes them as they are.
+Answers ignore keys they do not know: a newer firmware may say more. Loading `smp` takes 0.2 s, so
+only what talks to a device imports this module.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum, unique
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field, model_validator
+from smp import error, message
+
+GROUP = 64
+
+Unsigned = Annotated[int, Field(strict=True, ge=0)]
+Bytes = Annotated[bytes, Field(strict=True)]
+Words = Annotated[str, Field(strict=True)]
+Span = tuple[Unsigned, Unsigned]
+"""Offset and size in bytes."""
+
+
+@unique
+class Command(IntEnum):
+    HELLO = 0
+    INPUT = 1
+    INVOKE = 2
+    OUTPUT = 3
+    PROFILE = 4
+    COUNTERS = 5
+    ARENA = 6
+    AUDIO = 7
+    TEXT = 8
+
+
+@unique
+class Failure(IntEnum):
+    """What `rc` means in an error of this group."""
+
+    OK = 0
+    UNKNOWN = 1
+    MALFORMED = 2
+    OUT_OF_RANGE = 3
+
+
+class TinycErrorV1(error.ErrorV1):
+    """The answer to a request with SMP version 1 that was refused."""
+
+    _GROUP_ID = GROUP
+
+
+class TinycErrorV2(error.ErrorV2[Failure]):
+    """The answer to a request with SMP version 2 that was refused."""
+
+    _GROUP_ID = GROUP
+
+
+class _Group:
+    _ErrorV1 = TinycErrorV1
+    _ErrorV2 = TinycErrorV2
+
+
+class _Read(message.ReadResponse):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    _GROUP_ID = GROUP
+
+
+class _Write(message.WriteResponse):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    _GROUP_ID = GROUP
+
+
+class HelloResponse(_Read):
+    """Who the device is. Sizes and offsets are bytes, `clock` is hertz."""
+
+    _COMMAND_ID = Command.HELLO
+
+    proto: Unsigned
+    board: Words
+    chip: Bytes
+    """Unique number of the chip, zeros when it has none."""
+    firmware: Bytes
+    """SHA-256 that names the firmware."""
+    model: Bytes
+    """SHA-256 of the graph."""
+    name: Words
+    release: Words
+    """Version of the model; `version` on the wire."""
+    tinyc: Words
+    clock: Unsigned
+    arena: Unsigned
+    layers: Unsigned
+    inputs: tuple[Span, ...]
+    """Where the inputs lie in the arena."""
+    outputs: tuple[Span, ...]
+    ram: Unsigned
+    """Free bytes of RAM behind static data and stack."""
+    slots: tuple[tuple[Words, Unsigned], ...] = ()
+    """Name and size of every slot for images."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_version(cls, values: Any) -> Any:
+        """smp keeps the version of the header under the name that the map has for the model's."""
+        if isinstance(values, dict) and "version" in values:
+            values = dict(values)
+            values["release"] = values.pop("version")
+        return values
+
+
+class Hello(message.ReadRequest, _Group):
+    """Ask who is there."""
+
+    _GROUP_ID = GROUP
+    _COMMAND_ID = Command.HELLO
+    _Response = HelloResponse
+
+
+class InputResponse(_Write):
+    _COMMAND_ID = Command.INPUT
+
+    off: Unsigned
+    """The next byte."""
+
+
+class Input(message.WriteRequest, _Group):
+    """Fill a part of all model inputs, one after the other, from byte `off` on."""
+
+    _GROUP_ID = GROUP
+    _COMMAND_ID = Command.INPUT
+    _Response = InputResponse
+
+    off: int
+    data: bytes
+
+
+class InvokeResponse(_Write):
+    _COMMAND_ID = Command.INVOKE
+
+    cycles: Unsigned
+    """CPU cycles, 0 where the core has no counter."""
+
+
+class Invoke(message.WriteRequest, _Group):
+    """Run all layers."""
+
+    _GROUP_ID = GROUP
+    _COMMAND_ID = Command.INVOKE
+    _Response = InvokeResponse
+
+
+class OutputResponse(_Read):
+    _COMMAND_ID = Command.OUTPUT
+
+    off: Unsigned
+    data: Bytes
+
+
+class Output(message.ReadRequest, _Group):
+    """Read `len` bytes of all model outputs, one after the other, from byte `off` on."""
+
+    _GROUP_ID = GROUP
+    _COMMAND_ID = Command.OUTPUT
+    _Response = OutputResponse
+
+    off: int
+    len: int
+
+
+class ProfileResponse(_Write):
+    _COMMAND_ID = Command.PROFILE
+
+    first: Unsigned
+    cycles: tuple[Unsigned, ...]
+
+
+class Profile(message.WriteRequest, _Group):
+    """Run `count` layers from layer `first` on, in order."""
+
+    _GROUP_ID = GROUP
+    _COMMAND_ID = Command.PROFILE
+    _Response = ProfileResponse
+
+    first: int
+    count: int
+
+
+class CountersResponse(_Read):
+    _COMMAND_ID = Command.COUNTERS
+
+    packets: Unsigned
+    """Packets that arrived undamaged."""
+    dropped: Unsigned
+    """Packets that arrived damaged."""
+    refused: Unsigned
+    """Requests that were answered with an error."""
+    invocations: Unsigned
+
+
+class Counters(message.ReadRequest, _Group):
+    """Ask what the device has counted since it started."""
+
+    _GROUP_ID = GROUP
+    _COMMAND_ID = Command.COUNTERS
+    _Response = CountersResponse
+
+
+class ArenaReadResponse(_Read):
+    _COMMAND_ID = Command.ARENA
+
+    off: Unsigned
+    data: Bytes
+
+
+class ArenaRead(message.ReadRequest, _Group):
+    """Read `len` bytes of the arena from byte `off` on."""
+
+    _GROUP_ID = GROUP
+    _COMMAND_ID = Command.ARENA
+    _Response = ArenaReadResponse
+
+    off: int
+    len: int
+
+
+class ArenaWriteResponse(_Write):
+    _COMMAND_ID = Command.ARENA
+
+    off: Unsigned
+    """The next byte."""
+
+
+class ArenaWrite(message.WriteRequest, _Group):
+    """Store `data` in the arena from byte `off` on."""
+
+    _GROUP_ID = GROUP
+    _COMMAND_ID = Command.ARENA
+    _Response = ArenaWriteResponse
+
+    off: int
+    data: bytes
+
+
+class AudioResponse(_Write):
+    _COMMAND_ID = Command.AUDIO
+
+    frames: Unsigned
+    """Frames finished since the reset."""
+
+
+class Audio(message.WriteRequest, _Group):
+    """Forget all sound when `reset`, then hear `data`, int16 little endian. Both may be left out."""
+
+    _GROUP_ID = GROUP
+    _COMMAND_ID = Command.AUDIO
+    _Response = AudioResponse
+
+    reset: bool | None = None
+    data: bytes | None = None
+
+
+class TextResponse(_Write):
+    _COMMAND_ID = Command.TEXT
+
+    ids: Unsigned
+    """Token ids of the text, those around it included."""
+
+
+class Text(message.WriteRequest, _Group):
+    """Fill the model's input with the token ids of a text."""
+
+    _GROUP_ID = GROUP
+    _COMMAND_ID = Command.TEXT
+    _Response = TextResponse
+
+    text: bytes

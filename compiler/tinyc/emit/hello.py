@@ -1,0 +1,68 @@
+"""How much a firmware's answer to `hello` holds: it must fit one message of the serial protocol."""
+
+from __future__ import annotations
+
+import tinyc
+from tinyc.device import limits
+from tinyc.errors import TinycError
+from tinyc.program import Program
+
+
+def check(program: Program) -> None:
+    """Raise TinycError for a model with more inputs and outputs than one message describes."""
+    buffer = limits.buffer_bytes(program.board.memory.ram)
+    room = limits.largest_message(buffer) - limits.HEADER
+    needed = answer_bytes(program)
+    if needed > room:
+        ports = len(program.graph.inputs) + len(program.graph.outputs)
+        raise TinycError(
+            f"the model has {ports} inputs and outputs",
+            allowed=f"as many as {room} bytes of the serial protocol describe, these need {needed}",
+        )
+
+
+def model_name(program: Program) -> str:
+    """The name as the device tells it: at most so many bytes of UTF-8, whole characters."""
+    return program.name.encode("utf-8")[: limits.LONGEST_NAME].decode("utf-8", errors="ignore")
+
+
+def answer_bytes(program: Program) -> int:
+    """Bytes of the answer's CBOR, as `device/tinyc_group.c.j2` writes it."""
+    graph, board = program.graph, program.board
+    texts = {
+        "board": board.name,
+        "name": model_name(program),
+        "version": program.version,
+        "tinyc": tinyc.__version__,
+    }
+    numbers = {
+        "proto": limits.PROTOCOL,
+        "clock": board.clock_hz,
+        "arena": program.plan.arena_size,
+        "layers": len(program.steps),
+        "ram": board.memory.ram,
+    }
+    strings = {"chip": 8, "firmware": 32, "model": 32}
+    ports = {"inputs": graph.inputs, "outputs": graph.outputs}
+    values = [
+        *((key, _string(len(text.encode("utf-8")))) for key, text in texts.items()),
+        *((key, _head(number)) for key, number in numbers.items()),
+        *((key, _string(size)) for key, size in strings.items()),
+        *((key, _places(program, names)) for key, names in ports.items()),
+        ("slots", _head(0)),
+    ]
+    return _head(len(values)) + sum(_string(len(key)) + size for key, size in values)
+
+
+def _places(program: Program, names: tuple[str, ...]) -> int:
+    pairs = ((program.plan.offset(name), program.graph[name].bytes) for name in names)
+    return _head(len(names)) + sum(_head(2) + _head(offset) + _head(size) for offset, size in pairs)
+
+
+def _string(size: int) -> int:
+    return _head(size) + size
+
+
+def _head(value: int) -> int:
+    """Bytes that begin an item with this number or length."""
+    return 1 if value < 24 else 2 if value < 0x100 else 3 if value < 0x10000 else 5

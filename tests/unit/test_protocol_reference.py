@@ -1,0 +1,138 @@
+"""`docs/reference/protocol.md` says what the code does: its bytes, its numbers, its example."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import cbor2
+import pytest
+from smp import message, os_management, statistics_management
+from smpclient.requests.os_management import EchoWrite, MCUMgrParametersRead, ResetWrite
+from smpclient.requests.statistics_management import GroupData, ListOfGroups
+
+from support.paths import ROOT
+from support.smp_peer import FakeDevice
+from tinyc.device import limits, messages
+from tinyc.device.framing import FrameDecoder, encode, is_answer
+
+pytestmark = pytest.mark.unit
+
+PAGE = (ROOT / "docs" / "reference" / "protocol.md").read_text(encoding="utf-8")
+REQUESTS: dict[tuple[int, int, int], Any] = {
+    (request._GROUP_ID, request._COMMAND_ID, request._OP): request
+    for request in (EchoWrite, MCUMgrParametersRead, ResetWrite, GroupData, ListOfGroups)
+}
+REQUESTS |= {
+    (request._GROUP_ID, request._COMMAND_ID, request._OP): request
+    for _, request in inspect.getmembers(messages, inspect.isclass)
+    if issubclass(request, message.Request)
+}
+UNKNOWN = 99
+
+
+@dataclass(frozen=True)
+class Example:
+    message: bytes
+    wire: bytes
+
+    @property
+    def key(self) -> tuple[int, int, int]:
+        """Group, command, operation of the request."""
+        return int.from_bytes(self.message[4:6], "big"), self.message[7], self.message[0] & 6
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        fields = cbor2.loads(self.message[8:])
+        assert isinstance(fields, dict)
+        return fields
+
+
+def examples() -> list[Example]:
+    """Indented lines of bytes are a message, those with a marker its lines."""
+    pattern = r"((?:^    (?:[0-9A-F]{2} ?)+\n)+)((?:^    (?:06 09|04 14) \S+ 0A(?:\n|$))+)"
+    found = []
+    for hexadecimal, wire in re.findall(pattern, PAGE, flags=re.MULTILINE):
+        lines = [line.split() for line in wire.splitlines()]
+        framed = b"".join(bytes.fromhex(a + b) + body.encode() + b"\n" for a, b, body, _ in lines)
+        found.append(Example(bytes.fromhex(hexadecimal), framed))
+    return found
+
+
+EXAMPLES = examples()
+PAIRS = list(zip(EXAMPLES[::2], EXAMPLES[1::2], strict=True))
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_lines_of_the_examples(example: Example) -> None:
+    assert encode(example.message) == example.wire
+    decoder = FrameDecoder()
+    assert decoder.feed(example.wire) == [example.message]
+    assert decoder.dropped == decoder.skipped == 0
+
+
+@pytest.mark.parametrize(("request_", "answer"), PAIRS)
+def test_messages_of_the_examples_are_those_of_smp(request_: Example, answer: Example) -> None:
+    assert is_answer(request_.message, answer.message)
+    if request_.message[7] == UNKNOWN:
+        assert answer.fields == {"rc": 8}
+        return
+    kind = REQUESTS[request_.key]
+    version, sequence = request_.message[0] >> 3, request_.message[6]
+    built = kind(**request_.fields, sequence=sequence, version=version)
+    assert bytes(built) == request_.message
+    assert kind.loads(request_.message).header == built.header
+    if "err" in answer.fields:
+        assert built._ErrorV2.loads(answer.message).err.rc is messages.Failure.OUT_OF_RANGE
+    elif "rc" in answer.fields:
+        assert built._ErrorV1.loads(answer.message).rc == 3
+    else:
+        fields = built._Response.loads(answer.message).model_dump()
+        renamed = {"release": "version"} if kind is messages.Hello else {}
+        told = {renamed.get(key, key): value for key, value in fields.items()}
+        for key, value in answer.fields.items():
+            assert told[key] == (tuple(map(tuple_of, value)) if isinstance(value, list) else value)
+
+
+def tuple_of(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def test_every_command_of_group_64_has_an_example() -> None:
+    shown = {request.key[:2] for request, _ in PAIRS}
+    assert shown >= {(messages.GROUP, int(command)) for command in messages.Command}
+    assert len(EXAMPLES) >= 30
+
+
+def test_the_table_of_commands_is_complete() -> None:
+    for command in messages.Command:
+        assert re.search(rf"^\| (64|64 tinyc) \| {command} \| {command.name} \|", PAGE, flags=re.MULTILINE)
+
+
+def test_keys_of_hello() -> None:
+    table = PAGE.split("The answer to HELLO:")[1].split("## Errors")[0]
+    assert re.findall(r"^\| `(\w+)` \|", table, flags=re.MULTILINE) == list(FakeDevice()._hello())
+
+
+def test_numbers() -> None:
+    small, large = limits.SMALL_BUFFER, limits.LARGE_BUFFER
+    text = " ".join(PAGE.split())
+    assert f"{large} bytes, {small} on boards with less than {limits.LARGE_BUFFER_RAM // 1024} KiB" in text
+    assert f"at most {limits.largest_message(large)} or {limits.largest_message(small)} bytes" in text
+    assert f"{limits.largest_text(large)} bytes, {limits.largest_text(small)} with the small" in text
+    assert f"at most {limits.LARGEST_PROFILE} in one request" in text
+
+
+def test_the_python_example_can_be_loaded() -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    assert inspect.iscoroutinefunction(names["cycles"])
+
+
+def test_groups_of_smp() -> None:
+    """The numbers of the page's table are those of `smp`."""
+    assert (os_management.EchoWriteRequest._GROUP_ID, ResetWrite._COMMAND_ID) == (0, 5)
+    assert (MCUMgrParametersRead._COMMAND_ID, statistics_management.GroupDataRequest._GROUP_ID) == (6, 2)
