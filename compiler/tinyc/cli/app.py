@@ -11,6 +11,7 @@ from tinyc import __version__
 from tinyc.cli.boards import command as boards
 from tinyc.cli.build import command as build
 from tinyc.cli.check import command as check
+from tinyc.cli.devices import command as devices
 from tinyc.cli.doctor import command as doctor
 from tinyc.cli.init import command as init
 from tinyc.cli.inspect import command as inspect
@@ -55,6 +56,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "profile": profile,
     "tune": tune,
     "boards": boards,
+    "devices": devices,
     "doctor": doctor,
 }
 for name, verb in VERBS.items():

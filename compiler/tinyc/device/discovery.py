@@ -1,0 +1,61 @@
+"""Which serial ports this machine has, and which of them lead to a device."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from tinyc.device.client import DeviceClient
+from tinyc.device.hello import Hello
+from tinyc.device.transport import SerialTransport
+from tinyc.errors import TinycError
+
+# An answer takes milliseconds; a port that leads nowhere is asked three times.
+_SECONDS = 0.5
+_AT_ONCE = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A serial port. `usb` is `vendor:product`, hexadecimal, of one behind USB."""
+
+    name: str
+    description: str = ""
+    usb: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was found behind a port: a device, or why there is none."""
+
+    port: Port
+    hello: Hello | None
+    problem: str | None
+
+
+def attached() -> tuple[Port, ...]:
+    """Every serial port of this machine, by name."""
+    from serial.tools import list_ports
+
+    found = []
+    for port in list_ports.comports():
+        usb = None if port.vid is None else f"{port.vid:04x}:{port.pid:04x}"
+        description = "" if port.description in (None, "n/a") else str(port.description)
+        found.append(Port(str(port.device), description, usb))
+    return tuple(sorted(found, key=lambda port: port.name))
+
+
+def ask(port: Port, seconds: float = _SECONDS) -> Found:
+    """Ask who is behind a port; nothing but the question is sent to it."""
+    try:
+        with SerialTransport(port.name) as line:
+            return Found(port, DeviceClient(line, timeout=seconds).hello(), None)
+    except TinycError as error:
+        return Found(port, None, error.what)
+
+
+def ask_all(ports: Sequence[Port]) -> tuple[Found, ...]:
+    """Ask at several ports at once; the answers in the order of the ports."""
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return tuple(pool.map(ask, ports))
