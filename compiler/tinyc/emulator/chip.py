@@ -8,12 +8,31 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tinyc.boards import Memory
+from tinyc.emulator.flash import FlashArray
 from tinyc.emulator.peripheral import Peripheral, System
 from tinyc.errors import TinycError
 
 
+@dataclass(frozen=True, slots=True)
+class FlashRules:
+    """How exact the flash controller is.
+
+    `strict`: a fault for what the data sheet forbids and the chip takes in silence. `timed`: writes
+    and erases halt the core for as long as the data sheet says.
+    """
+
+    strict: bool = False
+    timed: bool = False
+
+
+LENIENT = FlashRules()
+
+
 class FlashSystem(System, Protocol):
     """What a flash controller may use on top."""
+
+    flash_array: FlashArray
+    flash_rules: FlashRules
 
     @property
     def memory(self) -> Memory:
@@ -22,8 +41,8 @@ class FlashSystem(System, Protocol):
     def read_memory(self, address: int, size: int) -> bytes:
         """Bytes of flash or RAM."""
 
-    def program(self, address: int, data: bytes) -> None:
-        """Put `data` into flash whatever was there."""
+    def stall(self, cycles: int) -> None:
+        """Halt the core for that long."""
 
 
 # Answers a store of the core to flash: (address, size in bytes, value).
@@ -43,7 +62,7 @@ class Chip:
     """A chip; `build` makes its peripherals.
 
     `extra_ram` is (origin, size) of memory beyond the board's map, `flash_aliases` other addresses of
-    the flash.
+    the flash; `timed_line` says that its UART knows its rate.
     """
 
     name: str
@@ -52,6 +71,7 @@ class Chip:
     build: Callable[[FlashSystem], Parts]
     extra_ram: tuple[tuple[int, int], ...] = ()
     flash_aliases: tuple[int, ...] = ()
+    timed_line: bool = False
 
 
 def load_chip(soc: str) -> Chip:

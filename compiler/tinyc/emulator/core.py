@@ -31,7 +31,7 @@ _SINGLES = tuple(getattr(arm, f"UC_ARM_REG_S{i}") for i in range(16))
 _SPSEL, _FPCA = 2, 4
 _THUMB = 0x01000000
 _FLAGS = 0xF80F0000  # N Z C V Q and GE
-_SUPERVISOR_CALL, _BREAKPOINT, _EXCEPTION_EXIT = 2, 7, 8  # the engine's numbers
+_SUPERVISOR_CALL, _PREFETCH_ABORT, _BREAKPOINT, _EXCEPTION_EXIT = 2, 3, 7, 8  # the engine's numbers
 _WAITS = {"wfi": (b"\x30\xbf", b"\xaf\xf3\x03\x80"), "wfe": (b"\x20\xbf", b"\xaf\xf3\x02\x80")}
 _MODELS = {
     "cortex-m0": arm.UC_CPU_ARM_CORTEX_M0,
@@ -189,6 +189,9 @@ class Core:
         except EmulatedFault as fault:  # the engine would hide it behind an error of its own
             self._refused = fault
             return False
+        # The engine loads the state of an IT block for this hook and would then keep it for good.
+        if self.in_it_block:
+            self.write(arm.UC_ARM_REG_XPSR, self.read(arm.UC_ARM_REG_XPSR) & ~IT_STATE)
         return True
 
     def _refuse_write(self, address: int, _size: int, _value: int) -> None:
@@ -277,6 +280,9 @@ class Core:
             code = self.engine.mem_read(self.pc, 1)[0]
             hint = "semihosting is not available here; the UART is" if code == 0xAB else ""
             raise self.fault(f"breakpoint {code}", hint=hint)
+        elif number == _PREFETCH_ABORT:
+            hint = "the vector it came through is erased flash" if self.pc == 0xFFFFFFFE else ""
+            raise self.fault(_ACCESS[const.UC_MEM_FETCH_PROT], self.pc, hint)
         else:
             raise self.fault(f"the engine raised exception {number}")
         return Stop.CONTINUE

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -57,6 +57,41 @@ class Image:
         function = self.functions[at]
         offset = address - function.address
         return f"{function.name}+0x{offset:x}" if offset else function.name
+
+
+def merge(images: Sequence[Image]) -> Image:
+    """All of them as one; at an address that several name, the first has the say."""
+    if len(images) == 1:
+        return images[0]
+    functions = {function.address: function for image in reversed(images) for function in image.functions}
+    return Image(
+        images[0].path if images else Path(),
+        tuple(sorted(segment for image in images for segment in image.segments)),
+        tuple(functions[address] for address in sorted(functions)),
+        tuple(sorted(code for image in images for code in image.code)),
+    )
+
+
+def flash_content(images: Iterable[Image], memory: Memory) -> bytes:
+    """The whole flash with these images in it, erased elsewhere."""
+    content = bytearray(b"\xff" * memory.flash)
+    for image in images:
+        for address, data in image.segments:
+            at = address - memory.flash_origin
+            if 0 <= at <= memory.flash - len(data):
+                content[at : at + len(data)] = data
+    return bytes(content)
+
+
+def started(images: Iterable[Image], content: bytes, memory: Memory) -> Image | None:
+    """The image that a flash content starts; the others may be replaced while it runs."""
+    entry = int.from_bytes(content[4:8], "little")
+    for image in images:
+        parts = ((address - memory.flash_origin, data) for address, data in image.segments)
+        there = all(content[at : at + len(data)] == data for at, data in parts)
+        if there and any(start <= entry < end for start, end in image.code):
+            return image
+    return None
 
 
 def read_image(path: Path) -> Image:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterable
+import random
+from collections.abc import Iterable, Sequence
 from enum import Enum, auto
 from pathlib import Path
 from types import TracebackType
@@ -13,21 +14,23 @@ from unicorn import unicorn_const as const
 
 from tinyc.boards import Board, Memory
 from tinyc.emulator.alignment import multi_word_accesses
-from tinyc.emulator.chip import load_chip
+from tinyc.emulator.chip import LENIENT, FlashRules, load_chip
 from tinyc.emulator.core import Core, Stop
 from tinyc.emulator.counter import FOREVER
 from tinyc.emulator.faults import EmulatedFault
-from tinyc.emulator.image import check_fits, read_image
-from tinyc.emulator.peripheral import Peripheral
+from tinyc.emulator.flash import Cut, FlashArray, FlashImage
+from tinyc.emulator.image import check_fits, merge, read_image, started
+from tinyc.emulator.peripheral import Peripheral, Reset
 from tinyc.emulator.profile import Profile, make_profile
 from tinyc.emulator.pseudo_terminal import PseudoTerminal
 from tinyc.emulator.scheduler import Scheduler
 from tinyc.emulator.serial_line import SerialLine
 from tinyc.emulator.system_control import Dwt, SystemControl
+from tinyc.emulator.timed_line import TimedLine
+from tinyc.emulator.transport import InProcessTransport
 from tinyc.errors import TinycError
 
 _PAGE = 0x1000
-_ERASED = 0xFF
 _UNWRITTEN = 0xA5
 _SLICE_CYCLES = 1 << 25  # the engine comes back this often, so that Ctrl-C is heard
 
@@ -38,23 +41,51 @@ class Ended(Enum):
     IDLE = auto()  # the firmware waits for input
     OUTPUT = auto()  # the wanted number of bytes has come
     BUDGET = auto()  # the time is up
+    POWER_LOST = auto()  # the power was cut; nothing runs until `power_cycle`
 
 
 class Machine:
-    """An emulated board that runs `elf`.
+    """An emulated board that runs `start`: an ELF, or the content of the whole flash.
 
-    Nothing is executed before `run`, a read of `transport` or `serve_pty`. Time is the estimate of
-    the executed cycles plus the time slept; every run is deterministic. `native=False` counts in
-    Python, which gives the same numbers slowly. Raises TinycError when the board has no emulated
-    chip or the image does not belong to it, and EmulatedFault while running.
+    An ELF starts where the board's applications start, as if its bootloader had jumped there. A
+    flash content starts as the hardware does, at the first word of flash; `symbols` are ELFs that
+    lend it names. Nothing is executed before `run`, a read of `transport` or `serve_pty`. Time is
+    the estimate of the executed cycles plus the time slept; every run is deterministic, given
+    `boot`, the number of the first boot, which chooses what torn flash cells read. With `timed_line`
+    the bytes of the serial line take their time and can be lost.
+    `native=False` counts in Python, which gives the same numbers slowly. Raises TinycError when the
+    board has no emulated chip or the image does not belong to it, and EmulatedFault while running.
     """
 
-    def __init__(self, elf: Path, board: Board, *, native: bool = True) -> None:
-        self.board, self.clock_hz = board, board.clock_hz
-        self._chip = load_chip(board.soc)
-        self.image = read_image(Path(elf))
-        check_fits(self.image, board.memory)
-        self.scheduler, self.line = Scheduler(self.recheck), SerialLine()
+    def __init__(
+        self,
+        start: Path | bytes | FlashImage,
+        board: Board,
+        *,
+        symbols: Sequence[Path] = (),
+        flash_rules: FlashRules = LENIENT,
+        timed_line: bool = False,
+        boot: int = 0,
+        native: bool = True,
+    ) -> None:
+        self.board, self.clock_hz, self.flash_rules = board, board.clock_hz, flash_rules
+        self.reset_cause = Reset.POWER_ON
+        self._chip, self._boot = load_chip(board.soc), boot
+        if timed_line and not self._chip.timed_line:
+            raise TinycError(f"the emulated UART of `{board.soc}` has no rate")
+        images = [read_image(Path(path)) for path in symbols]
+        if isinstance(start, bytes | FlashImage):
+            self._start_address = board.memory.flash_origin
+            content = start if isinstance(start, FlashImage) else FlashImage(start)
+            if len(content.content) > board.memory.flash:
+                raise TinycError(f"{len(content.content)} bytes are more than the flash of this board")
+        else:
+            self._start_address, content = board.memory.application_origin, FlashImage(b"")
+            images.insert(0, read_image(Path(start)))
+            check_fits(images[0], board.memory)
+        self.image = merge(images)
+        self.scheduler = Scheduler(self.recheck)
+        self.line = TimedLine(self) if timed_line else SerialLine()
         self._idle_cycles = self._slept = self._profile_start = 0
         self._wanted = 0
         self._sleeping: Stop | None = None
@@ -68,15 +99,18 @@ class Machine:
             core=board.core,
             fast_multiplier="fast_multiplier" in board.features,
         )
-        self._core.counter.check_alignment(tuple(multi_word_accesses(self.image)))
-        self._map_memory()
+        loaded = () if isinstance(start, bytes | FlashImage) else images[0].segments
+        self._map_memory(content, loaded)
+        checked = images[0] if loaded else started(images, self.flash(), board.memory)
+        if checked is not None:
+            self._core.counter.check_alignment(tuple(multi_word_accesses(checked)))
         self.line.on_output = self._on_output
         self.line.on_idle = self._on_polled_idle
         self.line.timers_running = lambda: self.scheduler.next_time() is not None
         self._control = SystemControl(
             self, 0xE000E000, interrupts=self._chip.interrupts, priority_bits=self._chip.priority_bits
         )
-        self._control.vector_table = self._vectors
+        self._control.vector_table = self._start_address
         self._control.on_reset = self._request_reset
         self._core.control = self._control
         plain = (Peripheral(self, 0xE0000000), Peripheral(self, 0xE0002000), Peripheral(self, 0xE0040000))
@@ -87,7 +121,7 @@ class Machine:
         if parts.write_flash is not None:
             self._core.write_flash = parts.write_flash
         self.transport = InProcessTransport(self)
-        self._power_on()
+        self._start(Reset.POWER_ON)
 
     # Memory.
 
@@ -95,38 +129,45 @@ class Machine:
     def memory(self) -> Memory:
         return self.board.memory
 
-    @property
-    def _vectors(self) -> int:
-        return self.memory.flash_origin + self.memory.application_offset
-
-    def _map_memory(self) -> None:
+    def _map_memory(self, content: FlashImage, loaded: Iterable[tuple[int, bytes]]) -> None:
         engine, memory = self._core.engine, self.memory
         size = -(-memory.flash // _PAGE) * _PAGE
-        self._flash = ctypes.create_string_buffer(bytes([_ERASED]) * size, size)
+        self._cells = ctypes.create_string_buffer(size)
         for origin in (memory.flash_origin, *self._chip.flash_aliases):
             engine.mem_map_ptr(
-                origin, size, const.UC_PROT_READ | const.UC_PROT_EXEC, ctypes.addressof(self._flash)
+                origin, size, const.UC_PROT_READ | const.UC_PROT_EXEC, ctypes.addressof(self._cells)
             )
-        for origin, bytes_ in ((memory.ram_origin, memory.ram), *self._chip.extra_ram):
+            # Once more: the engine forgets what was said about writing when it is given the bytes.
+            engine.mem_protect(origin, size, const.UC_PROT_READ | const.UC_PROT_EXEC)
+        for origin, bytes_ in self._ram_areas():
             whole = -(-bytes_ // _PAGE) * _PAGE
             engine.mem_map(origin, whole, const.UC_PROT_ALL)
             # RAM holds anything at power on: firmware that counts on zeros must not get them.
             engine.mem_write(origin, bytes([_UNWRITTEN]) * whole)
-        for address, data in self.image.segments:
+        cells = memoryview(self._cells).cast("B")[: memory.flash]
+        self.flash_array = FlashArray(memory.flash_origin, cells, content)
+        self.flash_array.on_change = self._flash_changed
+        self.flash_array.on_power_loss = self._power_lost
+        for address, data in loaded:
             engine.mem_write(address, data)
+        self._ram_at_power_on = self.read_memory(memory.ram_origin, memory.ram)
+
+    def _flash_changed(self, address: int, size: int) -> None:
+        self._core.engine.ctl_remove_cache(address, address + size)
+
+    def flash(self) -> bytes:
+        """The content of the whole flash."""
+        return self.flash_array.image().content
 
     def read_memory(self, address: int, size: int) -> bytes:
         """Bytes of flash or RAM."""
         return bytes(self._core.engine.mem_read(address, size))
 
-    def program(self, address: int, data: bytes) -> None:
-        """Put `data` into flash whatever was there."""
-        self._core.engine.mem_write(address, data)
-        self._core.engine.ctl_remove_cache(address, address + len(data))
+    def _ram_areas(self) -> tuple[tuple[int, int], ...]:
+        return ((self.memory.ram_origin, self.memory.ram), *self._chip.extra_ram)
 
     def _in_ram(self, address: int, size: int) -> bool:
-        areas = ((self.memory.ram_origin, self.memory.ram), *self._chip.extra_ram)
-        return any(origin <= address <= origin + length - size for origin, length in areas)
+        return any(origin <= address <= origin + length - size for origin, length in self._ram_areas())
 
     def read_ram(self, address: int, size: int, who: str) -> bytes:
         if not self._in_ram(address, size):
@@ -153,6 +194,10 @@ class Machine:
         """Instructions executed since the profile was reset."""
         return self._core.counter.instructions
 
+    def stall(self, cycles: int) -> None:
+        """The core waits while its clock, and the cycle counter, go on."""
+        self._core.counter.cycles += cycles
+
     def set_interrupt_line(self, number: int, level: bool) -> None:
         self._control.set_line(number, level)
 
@@ -174,14 +219,53 @@ class Machine:
         self._reset_requested = True
         self.recheck()
 
-    def _power_on(self) -> None:
+    # Power and reset.
+
+    def _start(self, cause: Reset) -> None:
+        self.reset_cause = cause
         self.scheduler.clear()
         self.line.receivers.clear()
+        self.line.restart()
         for peripheral in self._peripherals:
             peripheral.reset()
         self._sleeping = None
         self._reset_requested = False
-        self._core.reset(self._vectors)
+        self.flash_array.settle(self._boot)
+        self._boot += 1
+        self._core.reset(self._start_address)
+
+    def reset(self, cause: Reset = Reset.PIN) -> None:
+        """Start again; RAM stays. The firmware can ask for `Reset.SOFTWARE` itself."""
+        if cause is Reset.POWER_ON:
+            self.power_cycle()
+        elif not self.flash_array.dead:
+            self._start(cause)
+
+    def power_cycle(self, image: FlashImage | None = None, *, boot: int | None = None) -> None:
+        """Switch off and on: only flash stays, RAM holds noise that each boot number has its own of.
+
+        With `image` the flash holds that instead: many times cheaper than a new machine.
+        """
+        self._boot = self._boot if boot is None else boot
+        self.flash_array.power_up()
+        if image is not None:
+            self.flash_array.load(image)
+        self.line.to_device.clear()
+        self.line.powered = True
+        noise = random.Random(f"RAM of boot {self._boot}")
+        for origin, size in self._ram_areas():
+            self._core.engine.mem_write(origin, noise.randbytes(size))
+            self._core.engine.ctl_remove_cache(origin, origin + size)
+        self._ram_at_power_on = self.read_memory(self.memory.ram_origin, self.memory.ram)
+        self._start(Reset.POWER_ON)
+
+    def cut_power(self, cut: Cut) -> None:
+        """Cut the power at a flash operation to come."""
+        self.flash_array.cut = cut
+
+    def _power_lost(self) -> None:
+        self.line.powered = False
+        self.recheck()
 
     # Running.
 
@@ -191,14 +275,15 @@ class Machine:
         The firmware idles when it sleeps and nothing can wake it, or when it keeps asking an empty
         UART for input. Raises EmulatedFault.
         """
+        array = self.flash_array
         self._wanted = output
         limit = FOREVER if cycles is None else self.now + cycles
         counter = self._core.counter
         self._gave_up_polling = False
-        while True:
+        while not array.dead:
             self.scheduler.fire(self.now)
             if self._reset_requested:
-                self._power_on()
+                self._start(Reset.SOFTWARE)
             if output and len(self.line.from_device) >= output:
                 return Ended.OUTPUT
             if self._gave_up_polling:
@@ -219,11 +304,17 @@ class Machine:
             upcoming = self.scheduler.next_time()
             until = limit if upcoming is None else min(limit, upcoming)
             counter.deadline = min(until - self._idle_cycles, counter.cycles + _SLICE_CYCLES)
-            stop = self._core.run()
+            try:
+                stop = self._core.run()
+            except EmulatedFault:
+                if not array.dead:  # the end of the last block ran without power
+                    raise
+                break
             if stop is Stop.WAIT_EVENT and counter.event:
                 counter.event = 0
             elif stop in (Stop.WAIT_INTERRUPT, Stop.WAIT_EVENT):
                 self._sleeping = stop
+        return Ended.POWER_LOST
 
     def _woken(self) -> bool:
         upcoming = self._control.next_exception()
@@ -270,10 +361,11 @@ class Machine:
 
     def stack_used(self) -> int:
         """Most bytes of stack in use so far; at most the board's stack, which then may be too small."""
-        top = int.from_bytes(self.read_memory(self._vectors, 4), "little")
+        top = int.from_bytes(self.read_memory(self._start_address, 4), "little")
         size = min(self.memory.stack, top - self.memory.ram_origin)
-        region = self.read_memory(top - size, size)
-        return len(region.lstrip(bytes([_UNWRITTEN])))
+        start = top - size - self.memory.ram_origin
+        now, before = self.read_memory(top - size, size), self._ram_at_power_on[start : start + size]
+        return next((size - at for at in range(size) if now[at] != before[at]), 0)
 
     # The outside.
 
@@ -304,30 +396,3 @@ class Machine:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-class InProcessTransport:
-    """The serial line as the device client uses it; reading runs the chip."""
-
-    def __init__(self, machine: Machine) -> None:
-        self._machine = machine
-
-    def write(self, data: bytes) -> None:
-        """Send bytes to the firmware, which sees them when it runs next."""
-        self._machine.line.write(data)
-
-    def read(self, size: int, timeout: float) -> bytes:
-        """Run until `size` bytes have come; fewer when the firmware idles before.
-
-        `timeout` is in seconds of the chip's own time, so that the result does not depend on the
-        speed of this machine. Raises EmulatedFault.
-        """
-        line = self._machine.line
-        if len(line.from_device) < size:
-            self._machine.run(max(1, round(timeout * self._machine.clock_hz)), output=size)
-        data = bytes(line.from_device[:size])
-        del line.from_device[:size]
-        return data
-
-    def close(self) -> None:
-        """Nothing to close; the machine goes on."""

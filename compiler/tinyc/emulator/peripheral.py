@@ -16,6 +16,7 @@ methods take the index first.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from enum import Enum, auto
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from tinyc.emulator.scheduler import Scheduler
@@ -25,8 +26,18 @@ WORD = 0xFFFFFFFF
 _Method = TypeVar("_Method", bound=Callable[..., Any])
 
 
+class Reset(Enum):
+    """Why the chip starts."""
+
+    POWER_ON = auto()
+    PIN = auto()
+    SOFTWARE = auto()  # SYSRESETREQ
+
+
 class System(Protocol):
     """What a peripheral may use of the chip around it."""
+
+    reset_cause: Reset
 
     clock_hz: int
     scheduler: Scheduler
@@ -98,7 +109,7 @@ class Peripheral:
         self.reset()
 
     def reset(self) -> None:
-        """Registers as after power on."""
+        """Registers as after a reset; `system.reset_cause` says which."""
         self.registers = dict(self.resets)
 
     def __getitem__(self, offset: int) -> int:

@@ -45,7 +45,8 @@ class PseudoTerminal:
                 ended = machine.run(slice_cycles)
                 asleep = machine.executed - before < slice_cycles // 2
                 # A chip that mostly sleeps until a timer does not run ahead of real time.
-                wait = None if ended is Ended.IDLE else _SLICE_SECONDS if asleep else 0
+                idle = ended in (Ended.IDLE, Ended.POWER_LOST)
+                wait = None if idle else _SLICE_SECONDS if asleep else 0
                 while line.from_device:
                     _, writable, _ = select.select([self._wake_read], [self._master], [])
                     if not writable:

@@ -23,6 +23,7 @@ class SerialLine:
         self.on_output: Callable[[], None] = lambda: None
         self.on_idle: Callable[[], None] = lambda: None
         self.timers_running: Callable[[], bool] = lambda: False
+        self.powered = True  # off: the device sends nothing
         self._polls = 0
 
     def write(self, data: bytes) -> None:
@@ -34,9 +35,22 @@ class SerialLine:
 
     def send(self, data: bytes) -> None:
         """Bytes from the device."""
+        if not self.powered:
+            return
         self.touched()
         self.from_device += data
         self.on_output()
+
+    def transmit(self, data: bytes, byte_cycles: int, done: Callable[[], None]) -> None:
+        """Send at a rate, where the line has one; `done` when the last byte is out."""
+        self.send(data)
+        done()
+
+    def listen(self, byte_cycles: int, room: int, on_overrun: Callable[[], None]) -> None:
+        """The device receives at a rate into a FIFO of `room` bytes; 0 cycles: it stops."""
+
+    def restart(self) -> None:
+        """The chip was reset."""
 
     def take(self) -> int | None:
         """The next byte for the device, None when there is none."""

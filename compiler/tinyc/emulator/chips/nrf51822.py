@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from tinyc.emulator.chip import Chip, FlashSystem, Parts
-from tinyc.emulator.chips.nordic import Clock, RandomNumbers, RealTimeCounter, Timer, Uart
-from tinyc.emulator.chips.nrf52840 import Erased, Gpio
+from tinyc.emulator.chips.nordic import RandomNumbers, RealTimeCounter, Timer
+from tinyc.emulator.chips.nordic_power import Power
+from tinyc.emulator.chips.nordic_uart import Uart
+from tinyc.emulator.chips.nrf52840 import Gpio
 from tinyc.emulator.peripheral import Constants, Peripheral
 
 DEVICE_ID = (0x51822A0F, 0x0DDBA115)  # the emulated part's own number
@@ -15,6 +17,14 @@ _FICR = {
     0x060: DEVICE_ID[0],
     0x064: DEVICE_ID[1],
 }
+
+
+class Erased(Peripheral):
+    """UICR: reads as erased flash."""
+
+    empty = 0xFFFFFFFF
+
+
 # Plain registers: RADIO, serial boxes, GPIOTE, ADC, TEMP, ECB, CCM, WDT, QDEC, LPCOMP, SWI, NVMC and PPI.
 # They keep what is written and do nothing; stores to flash fault.
 _PLAIN = (0x1, 0x3, 0x4, 0x6, 0x7, 0xC, 0xE, 0xF, 0x10, 0x12, 0x13, 0x14, 0x1E, 0x1F)
@@ -24,7 +34,7 @@ def _build(chip: FlashSystem) -> Parts:
     peripherals = (
         Constants(chip, 0x10000000, _FICR),
         Erased(chip, 0x10001000),
-        Clock(chip, 0x40000000, 0),
+        Power(chip, 0x40000000, 0),
         Uart(chip, 0x40002000, 2),
         *(Timer(chip, 0x40008000 + 0x1000 * i, 8 + i) for i in range(3)),
         RealTimeCounter(chip, 0x4000B000, 11),
@@ -36,4 +46,4 @@ def _build(chip: FlashSystem) -> Parts:
     return Parts(peripherals)
 
 
-CHIP = Chip("nrf51822", interrupts=32, priority_bits=2, build=_build)
+CHIP = Chip("nrf51822", interrupts=32, priority_bits=2, build=_build, timed_line=True)

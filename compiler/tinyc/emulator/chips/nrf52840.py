@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from tinyc.emulator.chip import Chip, FlashSystem, Parts
-from tinyc.emulator.chips.nordic import Clock, RandomNumbers, RealTimeCounter, Timer, Uart, WideTimer
+from tinyc.emulator.chips.nordic import RandomNumbers, RealTimeCounter, Timer, WideTimer
+from tinyc.emulator.chips.nordic_flash import PAGE, FlashController, UserInformation
+from tinyc.emulator.chips.nordic_power import Power
+from tinyc.emulator.chips.nordic_uart import Uart
 from tinyc.emulator.peripheral import Constants, Peripheral, on_write
 
-PAGE = 4096
 DEVICE_ID = (0x7C1A51F0, 0x0E5EED01)  # the emulated part's own number
 
 _FICR = {
@@ -27,44 +27,6 @@ _FICR = {
     0x130: 8,  # the part and its silicon revision, as Nordic's start-up code reads them
     0x134: 3,
 }
-
-
-class FlashController(Peripheral):
-    """NVMC: flash is written by words, which only clears bits, and erased by pages. It takes no time."""
-
-    READY, CONFIG = 0x400, 0x504
-    resets: ClassVar = {READY: 1, 0x408: 1}
-
-    def __init__(self, system: FlashSystem, base: int) -> None:
-        self._chip = system
-        super().__init__(system, base)
-
-    def write_flash(self, address: int, size: int, value: int) -> None:
-        """A store of the core to flash."""
-        if self[self.CONFIG] & 3 != 1:
-            hint = "enable writing in NVMC.CONFIG first"
-            raise self.system.fault("write to flash while writing is off", address, hint)
-        if size != 4 or address % 4:
-            raise self.system.fault(f"write of {size} bytes to flash, which takes whole words", address)
-        old = int.from_bytes(self._chip.read_memory(address, 4), "little")
-        self._chip.program(address, (old & value).to_bytes(4, "little"))
-
-    def _erase(self, address: int, size: int) -> None:
-        if self[self.CONFIG] & 3 == 2:
-            self._chip.program(address, b"\xff" * size)
-
-    @on_write(0x508)
-    @on_write(0x510)
-    def _erase_page(self, address: int) -> None:
-        memory = self._chip.memory
-        if not memory.flash_origin <= address < memory.flash_origin + memory.flash:
-            raise self.system.fault("erase of a page outside flash", address)
-        self._erase(address - address % PAGE, PAGE)
-
-    @on_write(0x50C)
-    def _erase_all(self, value: int) -> None:
-        if value & 1:
-            self._erase(self._chip.memory.flash_origin, self._chip.memory.flash)
 
 
 class Gpio(Peripheral):
@@ -104,12 +66,6 @@ class Gpio(Peripheral):
         return value
 
 
-class Erased(Peripheral):
-    """UICR: reads as erased flash."""
-
-    empty = 0xFFFFFFFF
-
-
 # Plain registers: RADIO, serial boxes, GPIOTE, SAADC, TEMP, ECB, CCM, WDT, QDEC, COMP, SWI, PWM, PDM,
 # PPI, MWU and so on. They keep what is written and do nothing.
 _PLAIN = (
@@ -119,11 +75,12 @@ _PLAIN = (
 
 
 def _build(chip: FlashSystem) -> Parts:
-    flash = FlashController(chip, 0x4001E000)
+    user_information = UserInformation(chip, 0x10001000)
+    flash = FlashController(chip, 0x4001E000, user_information)
     peripherals = (
         Constants(chip, 0x10000000, _FICR),
-        Erased(chip, 0x10001000),
-        Clock(chip, 0x40000000, 0),
+        user_information,
+        Power(chip, 0x40000000, 0),
         Uart(chip, 0x40002000, 2),
         *(Timer(chip, 0x40008000 + 0x1000 * i, 8 + i) for i in range(3)),
         RealTimeCounter(chip, 0x4000B000, 11),
@@ -139,4 +96,4 @@ def _build(chip: FlashSystem) -> Parts:
     return Parts(peripherals, flash.write_flash)
 
 
-CHIP = Chip("nrf52840", interrupts=48, priority_bits=3, build=_build)
+CHIP = Chip("nrf52840", interrupts=48, priority_bits=3, build=_build, timed_line=True)

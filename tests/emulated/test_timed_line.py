@@ -1,0 +1,109 @@
+"""Serial bytes that take their time, overruns, and damaged links."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from support.small_firmware import build
+from tinyc.boards import load_board
+from tinyc.emulator import Machine
+from tinyc.emulator.chip import FlashRules
+from tinyc.emulator.machine import Ended
+from tinyc.emulator.timed_line import FaultyLink, LinkFaults
+from tinyc.errors import TinycError
+
+pytestmark = pytest.mark.emulated
+
+NRF = load_board("nrf52840")
+SECOND = NRF.clock_hz
+BYTE = SECOND * 10 / 115_200
+STEPS, STORE, LOAD = 0x20010000, 2, 4
+UART = 0x40002000
+BUFFER = 0x20020000
+ERASE = ((STORE, 0x4001E504, 2), (STORE, 0x4001E508, 0xF0000))
+SENT = bytes(range(1, 21))
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Machine]:
+    """`machine(name, *defines)` runs that firmware on a timed line and with timed flash."""
+    folder = tmp_path_factory.mktemp("firmware")
+    elf: Callable[..., Path] = cache(lambda name, *defines: build(name, NRF, folder, *defines))
+    rules = FlashRules(timed=True)
+    return lambda name, *defines: Machine(elf(name, *defines), NRF, flash_rules=rules, timed_line=True)
+
+
+@pytest.mark.parametrize("define", ["NRF_UART", "NRF_INTERRUPT", "NRF_DMA"])
+def test_bytes_take_their_time(machine: Callable[..., Machine], define: str) -> None:
+    echo = machine("echo", define)
+    assert echo.transport.read(1, 0.01) == b""
+    start = echo.now
+    echo.transport.write(SENT[:4])
+    assert echo.transport.read(4, 1.0) == bytes(byte + 1 for byte in SENT[:4])
+    # The bytes are answered one by one, or all four together.
+    bytes_long = 8 if define == "NRF_DMA" else 5
+    assert bytes_long * BYTE * 0.99 < echo.now - start < bytes_long * BYTE * 1.2
+
+
+def test_bytes_survive_a_reset_on_the_wire(machine: Callable[..., Machine]) -> None:
+    echo = machine("echo", "NRF_INTERRUPT")
+    echo.run(SECOND // 100)
+    echo.transport.write(b"ab")
+    echo.run(round(BYTE * 0.5))
+    echo.reset()
+    assert echo.transport.read(2, 1.0) == b"bc"
+
+
+def perform(machine: Machine, *steps: tuple[int, int, int]) -> list[int]:
+    packed = b"".join(struct.pack("<3I", *step) for step in (*steps, (0, 0, 0)))
+    machine.write_ram(STEPS, packed, "the test")
+    machine.line.write(SENT)
+    assert machine.run(SECOND) is Ended.IDLE
+    values = struct.iter_unpack("<3I", machine.read_memory(STEPS, 12 * len(steps)))
+    return [value for (_, _, value), step in zip(values, steps, strict=True) if step[0] == LOAD]
+
+
+def test_uart_loses_bytes_while_flash_is_busy(machine: Callable[..., Machine]) -> None:
+    start = ((STORE, UART + 0x500, 4), (STORE, UART + 0x524, 0x01D7E000), (STORE, UART, 1))
+    received = ((LOAD, UART + 0x518, 0),) * 6
+    errors = ((LOAD, UART + 0x124, 0), (LOAD, UART + 0x480, 0), (STORE, UART + 0x480, 1))
+    found = perform(machine("script"), *start, *ERASE, *received, *errors, (LOAD, UART + 0x480, 0))
+    assert found == [*SENT[:6], 1, 1, 0]  # the FIFO holds six
+
+
+def test_dma_receives_while_flash_is_busy(machine: Callable[..., Machine]) -> None:
+    start = (
+        (STORE, UART + 0x500, 8),
+        (STORE, UART + 0x524, 0x10000000),  # 1 Mbaud
+        (STORE, UART + 0x534, BUFFER),
+        (STORE, UART + 0x538, len(SENT)),
+        (STORE, UART, 1),
+    )
+    script = machine("script")
+    assert perform(script, *start, *ERASE, (LOAD, UART + 0x53C, 0), (LOAD, UART + 0x480, 0)) == [20, 0]
+    assert script.read_memory(BUFFER, len(SENT)) == SENT
+
+
+def test_other_chips_refuse() -> None:
+    with pytest.raises(TinycError, match="the emulated UART of `stm32f405` has no rate"):
+        Machine(b"", load_board("netduinoplus2"), timed_line=True)
+
+
+def test_damage_follows_from_the_seed() -> None:
+    data = bytes(range(256)) * 40
+    assert FaultyLink(LinkFaults(1)).damage(data) == data
+    assert FaultyLink(LinkFaults(1, drop=1.0)).damage(data) == b""
+    assert FaultyLink(LinkFaults(1, duplicate=1.0)).damage(b"abc") == b"aabbcc"
+    flipped = FaultyLink(LinkFaults(1, flip=1.0)).damage(data)
+    assert all((new ^ old).bit_count() == 1 for new, old in zip(flipped, data, strict=True))
+    faults = LinkFaults(2, drop=0.01, flip=0.01, duplicate=0.01)
+    whole, link = FaultyLink(faults).damage(data), FaultyLink(faults)
+    assert whole == b"".join(link.damage(data[at : at + 100]) for at in range(0, len(data), 100))
+    assert whole != data and whole != FaultyLink(LinkFaults(3, 0.01, 0.01, 0.01)).damage(data)
+    dropped = FaultyLink(LinkFaults(2, drop=0.01)).damage(data)
+    assert 0.98 < len(dropped) / len(data) < 0.995
