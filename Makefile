@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 DEMO_INPUTS = $(patsubst examples/keyword_spotting/%,%,$(sort $(wildcard examples/keyword_spotting/inputs/*.wav)))
 
-.PHONY: demo test lint bench fuzz golden wheel clean
+.PHONY: demo test lint bench fuzz powercut golden wheel clean
 
 # The demo installs only what the compiler needs; the tests add TensorFlow, LiteRT and the linters.
 $(VENV)/.tinyc: pyproject.toml
@@ -36,6 +36,14 @@ bench: $(VENV)/.dev
 
 fuzz: $(VENV)/.dev
 	PYTHONPATH=tests $(BIN)/python -m support.smp_fuzzing
+	PYTHONPATH=tests $(BIN)/python -m support.image_fuzzing
+	PYTHONPATH=tests $(BIN)/python -m support.boot_fuzzing
+
+# The bootloader's C and the uploads' on a simulated flash, then bootloader and firmware on the emulated chip.
+powercut: $(VENV)/.dev
+	PYTHONPATH=tests $(BIN)/python -m support.boot_sweeps
+	PYTHONPATH=tests $(BIN)/python -m support.upload_cuts
+	PYTHONPATH=tests $(BIN)/python -m support.power_cuts --workers $(WORKERS)
 
 golden: $(VENV)/.dev
 	$(BIN)/python -m pytest -m golden --update-golden

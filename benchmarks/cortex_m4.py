@@ -66,7 +66,7 @@ from tinyc.toolchain import size_table as elf
 from tinyc.toolchain.platformio import gcc_version, toolchain_version
 
 ROOT = Path(__file__).resolve().parents[1]
-BOARD = "nrf52840"
+BOARD = "nrf52840_bare"
 TOOLCHAINS = ("zig", "gcc")
 MODELS = {
     "kws": "mlperf_tiny/kws_ref_model.tflite",

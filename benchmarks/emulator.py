@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=20)
     options = parser.parse_args()
     graph = passes.legalize(passes.run(frontends.load(options.model)))
-    program = pipeline.compile_graph(graph, load_board("nrf52840"), name=options.model.stem)
+    program = pipeline.compile_graph(graph, load_board("nrf52840_bare"), name=options.model.stem)
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         firmware = pipeline.build(program, Path(folder))

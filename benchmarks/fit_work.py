@@ -57,7 +57,7 @@ def fitted_kernels(names: Sequence[str]) -> dict[str, list[Kernel]]:
 
 def measured(layers: Sequence[tuple[Kernel, Graph]]) -> Iterator[tuple[Kernel, Graph, int, int]]:
     """(kernel, layer, instructions, cycles) as counted, in order; each layer is a graph of one op."""
-    board = load_board("nrf52840")
+    board = load_board("nrf52840_bare")
     for part in _programs(layers):
         graph = side_by_side([single for _, single in part])
         # Without a prediction: it may not be there yet.

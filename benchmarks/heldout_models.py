@@ -39,7 +39,7 @@ from tinyc.objective import OBJECTIVES, Objective
 from tinyc.program import Program
 from tinyc.verification import random_vectors
 
-BOARD = "nrf52840"
+BOARD = "nrf52840_bare"
 LAYER_COLUMNS = ("#>", "op", "shapes", "kernel", "MACs>", "instructions>", "per MAC>", "cycles>")
 BESIDE = ("peer>", "peer/ours>")
 TWICE = 2

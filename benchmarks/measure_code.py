@@ -41,7 +41,7 @@ _ROOM = 1 << 20
 def functions(kernel: Kernel) -> Iterator[tuple[str, int]]:
     """(name, bytes) of each function that the kernel brings."""
     special = {"scalar": "microbit", "helium": "mps3_an547"}
-    board = load_board(next((special[name] for name in kernel.requires if name in special), "nrf52840"))
+    board = load_board(next((special[name] for name in kernel.requires if name in special), "nrf52840_bare"))
     board = replace(board, memory=replace(board.memory, flash=_ROOM, ram=_ROOM))
     if kernel.op in (TokenBlock, SequenceLength):
         graph = with_blocks(sentence_layers())

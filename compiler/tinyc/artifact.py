@@ -19,8 +19,10 @@ from tinyc.files import STATE_FOLDER, write_if_changed
 from tinyc.ir import serialize
 from tinyc.ir.graph import Graph
 from tinyc.objective import Objective
+from tinyc.packaging import Package
 from tinyc.preparation import Prepared, read_prepared
-from tinyc.program import Firmware, Program
+from tinyc.program import Firmware, Program, Sizes
+from tinyc.split import Split
 from tinyc.text.tokenizer import load as read_tokenizer
 
 REPORT = "report.json"
@@ -29,13 +31,24 @@ TOKENIZER = "tokenizer.json"
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """What a build folder holds. `float_graph` and `bill` exist when tinyc did the quantizing."""
+    """What a build folder holds. `float_graph` and `bill` exist when tinyc did the quantizing.
+
+    `split` is there when the model is an image of its own, without the other models of the kernel set.
+    """
 
     folder: Path
     program: Program
     report: dict[str, Any]
     float_graph: Graph | None
     bill: dict[str, Any] | None
+    split: Split | None = None
+
+    def file(self, kind: str) -> Path:
+        """One of the `files` of the report. Raises TinycError when it is gone."""
+        path = self.folder / str(self.report["files"][kind])
+        if not path.is_file():
+            raise TinycError("a file of the build is gone", where=str(path), hint="run `tinyc build` again")
+        return path
 
     @property
     def elf(self) -> Path:
@@ -44,6 +57,28 @@ class Artifact:
         if not path.is_file():
             raise TinycError("the firmware is gone", where=str(path), hint="run `tinyc build` again")
         return path
+
+    @property
+    def firmware(self) -> Firmware:
+        """The firmware as the build gave it. Raises TinycError when it is gone, or was built long ago."""
+        report, folder = self.report, self.folder.resolve()
+        try:
+            split = report.get("split")
+            sizes = Sizes(
+                image=split["image"] if split else 0,
+                **{key: report[key] for key in ("flash", "ram", "arena", "weights", "stack_bound")},
+                **report["sections"],
+            )
+            outputs = {kind: folder / str(path) for kind, path in report["files"].items()}
+            toolchain, identity = str(report["toolchain"]), str(report["firmware"])
+        except (KeyError, TypeError) as error:
+            raise TinycError(
+                "the build folder is damaged, or of an earlier tinyc",
+                where=str(self.folder),
+                hint="run `tinyc build` again",
+            ) from error
+        elf, digest = folder / self.elf.relative_to(self.folder), self.program.digest
+        return Firmware(folder, elf, outputs, sizes, toolchain, digest, identity)
 
 
 def is_artifact(folder: Path) -> bool:
@@ -55,9 +90,17 @@ def takes_text(folder: Path) -> bool:
     return (folder / STATE_FOLDER / TOKENIZER).is_file()
 
 
-def save(folder: Path, program: Program, prepared: Prepared, firmware: Firmware) -> Artifact:
+def save(
+    folder: Path,
+    program: Program,
+    prepared: Prepared,
+    firmware: Firmware,
+    package: Package | None = None,
+    split: Split | None = None,
+) -> Artifact:
     """Store what later verbs need beside the firmware. Files are replaced only when they change."""
-    report = pipeline.make_report(program, firmware)
+    report = pipeline.make_report(program, package.firmware if package else firmware, split)
+    report["update"] = _update_entry(package)
     report["audio"] = program.audio.to_json() if program.audio else None
     report["text"] = {"tokens": program.tokenizer.size} if program.tokenizer else None
     if prepared.bill is not None:
@@ -78,7 +121,20 @@ def save(folder: Path, program: Program, prepared: Prepared, firmware: Firmware)
             write_if_changed(state / name, content)
     # The report comes last: a folder that has one is complete.
     write_if_changed(folder / REPORT, as_json_bytes(report))
-    return Artifact(folder, program, report, prepared.float_graph, prepared.bill)
+    return Artifact(folder, program, report, prepared.float_graph, prepared.bill, split)
+
+
+def _update_entry(package: Package | None) -> dict[str, object] | None:
+    if package is None:
+        return None
+    return {
+        "image": package.image_bytes,
+        "slot": package.slot_bytes,
+        "bootloader": package.bootloader_bytes,
+        "security_counter": package.security_counter,
+        "key": package.key,
+        **({} if package.model_bytes is None else {"model": package.model_bytes}),
+    }
 
 
 def open_artifact(folder: Path) -> Artifact:
@@ -89,6 +145,11 @@ def open_artifact(folder: Path) -> Artifact:
         board = load_board(str(report["board"]))
         audio = AudioSettings.from_json(report["audio"]) if report["audio"] else None
         tokenizer = read_tokenizer(folder / STATE_FOLDER / TOKENIZER) if report["text"] else None
+        told = report.get("split")
+        split = None
+        if told:
+            board = board.split()
+            split = Split(board.model_map, arena=int(told["arena_capacity"]))
         program = pipeline.compile_graph(
             prepared.graph,
             board,
@@ -108,7 +169,7 @@ def open_artifact(folder: Path) -> Artifact:
         raise TinycError(
             f"the build folder is damaged: {error}", where=str(folder), hint="run `tinyc build` again"
         ) from error
-    return Artifact(folder, program, report, prepared.float_graph, prepared.bill)
+    return Artifact(folder, program, report, prepared.float_graph, prepared.bill, split)
 
 
 def as_json_bytes(value: object) -> bytes:

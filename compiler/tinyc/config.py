@@ -22,6 +22,8 @@ CONFIG_NAME = "tinyc.toml"
 CALIBRATION_METHODS = ("auto", *(method.value for method in Method))
 _NUMBER = "(0|[1-9][0-9]{0,4})"
 _VERSION = re.compile(rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}")
+# An image has four bytes for its security counter.
+_MOST_COUNTER = 0xFFFFFFFF
 INPUT_TYPES = ("raw", "audio", "text")
 
 _TABLES: dict[str, tuple[str, ...]] = {
@@ -34,6 +36,7 @@ _TABLES: dict[str, tuple[str, ...]] = {
     "boards": ("default",),
     "build": ("optimize",),
     "evaluation": ("data",),
+    "signing": ("key", "security_counter"),
 }
 
 
@@ -43,6 +46,7 @@ class Config:
 
     `samples` limits the calibration samples, 0 means all; `max_drop` and `embedding_bits` are those of
     `QuantizeOptions`.
+    The file of `signing_key` need not be there: only who builds images for devices has it.
     `audio` is set for `[input] type = "audio"`, `tokenizer` for `"text"`.
     """
 
@@ -62,6 +66,8 @@ class Config:
     max_drop: float | None = None
     embedding_bits: int = 8
     version: str = NO_VERSION
+    signing_key: Path | None = None
+    security_counter: int = 0
 
 
 def load_config(path: Path) -> Config:
@@ -127,6 +133,8 @@ class _Reader:
         optimize = self._choice("build", "optimize", OBJECTIVES, Objective.BALANCED.value)
         max_drop = self._max_drop()
         embedding_bits = self._embedding_bits()
+        key = self._text("signing", "key")
+        security_counter = self._security_counter()
         if self.problems or model is None:
             raise TinycError("the configuration is not valid", where=str(path), problems=self.problems)
         return Config(
@@ -146,6 +154,8 @@ class _Reader:
             max_drop,
             embedding_bits,
             version,
+            path.parent / key if key else None,
+            security_counter,
         )
 
     def _get(self, table: str, key: str) -> Any:
@@ -226,6 +236,19 @@ class _Reader:
             allowed = ", ".join(map(str, EMBEDDING_BITS))
             self.problems.append(Problem("quantize.embedding_bits", f"is {value!r}", f"one of {allowed}"))
             return 8
+        return value
+
+    def _security_counter(self) -> int:
+        value = self._get("signing", "security_counter")
+        if value is None:
+            return 0
+        if type(value) is not int or not 0 <= value <= _MOST_COUNTER:
+            self.problems.append(
+                Problem(
+                    "signing.security_counter", f"is {value!r}", f"needs a number from 0 to {_MOST_COUNTER}"
+                )
+            )
+            return 0
         return value
 
     def _audio(self, input_type: str) -> AudioSettings | None:

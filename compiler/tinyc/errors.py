@@ -78,6 +78,6 @@ class DoesNotFit(TinycError):  # noqa: N818
 
 
 class Disagreement(TinycError):  # noqa: N818
-    """Two executions that must be bit-identical are not."""
+    """Two executions that must be bit-identical are not, or a device runs something else than it should."""
 
     exit_code = EXIT_DISAGREES

@@ -35,6 +35,8 @@ class DeviceEngine:
     def __init__(self, client: DeviceClient, program: Program) -> None:
         self._client = client
         self._program = program
+        self.cycles = 0
+        """CPU cycles of the newest inference, 0 where they are not known."""
         client.expect(program.digest)
 
     def _load(self, inputs: Sequence[Array]) -> None:
@@ -47,17 +49,28 @@ class DeviceEngine:
         return np.frombuffer(raw, tensor.dtype.numpy).reshape(tensor.shape)
 
     def run(self, inputs: Sequence[Array]) -> tuple[Array, ...]:
-        self._load(inputs)
-        self._client.invoke()
+        with self._client.unbroken():
+            self._load(inputs)
+            return self._invoke()
+
+    def _invoke(self) -> tuple[Array, ...]:
+        self.cycles = self._client.invoke()
         return tuple(self._fetch(name) for name in self._program.graph.outputs)
 
     def trace(self, inputs: Sequence[Array]) -> Mapping[TensorName, Array]:
-        self._load(inputs)
         values: dict[TensorName, Array] = {}
-        for step in self._program.steps:
-            self._client.run_layer(step.index)
-            values |= {name: self._fetch(name) for name in step.op.outputs}
+        with self._client.unbroken():
+            self._load(inputs)
+            for step in self._program.steps:
+                self._client.run_layer(step.index)
+                values |= {name: self._fetch(name) for name in step.op.outputs}
         return values
+
+    def profile(self, inputs: Sequence[Array]) -> list[int]:
+        """Run layer by layer, with nothing read in between; the CPU cycles of every layer."""
+        with self._client.unbroken():
+            self._load(inputs)
+            return self._client.profile(0, len(self._program.steps))
 
     def features(self, samples: Array) -> Array:
         """Feed int16 samples through the device's audio front end; the model input it wrote."""
@@ -67,10 +80,10 @@ class DeviceEngine:
 
     def run_audio(self, samples: Array) -> tuple[Array, ...]:
         """Classify a clip of int16 samples: front end and model both run on the device."""
-        self._client.audio_reset()
-        self._client.audio_push(samples)
-        self._client.invoke()
-        return tuple(self._fetch(name) for name in self._program.graph.outputs)
+        with self._client.unbroken():
+            self._client.audio_reset()
+            self._client.audio_push(samples)
+            return self._invoke()
 
     def token_ids(self, text: bytes) -> tuple[int, Array]:
         """Tokenize a text (UTF-8) on the device: how many ids it has, and the model input with them."""
@@ -79,9 +92,9 @@ class DeviceEngine:
 
     def run_text(self, text: bytes) -> tuple[Array, ...]:
         """Classify a text: tokenizer and model both run on the device."""
-        self._client.text(text)
-        self._client.invoke()
-        return tuple(self._fetch(name) for name in self._program.graph.outputs)
+        with self._client.unbroken():
+            self._client.text(text)
+            return self._invoke()
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The product, top to bottom: load → passes → quantize → select ⇄ plan → render → build → run.
+"""The product, top to bottom: load → passes → quantize → select ⇄ plan → render → build → package → run.
 
 Each stage is a function from one frozen value to the next; nothing is kept between them.
 """
@@ -6,6 +6,7 @@ Each stage is a function from one frozen value to the next; nothing is kept betw
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tinyc import selection
@@ -13,18 +14,22 @@ from tinyc.audio.settings import AudioSettings
 from tinyc.boards import Board
 from tinyc.errors import TinycError
 from tinyc.ir.graph import Graph
+from tinyc.memory import planner
 from tinyc.memory.budget import budget
 from tinyc.memory.front_end import FrontEnd
+from tinyc.memory.plan import MemoryPlan
 from tinyc.objective import Objective
+from tinyc.packaging import Package, Signing
 from tinyc.preparation import Prepared, prepare
-from tinyc.program import NO_VERSION, Firmware, Program, Project
+from tinyc.program import NO_VERSION, Firmware, Program, Project, Step
 from tinyc.report import make_report
 from tinyc.selection import Measured
+from tinyc.split import FirmwareManifest, Split
 from tinyc.text import front_end as text
 from tinyc.text.tokenizer import Tokenizer
 from tinyc.token_blocks import with_blocks
 
-__all__ = ["Prepared", "build", "compile_graph", "make_report", "prepare", "render"]
+__all__ = ["Prepared", "build", "compile_graph", "make_report", "package", "prepare", "render"]
 
 
 def compile_graph(
@@ -38,12 +43,14 @@ def compile_graph(
     optimize: Objective = Objective.BALANCED,
     measured: Measured | None = None,
     kernels: Sequence[str] | None = None,
+    within: FirmwareManifest | None = None,
     version: str = NO_VERSION,
 ) -> Program:
     """Select a kernel per layer and plan the arena. `graph` is legal and quantized.
 
     `optimize` is what the choice minimises; `measured` work replaces predictions. `kernels` are the
-    symbols of exactly the kernels to use, one per layer: then nothing is chosen. `version` is the model's.
+    symbols of exactly the kernels to use, one per layer: then nothing is chosen. The choice is `within` the
+    kernels of a firmware that exists, when there is one. `version` is the model's.
     Raises TinycError that lists every layer without a kernel on `board`, or whose scales fixed
     point cannot hold, and for a model that does not take the ids of `tokenizer`.
     """
@@ -53,6 +60,8 @@ def compile_graph(
     front_end = FrontEnd.of(audio, tokenizer)
     if kernels is not None:
         steps, plan = selection.fixed(graph, board, kernels, front_end=front_end)
+    elif within is not None:
+        steps, plan = _chosen_within(within, graph, board, optimize, front_end, measured)
     else:
         steps, plan = selection.choose(graph, board, optimize, front_end=front_end, measured=measured)
     return Program(
@@ -69,19 +78,79 @@ def compile_graph(
     )
 
 
-def render(program: Program) -> Project:
+def _chosen_within(
+    firmware: FirmwareManifest,
+    graph: Graph,
+    board: Board,
+    optimize: Objective,
+    front_end: FrontEnd,
+    measured: Measured | None,
+) -> tuple[tuple[Step, ...], MemoryPlan]:
+    from tinyc.emit.kernel_set import inside
+
+    allowed = inside(firmware.kernel_digests)
+    try:
+        return selection.choose(
+            graph, board, optimize, front_end=front_end, measured=measured, candidates=allowed
+        )
+    except TinycError as error:
+        raise TinycError(
+            f"the firmware does not run the model: {error.what}",
+            problems=error.problems,
+            hint="send a firmware that does, built with this model; --spare-kernels makes room for others",
+        ) from error
+
+
+def render(program: Program, split: Split | None = None) -> Project:
     """Print the program as a plain PlatformIO project."""
     from tinyc.emit import project
 
-    return project.render(program)
+    return project.render(program, split=split and _with_spare_arena(program, split))
 
 
-def build(program: Program, folder: Path, toolchain: str = "zig") -> Firmware:
+def _with_spare_arena(program: Program, split: Split) -> Split:
+    """An arena that is large enough for the spare kernels, where the user does not say how large."""
+    if not split.spare or split.arena is not None:
+        return split
+    from tinyc.emit.kernel_set import plain_steps
+
+    arenas = []
+    for each in (program, *split.also):
+        graph, steps = plain_steps(each)
+        front_end = FrontEnd.of(each.audio, each.tokenizer)
+        arenas += [each.plan.arena_size, planner.plan(graph, steps, front_end.buffer).arena_size]
+    return replace(split, arena=max(arenas))
+
+
+def package(
+    firmware: Firmware, program: Program, signing: Signing, split: Split | None = None
+) -> Package | None:
+    """Sign the firmware as an image and put the bootloader beside it; None on boards without one of ours.
+
+    With `split` the model is signed as well, as an image for each of its slots.
+    """
+    from tinyc import packaging
+
+    return packaging.package(firmware, program, signing, split)
+
+
+def build(program: Program, folder: Path, toolchain: str = "zig", split: Split | None = None) -> Firmware:
     """Write the project into `folder` and have PlatformIO build it (the host compiler for `host`).
 
-    Raises DoesNotFit, before anything is written, when constants or arena alone exceed the board,
-    and when the build fails for want of memory.
+    With `split` the model is an image of its own, beside a firmware without it. Raises DoesNotFit, before
+    anything is written, when constants or arena alone exceed the board, and when the build fails for want of
+    memory.
     """
+    if split is not None:
+        from tinyc.toolchain import build, split_images
+
+        split = _with_spare_arena(program, split)
+        split_images.require_room(program, split)
+        try:
+            return build(render(program, split), folder, toolchain)
+        except TinycError:
+            split_images.require_room(program, split, exact_only=False)
+            raise
     expected = budget(program)
     if expected.certainly_too_large:
         expected.require_fit()

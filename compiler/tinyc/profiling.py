@@ -1,4 +1,4 @@
-"""The cost of one inference on the emulated chip, by layer."""
+"""The cost of one inference on the emulated chip or on a board, by layer."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from tinyc.device.client import DeviceClient
 from tinyc.emit import symbols
 from tinyc.emulator import Machine
+from tinyc.errors import TinycError
 from tinyc.execution import DeviceEngine
 from tinyc.program import Program
 from tinyc.report import layer_entries
@@ -37,6 +38,36 @@ def profile(program: Program, elf: Path, seed: int = 0) -> dict[str, Any]:
             layer_entries(program), layer_counts, candidates(program), strict=True
         )
     ]
+    return _result(program, costs(total), layers)
+
+
+def measure(program: Program, client: DeviceClient, seed: int = 0) -> dict[str, Any]:
+    """CPU cycles of one random input, as the cycle counter of a board measures them.
+
+    The total is that of INVOKE. Raises TinycError for a chip that cannot count them.
+    """
+    engine = DeviceEngine(client, program)
+    vector = random_vectors(program.graph, 1, seed, longest=True)[0]
+    engine.run(vector)
+    if not engine.cycles:
+        raise TinycError(
+            "the device tells no cycles",
+            where=program.board.name,
+            hint="its core has no cycle counter; without --port an emulated chip counts instructions",
+        )
+
+    def costs(cycles: int) -> dict[str, Any]:
+        return {"cycles": cycles, "milliseconds": cycles / program.board.clock_hz * 1000}
+
+    cycles, variants = engine.profile(vector), candidates(program)
+    layers = [
+        entry | costs(count) | {"variants": [candidate.to_json() for candidate in found]}
+        for entry, count, found in zip(layer_entries(program), cycles, variants, strict=True)
+    ]
+    return _result(program, costs(engine.cycles), layers)
+
+
+def _result(program: Program, total: dict[str, Any], layers: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "model": program.name,
         "digest": program.digest,
@@ -44,7 +75,7 @@ def profile(program: Program, elf: Path, seed: int = 0) -> dict[str, Any]:
         "soc": program.board.soc,
         "clock_hz": program.board.clock_hz,
         "optimize": program.optimize.value,
-        **costs(total),
+        **total,
         "macs": program.graph.macs(),
         "weights": program.weight_bytes,
         "layers": layers,

@@ -14,6 +14,7 @@ from tinyc.ir.ops.base import Op
 from tinyc.kernels.kernel import Kernel, Lowered
 from tinyc.memory.plan import MemoryPlan
 from tinyc.objective import Objective
+from tinyc.split import Split
 from tinyc.text.description import Tokenizer
 
 # The version of a model that says none.
@@ -86,13 +87,15 @@ class Project:
 
     program: Program
     files: Mapping[str, str]
+    split: Split | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
     """Bytes as the linker laid them out. `ram` is data + bss without the reserved stack.
 
-    `stack_bound` is the deepest stack that the machine code can need, None when it has no bound.
+    `stack_bound` is the deepest stack that the machine code can need, None when it has no bound. `image` is
+    the model's image of its own, whose bytes are not the firmware's; 0 when the model is a part of it.
     """
 
     flash: int
@@ -104,11 +107,12 @@ class Sizes:
     arena: int
     weights: int
     stack_bound: int | None = None
+    image: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Firmware:
-    """What a build gives."""
+    """What a build gives. `digest` is the model's, `identity` the one that the firmware tells of itself."""
 
     folder: Path
     elf: Path
@@ -116,13 +120,22 @@ class Firmware:
     sizes: Sizes
     toolchain: str
     digest: str
+    identity: str
 
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """A firmware on a device, and whether it answered like the reference."""
+    """A firmware on a device, and whether the device said so itself.
+
+    `device` is the number of the chip, `port` where it answers, `method` the way it was flashed.
+    """
 
     device: str
+    board: str
+    model: str
+    version: str
     firmware: Firmware
+    method: str
+    port: str
     verified: bool
     at: datetime

@@ -9,6 +9,7 @@ from tinyc import __version__
 from tinyc.ir.ops.token_block import TokenBlock
 from tinyc.ir.tensor import Tensor
 from tinyc.program import Firmware, Program, Step
+from tinyc.split import Split, read_firmware
 from tinyc.variants import predicted
 
 
@@ -74,8 +75,11 @@ def _predicted(program: Program, step: Step) -> dict[str, int | None]:
     }
 
 
-def make_report(program: Program, firmware: Firmware) -> dict[str, Any]:
-    """The report of a build. Paths are relative to the build folder, sizes are bytes."""
+def make_report(program: Program, firmware: Firmware, split: Split | None = None) -> dict[str, Any]:
+    """The report of a build. Paths are relative to the build folder, sizes are bytes.
+
+    Only a split build has `split`: there `flash` is the firmware without its model.
+    """
     from tinyc.toolchain.size_table import size_table
 
     sizes, graph, board = firmware.sizes, program.graph, program.board
@@ -84,6 +88,7 @@ def make_report(program: Program, firmware: Firmware) -> dict[str, Any]:
         "model": program.name,
         "version": program.version,
         "digest": program.digest,
+        "firmware": firmware.identity,
         "board": board.name,
         "toolchain": firmware.toolchain,
         "optimize": program.optimize.value,
@@ -91,6 +96,7 @@ def make_report(program: Program, firmware: Firmware) -> dict[str, Any]:
         "ram": sizes.ram,
         "stack": board.memory.stack,
         "stack_bound": sizes.stack_bound,
+        "sections": {key: getattr(sizes, key) for key in ("text", "rodata", "data", "bss")},
         "arena": program.plan.arena_size,
         "arena_lower_bound": program.plan.lower_bound,
         "weights": program.weight_bytes,
@@ -105,4 +111,20 @@ def make_report(program: Program, firmware: Firmware) -> dict[str, Any]:
         "labels": list(program.labels),
         "layers": layer_entries(program),
         "symbols": [asdict(symbol) for symbol in size_table(firmware.elf)],
+        **({} if split is None else {"split": _split_entry(split, firmware)}),
+    }
+
+
+def _split_entry(split: Split, firmware: Firmware) -> dict[str, Any]:
+    """The model's image, and what the firmware offers to it and to others."""
+    told = read_firmware(firmware.outputs["firmware_manifest"])
+    return {
+        "firmware": told.digest,
+        "image": firmware.sizes.image,
+        "slot": split.slots.model_body_bytes,
+        "bodies": list(split.slots.model_bodies),
+        "arena_capacity": told.arena,
+        "kernel_set": told.kernel_set,
+        "kernels": [kernel.symbol for kernel in told.kernels],
+        "front_end": told.front_end,
     }

@@ -56,6 +56,14 @@ class Source:
         return self.config.version if self.config else NO_VERSION
 
     @property
+    def signing_key(self) -> Path | None:
+        return self.config.signing_key if self.config else None
+
+    @property
+    def security_counter(self) -> int:
+        return self.config.security_counter if self.config else 0
+
+    @property
     def default_board(self) -> str | None:
         return self.config.default_board if self.config else None
 

@@ -196,6 +196,11 @@ void cbor_put_uint_at(const char *key, uint32_t value) {
     cbor_put_uint(value);
 }
 
+void cbor_put_flag_at(const char *key, uint32_t value) {
+    cbor_put_text(key);
+    cbor_put_head(CBOR_SIMPLE, value ? CBOR_TRUE : CBOR_FALSE);
+}
+
 void cbor_put_bytes_at(const char *key, const void *data, uint32_t size) {
     cbor_put_text(key);
     cbor_put_string(CBOR_BYTES, data, size);

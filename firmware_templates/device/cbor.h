@@ -59,6 +59,7 @@ void cbor_put_uint(uint32_t value);
 /* Entries of a map. */
 void cbor_put_text_at(const char *key, const char *text);
 void cbor_put_uint_at(const char *key, uint32_t value);
+void cbor_put_flag_at(const char *key, uint32_t value);
 void cbor_put_bytes_at(const char *key, const void *data, uint32_t size);
 
 /* Where the writer's bytes go: whoever sends them has this function. */

@@ -4,6 +4,7 @@
  */
 #include "smp.h"
 
+#include "board.h"
 #include "hal.h"
 #include "smp_frame.h"
 
@@ -13,6 +14,10 @@
 #define OS_ECHO 0u
 #define OS_RESET 5u
 #define OS_PARAMETERS 6u
+#define OS_BOOTLOADER 8u
+#define OS_NO_ANSWER SMP_GROUP_ERROR(3u, SMP_UNSUPPORTED)
+#define BOOT_MODE_RECOVERY 1u
+#define SWAP_USING_OFFSET 9u /* MCUboot's number of the way in which its slots are used */
 
 #define STAT_GROUP 2u
 #define STAT_DATA 0u
@@ -38,15 +43,32 @@ void smp_put_counters(void) {
     cbor_put_uint_at("invocations", counters.invocations);
 }
 
-static uint32_t os_group(const struct smp_request *request) {
+static uint32_t os_group(struct smp_request *request) {
     struct cbor_item text;
     switch (request->command) {
     case OS_ECHO:
         return cbor_need(&request->map, "d", CBOR_TEXT, &text) ? SMP_OK : SMP_INVALID;
     case OS_RESET:
+#if BOARD_HAS_SLOTS
+        if (cbor_need(&request->map, "boot_mode", CBOR_UINT, &text)) {
+            request->value = text.value;
+        }
+#endif
         return request->operation == SMP_WRITE ? SMP_OK : SMP_UNSUPPORTED;
     case OS_PARAMETERS:
         return request->operation == SMP_READ ? SMP_OK : SMP_UNSUPPORTED;
+#if BOARD_HAS_SLOTS
+    case OS_BOOTLOADER:
+        if (request->operation != SMP_READ) {
+            return SMP_UNSUPPORTED;
+        }
+        if (cbor_find(&request->map, "query", &text) == CBOR_FOUND) {
+            request->value = text.kind == CBOR_TEXT && cbor_equals(&text, "mode");
+            request->key = "mode";
+            return request->value ? SMP_OK : OS_NO_ANSWER;
+        }
+        return SMP_OK;
+#endif
     default:
         return SMP_UNSUPPORTED;
     }
@@ -64,6 +86,16 @@ static void put_os_group(const struct smp_request *request) {
     case OS_RESET:
         cbor_put_head(CBOR_MAP, 0u);
         break;
+#if BOARD_HAS_SLOTS
+    case OS_BOOTLOADER:
+        cbor_put_head(CBOR_MAP, 1u);
+        if (request->key != 0) {
+            cbor_put_uint_at(request->key, SWAP_USING_OFFSET);
+        } else {
+            cbor_put_text_at("bootloader", "MCUboot"); /* clients know what they can ask one of this name */
+        }
+        break;
+#endif
     default:
         cbor_put_head(CBOR_MAP, 2u);
         cbor_put_uint_at("buf_size", BOARD_SMP_BUFFER_BYTES);
@@ -114,6 +146,10 @@ static uint32_t act(struct smp_request *request) {
         return os_group(request);
     case STAT_GROUP:
         return stat_group(request);
+#if BOARD_HAS_SLOTS
+    case SMP_IMAGE_GROUP:
+        return smp_image_group(request);
+#endif
     case SMP_OWN_GROUP:
         return smp_own_group(request);
     default:
@@ -135,6 +171,10 @@ static void put_answer(const struct smp_request *request, uint32_t version, uint
         put_os_group(request);
     } else if (request->group == STAT_GROUP) {
         put_stat_group(request);
+#if BOARD_HAS_SLOTS
+    } else if (request->group == SMP_IMAGE_GROUP) {
+        smp_put_image_group(request);
+#endif
     } else if (!smp_put_own_group(request)) {
         cbor_put_head(CBOR_MAP, 1u);
         cbor_put_uint_at(request->key, request->value);
@@ -187,7 +227,15 @@ void smp_serve(uint32_t size) {
     cbor_sink(header, HEADER_BYTES);
     put_answer(&request, version, result);
     smp_frame_end();
+#if BOARD_HAS_SLOTS
+    smp_image_group_after();
+#endif
     if (result == SMP_OK && request.group == OS_GROUP && request.command == OS_RESET) {
+#if BOARD_HAS_SLOTS
+        if (request.value == BOOT_MODE_RECOVERY) {
+            smp_ask_recovery();
+        }
+#endif
         hal_reset();
     }
 }

@@ -19,7 +19,7 @@ from tinyc.errors import TinycError
 
 pytestmark = pytest.mark.emulated
 
-NRF = load_board("nrf52840")
+NRF = load_board("nrf52840_bare")
 SECOND = NRF.clock_hz
 BYTE = SECOND * 10 / 115_200
 STEPS, STORE, LOAD = 0x20010000, 2, 4
@@ -31,11 +31,15 @@ SENT = bytes(range(1, 21))
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Machine]:
-    """`machine(name, *defines)` runs that firmware on a timed line and with timed flash."""
+    """`machine(name, *defines)` runs that firmware with timed flash, and on a timed line unless told."""
     folder = tmp_path_factory.mktemp("firmware")
     elf: Callable[..., Path] = cache(lambda name, *defines: build(name, NRF, folder, *defines))
     rules = FlashRules(timed=True)
-    return lambda name, *defines: Machine(elf(name, *defines), NRF, flash_rules=rules, timed_line=True)
+
+    def made(name: str, *defines: str, timed: bool = True) -> Machine:
+        return Machine(elf(name, *defines), NRF, flash_rules=rules, timed_line=timed)
+
+    return made
 
 
 @pytest.mark.parametrize("define", ["NRF_UART", "NRF_INTERRUPT", "NRF_DMA"])
@@ -87,6 +91,53 @@ def test_dma_receives_while_flash_is_busy(machine: Callable[..., Machine]) -> No
     script = machine("script")
     assert perform(script, *start, *ERASE, (LOAD, UART + 0x53C, 0), (LOAD, UART + 0x480, 0)) == [20, 0]
     assert script.read_memory(BUFFER, len(SENT)) == SENT
+
+
+DOUBLE = (
+    (STORE, UART + 0x500, 8),
+    (STORE, UART + 0x524, 0x10000000),
+    (STORE, UART + 0x534, BUFFER),
+    (STORE, UART + 0x538, 8),
+    (STORE, UART + 0x200, 1 << 5),  # ENDRX starts the next buffer
+    (STORE, UART, 1),
+    (LOAD, UART + 0x14C, 0),
+    (STORE, UART + 0x534, BUFFER + 16),  # is taken at that next start
+)
+
+
+def test_dma_takes_the_next_address_when_it_starts(machine: Callable[..., Machine]) -> None:
+    """Two buffers fill while flash is busy; the third time the second one is used again."""
+    script = machine("script")
+    script.write_ram(BUFFER, bytes(32), "the test")
+    assert perform(script, *DOUBLE, *ERASE, (LOAD, UART + 0x110, 0), (LOAD, UART + 0x53C, 0)) == [1, 1, 8]
+    assert script.read_memory(BUFFER, 32) == SENT[:8] + bytes(8) + SENT[16:] + SENT[12:16] + bytes(8)
+
+
+def test_dma_without_a_rate_waits_until_a_full_buffer_was_seen(machine: Callable[..., Machine]) -> None:
+    """Bytes that take no time are never lost."""
+    with machine("script", timed=False) as script:
+        script.write_ram(BUFFER, bytes(48), "the test")
+        wait = ((LOAD, UART + 0x14C, 0),) * 30  # a byte's time
+        seen = ((STORE, UART + 0x534, BUFFER + 32), (STORE, UART + 0x110, 0))
+        assert perform(script, *DOUBLE, *wait, (LOAD, UART + 0x110, 0), *seen)[-1] == 1
+        assert script.read_memory(BUFFER, 48) == SENT[:8] + bytes(8) + SENT[8:16] + bytes(24)
+
+
+def test_waiting_for_the_own_bytes_is_not_idling(machine: Callable[..., Machine]) -> None:
+    send = (
+        (STORE, UART + 0x500, 8),
+        (STORE, UART + 0x524, 0x00275000),  # 9600 baud
+        (STORE, UART + 0x544, BUFFER),
+        (STORE, UART + 0x548, 4),
+        (STORE, UART + 0x008, 1),
+    )
+    script = machine("script")
+    script.line.timers_running = lambda: False  # or it would take 20,000 questions
+    steps = (*send, *((LOAD, UART + 0x110, 0),) * 100)
+    packed = b"".join(struct.pack("<3I", *step) for step in (*steps, (0, 0, 0)))
+    script.write_ram(STEPS, packed, "the test")
+    assert script.run(SECOND // 1000) is Ended.BUDGET
+    assert script.run(SECOND, output=4) is Ended.OUTPUT
 
 
 def test_other_chips_refuse() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer.main
@@ -44,10 +46,18 @@ def operators_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def verbs(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    """(name, command) of every verb; those of a group are named `group verb`."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from verbs(command, f"{before}{name} ")
+        else:
+            yield before + name, command
+
+
 def command_line_page() -> str:
     lines = ["# Command line", "", NOTE]
-    group = typer.main.get_command(app)
-    for name, command in group.commands.items():
+    for name, command in verbs(typer.main.get_command(app)):
         lines += [f"## `tinyc {name}`", "", command.help or "", "", "| argument | meaning |", "|---|---|"]
         for parameter in command.params:
             if parameter.name == "help":
@@ -65,7 +75,7 @@ def command_line_page() -> str:
         "| 1 | an error that you can fix; it names the thing, what is allowed and a hint |",
         "| 2 | wrong usage of the command line |",
         "| 3 | the model does not fit on the board |",
-        "| 4 | an execution differs from the reference |",
+        "| 4 | an execution differs from the reference, or a board runs another firmware than was flashed |",
         "| 70 | a bug in tinyc |",
         "",
         "Data goes to stdout, talk to stderr. `NO_COLOR` and `TINYC_NO_PROGRESS` are respected;",
@@ -93,7 +103,7 @@ def boards_page() -> str:
         lines.append(
             f"| `{board.name}` | {board.title} | {board.soc} | {board.core} "
             f"| {', '.join(sorted(board.features))} | {board.clock_hz / 1e6:g} "
-            f"| {numbers} | {board.flash_method} | {emulators(board)} |"
+            f"| {numbers} | {', '.join(board.flashing.methods)} | {emulators(board)} |"
         )
     lines += ["", "Bytes that a bootloader keeps are not counted. A board is one file under `boards/`.", ""]
     lines += ["| feature | meaning |", "|---|---|"]

@@ -38,6 +38,8 @@ VIEW = GroupView(
     output_bytes=67,
     audio=True,
     text=True,
+    split=False,
+    slots=False,
 )
 
 READ, WRITE = 0, 2
@@ -52,7 +54,8 @@ def texts(buffer: int, view: GroupView = VIEW) -> dict[str, str]:
     found["hal.h"] = (templates / "hal" / "include" / "hal.h").read_text(encoding="utf-8")
     found["tinyc_group.c"] = render("device/tinyc_group.c.j2", view=view)
     found["identity.h"] = render("device/identity.h.j2", digest=FIRMWARE)
-    found["board.h"] = f"#define BOARD_CLOCK_HZ 64000000u\n#define BOARD_SMP_BUFFER_BYTES {buffer}u\n"
+    numbers = {"CLOCK_HZ": 64_000_000, "HAS_SLOTS": 0, "SMP_BUFFER_BYTES": buffer}
+    found["board.h"] = "".join(f"#define BOARD_{name} {value}u\n" for name, value in numbers.items())
     for path in sorted((HOST / "smp_stand_in").iterdir()):
         found[path.name] = path.read_text(encoding="utf-8")
     return found

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import argparse
-import re
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import cbor2
 
-from support import smp_device
+from support import fuzzing, smp_device
 from support.smp_device import READ, WRITE, frame, message
-from tinyc.toolchain.host_compiler import WARNINGS, HostCompiler, compile_cached, compiler_called
-
-SOURCE = Path(__file__).parent.parent / "fuzz" / "smp_frame.c"
-FLAGS = ("-O1", "-g", "-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all")
+from tinyc.toolchain.host_compiler import WARNINGS, HostCompiler, compile_cached
 
 
 def compiled(clang: HostCompiler) -> Path:
     """The fuzzer as a program."""
     texts = smp_device.texts(2048)
-    texts["fuzz.c"] = SOURCE.read_text(encoding="utf-8")
-    return compile_cached(clang, texts, (*WARNINGS, *FLAGS), "smp_fuzzer")
+    for name in ("smp_frame.c", "smp_line.h"):
+        texts[f"fuzz_{name}" if name in texts else name] = (fuzzing.FOLDER / name).read_text(encoding="utf-8")
+    return compile_cached(clang, texts, (*WARNINGS, *fuzzing.FLAGS), "smp_fuzzer")
 
 
 def seeds() -> list[bytes]:
@@ -52,36 +46,8 @@ def seeds() -> list[bytes]:
 
 def run(clang: HostCompiler, *options: str) -> int:
     """Run the fuzzer on the seeds. Returns how many executions it made; raises RuntimeError for a finding."""
-    program = compiled(clang)
-    with tempfile.TemporaryDirectory() as folder:
-        corpus = Path(folder) / "corpus"
-        corpus.mkdir()
-        for number, seed in enumerate(seeds()):
-            (corpus / str(number)).write_bytes(seed)
-        # The peak of this process counts as the fuzzer's: only what it asks for itself is limited.
-        limits = ["-max_len=2100", "-rss_limit_mb=0", "-malloc_limit_mb=64"]
-        command = [program, corpus, f"-artifact_prefix={folder}/", "-seed=1", *limits, *options]
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-        if done.returncode != 0:
-            found = [f"{path.name}: {path.read_bytes().hex()}" for path in Path(folder).glob("*-*")]
-            raise RuntimeError("\n".join([done.stderr[-6000:], *found]))
-    counted = re.search(r"Done (\d+) runs", done.stderr)
-    if counted is None:
-        raise RuntimeError(done.stderr[-6000:])
-    return int(counted[1])
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=10_000_000)
-    options = parser.parse_args()
-    clang = compiler_called("clang")
-    if clang is None:
-        print("make fuzz needs clang", file=sys.stderr)
-        return 1
-    print(f"{run(clang, f'-runs={options.runs}')} executions, nothing found")
-    return 0
+    return fuzzing.run(compiled(clang), seeds(), 2100, *options)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(fuzzing.long_form("the SMP server", __doc__, run))

@@ -119,7 +119,13 @@ class FakeDevice:
 
     def _reset(self, _: Fields) -> Fields:
         self.resets += 1
+        self.restart()
         return {}
+
+    def restart(self) -> None:
+        """RAM begins anew."""
+        self.counters = dict.fromkeys(self.counters, 0)
+        self.arena[:] = bytes(len(self.arena))
 
     def _statistics(self, fields: Fields) -> Fields:
         if take(fields, "name", str) != "tinyc":

@@ -17,7 +17,9 @@ LEAVES = {
     "tinyc",
     "tinyc.cores",
     "tinyc.errors",
+    "tinyc.programs",
     "tinyc.resources",
+    "tinyc.slots",
     "tinyc.quantize.fixed_point",
     "tinyc.quantize.fixed_point_functions",
     "tinyc.quantize.interpolation",
@@ -32,13 +34,15 @@ ALLOWED = {
     "memory": {"ir", "program", "audio", "text", "device"},
     "kernels": {"ir", "boards", "memory"},
     "frontends": {"ir", "models"},
-    "emit": {"ir", "kernels", "program", "boards", "files", "audio", "text", "device"},
+    "emit": {"ir", "kernels", "program", "boards", "files", "audio", "text", "device", "split"},
     "audio": {"ir", "emit", "program"},
     "text": {"ir", "emit"},
-    "toolchain": {"ir", "emit", "program", "files", "interpreter", "device"},
+    "toolchain": {"ir", "emit", "memory", "program", "boards", "files", "interpreter", "device", "split"},
     "device": set(),
     "emulator": {"boards"},
+    "flash": {"boards", "program", "device", "files", "signing", "split"},
     "models": set(),
+    "signing": {"emit", "files"},
 }
 LONGEST = 400
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tinyc.boards import Pin, board_names, load_board, parse_board
+from tinyc.boards import DEFAULT_BAUD, Pin, board_names, load_board, parse_board
 from tinyc.errors import TinycError
 
 pytestmark = pytest.mark.unit
@@ -37,7 +37,7 @@ def test_boards_with_the_same_soc_agree() -> None:
     by_soc: dict[str, list[str]] = {}
     for name in board_names():
         by_soc.setdefault(load_board(name).soc, []).append(name)
-    assert len(by_soc["nrf52840"]) == 3
+    assert len(by_soc["nrf52840"]) == 4
     for names in by_soc.values():
         for one, other in pairwise(map(load_board, names)):
             assert one.core == other.core
@@ -52,7 +52,8 @@ def test_boards_with_the_same_soc_agree() -> None:
 @pytest.mark.parametrize(
     ("name", "origin", "flash", "ram"),
     [
-        ("nrf52840", 0, 1 << 20, 256 << 10),
+        ("nrf52840_bare", 0, 1 << 20, 256 << 10),
+        ("nrf52840", 0x6200, 122 * 4096 - 1536, (256 << 10) - 64),
         ("nano33ble", 0x10000, 0xF0000, 256 << 10),
         ("xiao_nrf52840", 0x27000, 0xEA000 - 0x27000, (256 << 10) - 8),
         ("netduinoplus2", 0x08000000, 1 << 20, 128 << 10),
@@ -63,6 +64,12 @@ def test_memory_left_to_the_application(name: str, origin: int, flash: int, ram:
     assert memory.application_origin == origin
     assert memory.application_flash == flash
     assert memory.application_ram == ram
+
+
+def test_usb_ids_of_boards() -> None:
+    xiao = load_board("xiao_nrf52840").usb
+    assert "2886:8044" in xiao.application and "2886:0044" in xiao.bootloader and not xiao.console
+    assert set(xiao.ids) == {*xiao.application, *xiao.bootloader}
 
 
 def test_uf2_family_of_the_xiao() -> None:
@@ -104,7 +111,7 @@ def test_all_problems_at_once(tmp_path: Path) -> None:
     text = GOOD.replace('core = "cortex-m4"', 'core = "z80"').replace('["dsp"]', '["dsp", "mmx", "sse"]')
     text = (
         text.replace("stack = 2_048", 'stack = "big"\nspeed = 3')
-        + '[uart]\ntx = "P9"\n[flash]\nmethod = "fax"\n'
+        + '[uart]\ntx = "P9"\n[flash]\nmethods = ["fax"]\n'
     )
     with pytest.raises(TinycError) as caught:
         parse(tmp_path, text)
@@ -115,9 +122,22 @@ def test_all_problems_at_once(tmp_path: Path) -> None:
         "speed",
         "uart.tx",
         "uart.rx",
-        "flash.method",
+        "flash.methods",
     }
     assert "mmx, sse" in str(caught.value)
+
+
+def test_rates_of_the_serial_port(tmp_path: Path) -> None:
+    """Those that the chip's driver knows; 115200 unless the file says another one."""
+    assert all(load_board(name).uart_baud == DEFAULT_BAUD for name in board_names())
+    path = tmp_path / "board.toml"
+    pins = 'tx = "P0.06"\nrx = "P0.08"\n'
+    fast = f"{GOOD}[uart]\n{pins}baud = 1_000_000\n"
+    path.write_text(fast, encoding="utf-8")
+    assert parse_board("board", path).uart_baud == 1_000_000
+    for text in (fast.replace("1_000_000", "1_000_001"), fast.replace("nrf52840", "nrf51822")):
+        with pytest.raises(TinycError, match=r"uart\.baud"):
+            parse(tmp_path, text)
 
 
 @pytest.mark.parametrize(
@@ -134,6 +154,27 @@ def test_all_problems_at_once(tmp_path: Path) -> None:
         ("clock_hz = 64_000_000", "clock_hz = 64_000_000\ncrystal_hz = 12_345", "crystal_hz"),
         ("clock_hz = 64_000_000", "clock_hz = true", "clock_hz"),
         ('soc = "nrf52840"', "soc = 5", "soc"),
+        ("stack = 2_048", 'stack = 2_048\n[flash]\nmethods = "uf2"', "flash.methods"),
+        ("stack = 2_048", 'stack = 2_048\n[flash]\nmethods = ["pyocd"]', "flash.pyocd_target"),
+        (
+            "stack = 2_048",
+            'stack = 2_048\n[flash]\nmethods = ["jlink"]\njlink_device = 3',
+            "flash.jlink_device",
+        ),
+        (
+            "stack = 2_048",
+            'stack = 2_048\n[flash]\nmethods = ["jlink"]\njlink_device = "x"\njlink_interface = "USB"',
+            "flash.jlink_interface",
+        ),
+        (
+            "stack = 2_048",
+            'stack = 2_048\n[flash]\nmethods = ["uf2"]\nuf2_family = -1\nuf2_boards = ["a"]',
+            "flash.uf2_family",
+        ),
+        ("stack = 2_048", "stack = 2_048\n[flash]\nuf2_family = 1", "uf2_family"),
+        ("stack = 2_048", 'stack = 2_048\n[usb]\nconsole = ["239A:8029"]', "usb.console"),
+        ("stack = 2_048", 'stack = 2_048\n[usb]\nbootloader = "239a:8029"', "usb.bootloader"),
+        ("stack = 2_048", "stack = 2_048\n[usb]\nids = []", "usb.ids"),
     ],
 )
 def test_impossible_values(tmp_path: Path, old: str, new: str, where: str) -> None:

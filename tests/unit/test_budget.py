@@ -23,7 +23,7 @@ _SIZES = {"int8_t": 1, "int16_t": 2, "int32_t": 4}
 
 
 def network(seed: int = 0) -> Program:
-    return compile_graph(random_network(np.random.default_rng(seed)), load_board("nrf52840"), name="kws")
+    return compile_graph(random_network(np.random.default_rng(seed)), load_board("nrf52840_bare"), name="kws")
 
 
 @pytest.mark.parametrize("seed", range(5))

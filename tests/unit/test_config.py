@@ -13,6 +13,7 @@ from tinyc.errors import TinycError
 from tinyc.objective import Objective
 from tinyc.resources import data_folder
 from tinyc.scaffold import scaffold
+from tinyc.source import resolve
 
 pytestmark = pytest.mark.unit
 
@@ -38,6 +39,9 @@ default = "nrf52840"
 data = "evaluation.npz"
 [build]
 optimize = "ram"
+[signing]
+key = "keys/mine.pem"
+security_counter = 3
 """
 
 
@@ -66,6 +70,8 @@ def test_everything_that_a_file_may_say(project: Path) -> None:
     assert config.labels == ("no", "yes")
     assert config.default_board == "nrf52840"
     assert config.optimize is Objective.RAM
+    # The key is needed only where an image is signed.
+    assert (config.signing_key, config.security_counter) == (project / "keys" / "mine.pem", 3)
 
 
 def test_the_least_that_a_file_must_say(project: Path) -> None:
@@ -74,6 +80,7 @@ def test_the_least_that_a_file_must_say(project: Path) -> None:
     assert (config.name, config.method, config.samples, config.input_type) == ("net", "auto", 0, "raw")
     assert (config.audio, config.labels, config.calibration, config.default_board) == (None, (), None, None)
     assert config.optimize is Objective.BALANCED
+    assert (config.signing_key, config.security_counter) == (None, 0)
 
 
 def test_paths_are_relative_to_the_file(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,6 +148,19 @@ def test_mistakes_about_text(project: Path, text: str, message: str) -> None:
         ('["no", "yes"]', '"no"', "labels.names: is 'no'; needs a list of texts"),
         ('"nrf52840"', '"nrf52480"', "boards.default: is 'nrf52480'; did you mean `nrf52840`?"),
         ('"ram"', '"speed"', "build.optimize: is 'speed'; allowed: balanced, time, ram, flash, tuned"),
+        ('"keys/mine.pem"', '""', "signing.key: is ''; needs a text that is not empty"),
+        ('"keys/mine.pem"', "7", "signing.key: is 7; needs a text"),
+        (
+            "counter = 3",
+            "counter = -1",
+            "signing.security_counter: is -1; needs a number from 0 to 4294967295",
+        ),
+        ("counter = 3", "counter = 4294967296", "signing.security_counter: is 4294967296; needs"),
+        ("counter = 3", "counter = true", "signing.security_counter: is True; needs"),
+        ("counter = 3", 'counter = "3"', "signing.security_counter: is '3'; needs"),
+        ("counter = 3", "counter = 3.0", "signing.security_counter: is 3.0; needs"),
+        ("security_counter", "counter", "signing.counter: is not a key of tinyc.toml"),
+        ("[signing]", "[sign]", "sign: is not a table of tinyc.toml; did you mean `signing`?"),
         ("[model]", "[model", "cannot be read"),
     ],
 )
@@ -204,6 +224,26 @@ def test_the_examples_are_valid(folder: str) -> None:
     config = load_config(EXAMPLES / folder)
     assert config.calibration is not None
     assert config.default_board == "nrf52840"
+
+
+@pytest.mark.parametrize("counter", [0, 1, 2**32 - 1])
+def test_a_source_knows_how_it_is_signed(project: Path, counter: int) -> None:
+    path = write(project, WHOLE.replace("counter = 3", f"counter = {counter}"))
+    source = resolve(path)
+    assert (source.signing_key, source.security_counter) == (project / "keys" / "mine.pem", counter)
+    bare = resolve(project / "models" / "net.keras")
+    assert (bare.signing_key, bare.security_counter) == (None, 0)
+
+
+def test_the_scaffold_shows_how_to_sign(tmp_path: Path) -> None:
+    model = tmp_path / "net.tflite"
+    model.touch()
+    path = scaffold(tmp_path / "project", model)
+    text = path.read_text(encoding="utf-8")
+    assert load_config(path).signing_key is None
+    text = text.replace("# [signing]", "[signing]").replace("# key =", "key =")
+    path.write_text(text.replace("# security_counter", "security_counter"), encoding="utf-8")
+    assert load_config(path).signing_key == path.parent / "tinyc-key.pem"
 
 
 @pytest.mark.parametrize("version", ["0.0.1", "1.2.3", "255.255.65535"])

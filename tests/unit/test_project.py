@@ -21,6 +21,7 @@ from tinyc.ir.ops import Split
 from tinyc.ir.tensor import DType, Quantization, Tensor
 from tinyc.pipeline import compile_graph
 from tinyc.program import Program, Project
+from upload import slot_board
 
 pytestmark = pytest.mark.unit
 
@@ -105,6 +106,25 @@ def test_texts_are_clean(board: str) -> None:
 def test_all_includes_are_in_the_project(project: Project) -> None:
     have = {Path(path).name for path in project.files} | {"stdint.h", "stddef.h"}
     for path, text in project.files.items():
+        if path.endswith((".c", ".h")):
+            assert set(re.findall(r'#include [<"]([^>"]+)[>"]', text)) <= have, path
+
+
+def test_a_board_with_slots_has_the_image_group() -> None:
+    board = slot_board(1_000_000)
+    files = render(compile_graph(program().graph, board, name="net")).files
+    without = render(program("nrf52840_bare")).files
+    assert {"src/image_group.c", "src/upload.c", "include/slots.h"} <= set(files) - set(without)
+    assert (
+        "#define BOARD_HAS_SLOTS 1\n#define TINYC_BOOTLOADER 0\n#define BOARD_UART_BAUD 1000000u\n"
+        in files["include/board.h"]
+    )
+    assert (
+        "#define BOARD_HAS_SLOTS 0\n#define TINYC_BOOTLOADER 0\n#define BOARD_UART_BAUD 115200u\n"
+        in without["include/board.h"]
+    )
+    have = {Path(path).name for path in files} | {"stdint.h", "stddef.h"}
+    for path, text in files.items():
         if path.endswith((".c", ".h")):
             assert set(re.findall(r'#include [<"]([^>"]+)[>"]', text)) <= have, path
 

@@ -10,7 +10,19 @@ from typing import Any
 import cbor2
 import pytest
 from smp import message, os_management, statistics_management
-from smpclient.requests.os_management import EchoWrite, MCUMgrParametersRead, ResetWrite
+from smp.image_management import IMG_MGMT_ERR
+from smpclient.requests.image_management import (
+    ImageErase,
+    ImageStatesRead,
+    ImageStatesWrite,
+    ImageUploadWrite,
+)
+from smpclient.requests.os_management import (
+    BootloaderInformationRead,
+    EchoWrite,
+    MCUMgrParametersRead,
+    ResetWrite,
+)
 from smpclient.requests.statistics_management import GroupData, ListOfGroups
 
 from support.paths import ROOT
@@ -23,12 +35,23 @@ pytestmark = pytest.mark.unit
 PAGE = (ROOT / "docs" / "reference" / "protocol.md").read_text(encoding="utf-8")
 REQUESTS: dict[tuple[int, int, int], Any] = {
     (request._GROUP_ID, request._COMMAND_ID, request._OP): request
-    for request in (EchoWrite, MCUMgrParametersRead, ResetWrite, GroupData, ListOfGroups)
+    for request in (
+        BootloaderInformationRead,
+        EchoWrite,
+        GroupData,
+        ImageErase,
+        ImageStatesRead,
+        ImageStatesWrite,
+        ImageUploadWrite,
+        ListOfGroups,
+        MCUMgrParametersRead,
+        ResetWrite,
+    )
 }
 REQUESTS |= {
     (request._GROUP_ID, request._COMMAND_ID, request._OP): request
     for _, request in inspect.getmembers(messages, inspect.isclass)
-    if issubclass(request, message.Request)
+    if issubclass(request, message.Request) and request is not messages.Identify
 }
 UNKNOWN = 99
 
@@ -85,13 +108,20 @@ def test_messages_of_the_examples_are_those_of_smp(request_: Example, answer: Ex
     assert bytes(built) == request_.message
     assert kind.loads(request_.message).header == built.header
     if "err" in answer.fields:
-        assert built._ErrorV2.loads(answer.message).err.rc is messages.Failure.OUT_OF_RANGE
+        expected = {64: messages.Failure.OUT_OF_RANGE, 1: IMG_MGMT_ERR.NO_FREE_SLOT}
+        assert built._ErrorV2.loads(answer.message).err.rc is expected[request_.key[0]]
     elif "rc" in answer.fields:
         assert built._ErrorV1.loads(answer.message).rc == 3
     else:
         fields = built._Response.loads(answer.message).model_dump()
         renamed = {"release": "version"} if kind is messages.Hello else {}
         told = {renamed.get(key, key): value for key, value in fields.items()}
+        if kind in (ImageStatesRead, ImageStatesWrite):
+            told["images"] = [
+                {key: value for key, value in image.items() if value is not None} for image in told["images"]
+            ]
+            assert told["images"] == answer.fields["images"]
+            return
         for key, value in answer.fields.items():
             assert told[key] == (tuple(map(tuple_of, value)) if isinstance(value, list) else value)
 
@@ -136,3 +166,14 @@ def test_groups_of_smp() -> None:
     """The numbers of the page's table are those of `smp`."""
     assert (os_management.EchoWriteRequest._GROUP_ID, ResetWrite._COMMAND_ID) == (0, 5)
     assert (MCUMgrParametersRead._COMMAND_ID, statistics_management.GroupDataRequest._GROUP_ID) == (6, 2)
+
+
+def test_errors_of_the_image_group() -> None:
+    """The table has each error of the firmware, with the meaning that `smp` gives it."""
+    source = (ROOT / "firmware_templates" / "device" / "upload.h").read_text(encoding="utf-8")
+    numbers = {int(number) for number in re.findall(r"IMAGE_ERROR_\w+ = (\d+)", source)} - {0}
+    rows = re.findall(
+        r'^\| group 1: .* \| `\{"err": \{"group": 1, "rc": (\d+)\}\}` \|', PAGE, flags=re.MULTILINE
+    )
+    assert {int(number) for number in rows} == numbers
+    assert all(IMG_MGMT_ERR(number) for number in numbers)

@@ -27,7 +27,7 @@ from tinyc.variants import candidates as candidates_of
 
 pytestmark = pytest.mark.unit
 
-BOARD = load_board("nrf52840")
+BOARD = load_board("nrf52840_bare")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from tinyc.audio.front_end import AudioFrontEnd
 from tinyc.audio.tables import LOG_BITS, POWER_SHIFT, UNIT_BITS, IntArray
 from tinyc.emit import symbols
 from tinyc.emit.arrays import c_type, initializer
-from tinyc.emit.environment import render
+from tinyc.emit.environment import render, signed
 from tinyc.program import Program
 from tinyc.resources import data_folder
 
@@ -25,13 +25,16 @@ class TableView:
 
 @dataclass(frozen=True, slots=True)
 class AudioView:
-    """Everything that the templates print. `offset` is the arena offset of the buffer `audio`."""
+    """Everything that the templates print. `offset` is the arena offset of the buffer `audio`.
+
+    What depends on the model is C: numbers, or where a firmware finds those of the model in its slot.
+    """
 
     title: str
     prefix: str
     macro: str
     fixed_point: str
-    offset: int
+    offset: str
     sample_rate: int
     clip_samples: int
     frames: int
@@ -50,9 +53,9 @@ class AudioView:
     unit_bits: int
     fine_shift: int
     dct_shift: int
-    multiplier: int
-    shift: int
-    zero_point: int
+    multiplier: str
+    shift: str
+    zero_point_added: str
     tables: tuple[TableView, ...]
 
 
@@ -62,11 +65,42 @@ def render_audio(program: Program) -> dict[str, str]:
     Raises ValueError for a program without audio settings, TinycError when the model's first input does
     not take the features.
     """
-    view = _view(program)
+    return _render(_view(program))
+
+
+def render_shared_audio(program: Program) -> dict[str, str]:
+    """The same for a firmware that has its model in a slot: the texts depend on the audio settings alone."""
+    return _render(
+        replace(
+            _view(program),
+            title="in the slot",
+            prefix="model",
+            macro="MODEL",
+            offset="MODEL_FEATURES.offset",
+            multiplier="MODEL_FEATURES.multiplier",
+            shift="MODEL_FEATURES.shift",
+            zero_point_added="+ MODEL_FEATURES.zero_point",
+        )
+    )
+
+
+def model_numbers(program: Program) -> tuple[int, int, int, int]:
+    """Buffer offset, multiplier, shift and zero point: what such a firmware needs to know of the model."""
+    view = _front_end(program)
+    return program.plan.buffer_offset("audio"), view.multiplier, view.shift, view.zero_point
+
+
+def _render(view: AudioView) -> dict[str, str]:
     return {
         "audio.c": render("audio/audio.c.j2", audio=view),
         "audio.h": render("audio/audio.h.j2", audio=view),
     }
+
+
+def _front_end(program: Program) -> AudioFrontEnd:
+    if program.audio is None:
+        raise ValueError(f"program {program.name!r} has no audio front end")
+    return AudioFrontEnd.for_input(program.audio, program.graph[program.graph.inputs[0]])
 
 
 def _arrays(front_end: AudioFrontEnd) -> tuple[tuple[str, IntArray], ...]:
@@ -82,10 +116,8 @@ def _arrays(front_end: AudioFrontEnd) -> tuple[tuple[str, IntArray], ...]:
 
 
 def _view(program: Program) -> AudioView:
-    settings = program.audio
-    if settings is None:
-        raise ValueError(f"program {program.name!r} has no audio front end")
-    front_end = AudioFrontEnd.for_input(settings, program.graph[program.graph.inputs[0]])
+    front_end = _front_end(program)
+    settings = front_end.settings
     header = data_folder("firmware_templates") / "kernels" / "include" / "tinyc_fixed_point.h"
     prefix = symbols.prefix(program)
     return AudioView(
@@ -93,7 +125,7 @@ def _view(program: Program) -> AudioView:
         prefix=prefix,
         macro=prefix.upper(),
         fixed_point=header.read_text(encoding="utf-8").strip(),
-        offset=program.plan.buffer_offset("audio"),
+        offset=str(program.plan.buffer_offset("audio")),
         sample_rate=settings.sample_rate,
         clip_samples=settings.clip_samples,
         frames=settings.frames,
@@ -112,9 +144,9 @@ def _view(program: Program) -> AudioView:
         unit_bits=UNIT_BITS,
         fine_shift=15 + 16 - LOG_BITS - UNIT_BITS,
         dct_shift=front_end.tables.dct_shift,
-        multiplier=front_end.multiplier,
-        shift=front_end.shift,
-        zero_point=front_end.zero_point,
+        multiplier=str(front_end.multiplier),
+        shift=str(front_end.shift),
+        zero_point_added=signed(front_end.zero_point),
         tables=tuple(
             TableView(name, c_type(values), values.size, initializer(values))
             for name, values in _arrays(front_end)

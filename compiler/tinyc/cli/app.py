@@ -13,8 +13,11 @@ from tinyc.cli.build import command as build
 from tinyc.cli.check import command as check
 from tinyc.cli.devices import command as devices
 from tinyc.cli.doctor import command as doctor
+from tinyc.cli.flash import command as flash
 from tinyc.cli.init import command as init
 from tinyc.cli.inspect import command as inspect
+from tinyc.cli.keys import app as keys
+from tinyc.cli.monitor import command as monitor
 from tinyc.cli.profile import command as profile
 from tinyc.cli.quantize import command as quantize
 from tinyc.cli.run import command as run
@@ -51,13 +54,17 @@ VERBS: dict[str, Callable[..., None]] = {
     "inspect": inspect,
     "quantize": quantize,
     "build": build,
+    "flash": flash,
     "run": run,
     "verify": verify,
     "profile": profile,
     "tune": tune,
     "boards": boards,
     "devices": devices,
+    "monitor": monitor,
     "doctor": doctor,
 }
 for name, verb in VERBS.items():
     app.command(name=name)(verb)
+# Verbs with verbs of their own.
+app.add_typer(keys, name="keys")

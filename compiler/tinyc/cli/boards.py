@@ -22,7 +22,8 @@ def command(json: Json = False) -> None:
                     "clock_hz": board.clock_hz,
                     "flash": board.memory.application_flash,
                     "ram": board.memory.ram,
-                    "flash_method": board.flash_method,
+                    "flash_methods": list(board.flashing.methods),
+                    "usb": list(board.usb.ids),
                 }
                 for board in boards
             ]
@@ -40,7 +41,7 @@ def command(json: Json = False) -> None:
                 f"{board.clock_hz / 1e6:g}",
                 output.bytes_text(board.memory.application_flash),
                 output.bytes_text(board.memory.ram),
-                board.flash_method,
+                ", ".join(board.flashing.methods),
             )
             for board in boards
         ),

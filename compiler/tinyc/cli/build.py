@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -18,6 +19,7 @@ from tinyc.cli.options import (
     Out,
     Toolchain,
 )
+from tinyc.errors import TinycError
 
 
 def command(
@@ -32,12 +34,64 @@ def command(
     sizes: Annotated[
         bool, typer.Option("--sizes", help="Print the bytes of every function and array, largest first.")
     ] = False,
+    split_model: Annotated[
+        bool,
+        typer.Option(
+            "--split-model",
+            help="Put the model into an image of its own, so that it can be replaced without the firmware.",
+        ),
+    ] = False,
+    also: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--also",
+            help="With --split-model: another model whose kernels the firmware is to have. Repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    arena: Annotated[
+        int | None,
+        typer.Option(
+            "--arena",
+            min=1,
+            help="With --split-model: bytes of the firmware's arena, for larger models to come. "
+            "Default: what the largest of its models needs.",
+            show_default=False,
+        ),
+    ] = None,
+    spare_kernels: Annotated[
+        bool,
+        typer.Option(
+            "--spare-kernels",
+            help="With --split-model: more kernels, for retrained versions of the model to come.",
+        ),
+    ] = False,
+    firmware: Annotated[
+        Path | None,
+        typer.Option(
+            "--firmware",
+            help="With --split-model: a split build's folder. Its firmware stays as it is, and the model "
+            "gets kernels that it has.",
+            show_default=False,
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Compile a model and build its firmware with PlatformIO."""
     from tinyc.cli import target
 
-    found = target.built(model, board, out, toolchain, calibration, optimize, max_drop, embedding_bits)
+    makes = bool(also) or arena is not None or spare_kernels
+    if not split_model and (makes or firmware is not None):
+        raise TinycError(
+            "--also, --arena, --spare-kernels and --firmware are for split builds", hint="add --split-model"
+        )
+    if makes and firmware is not None:
+        raise TinycError(
+            "--firmware names one that exists", hint="leave out --also, --arena, --spare-kernels"
+        )
+    request = target.SplitRequest(tuple(also or ()), arena, spare_kernels, firmware)
+    split = request if split_model else None
+    found = target.built(model, board, out, toolchain, calibration, optimize, max_drop, embedding_bits, split)
     report = found.report
     if json:
         elf = str(found.folder / str(report["elf"]))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tinyc.cli import output
 from tinyc.cli.options import Json
+
+if TYPE_CHECKING:
+    from tinyc.device.hello import Hello
 
 
 def command(
@@ -52,7 +55,12 @@ def _entry(found: Any) -> dict[str, object]:
     entry: dict[str, object] = {"port": port.name, "description": port.description, "usb": port.usb}
     if hello is None:
         return entry | {"device": None, "problem": found.problem}
-    device = {
+    return entry | {"device": device_entry(hello), "problem": None}
+
+
+def device_entry(hello: Hello) -> dict[str, object]:
+    """What a device says about itself, as JSON."""
+    return {
         "board": hello.board,
         "chip": hello.device_id,
         "model": hello.model,
@@ -63,4 +71,3 @@ def _entry(found: Any) -> dict[str, object]:
         "free_ram": hello.ram,
         "slots": [{"name": slot.name, "size": slot.size} for slot in hello.slots],
     }
-    return entry | {"device": device, "problem": None}

@@ -34,6 +34,11 @@ def _console(stderr: bool) -> Console:
     return Console(stderr=stderr, highlight=False, width=width, soft_wrap=not stream.isatty())
 
 
+def console() -> Console:
+    """Where data goes: stdout."""
+    return _console(False)
+
+
 def talk(message: str) -> None:
     """One line of progress or advice, on stderr."""
     _console(True).print(escape(message))
@@ -47,6 +52,12 @@ def data(text: str) -> None:
 def as_json(value: Any) -> None:
     """JSON on stdout, keys in the order given."""
     sys.stdout.write(json.dumps(value, indent=2) + "\n")
+
+
+def json_line(value: Any) -> None:
+    """One line of JSON on stdout, at once."""
+    sys.stdout.write(json.dumps(value) + "\n")
+    sys.stdout.flush()
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], note: str = "") -> None:
@@ -134,6 +145,19 @@ def stages(description: str) -> Iterator[Callable[[str, float], None]]:
     with _progress(BarColumn()) as bar:
         task = bar.add_task(description, total=1.0)
         yield lambda stage, part: bar.update(task, description=f"{description}: {stage}", completed=part)
+
+
+@contextmanager
+def steps(description: str) -> Iterator[Callable[[str], None]]:
+    """A spinner for work that tells its steps: each is a line on stderr."""
+    with _progress(SpinnerColumn()) as bar:
+        task = bar.add_task(description, total=None)
+
+        def say(step: str) -> None:
+            bar.console.print(escape(step))
+            bar.update(task, description=step)
+
+        yield say
 
 
 @contextmanager

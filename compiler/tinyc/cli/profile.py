@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from tinyc.cli import output
-from tinyc.cli.options import BoardName, Json, Model, Optimize, Seed, Toolchain
+from tinyc.cli.options import BoardName, Json, Model, Optimize, Port, Seed, Toolchain
 from tinyc.errors import TinycError
 
 _COSTS = ("instructions", "cycles", "scratch", "constants")
@@ -21,20 +21,67 @@ def command(
     kernels: Annotated[
         bool, typer.Option("--kernels", help="Show the chosen and the rejected kernels of each layer.")
     ] = False,
+    port: Port = None,
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
-    """Count the instructions of one inference, layer by layer, on the emulated chip."""
+    """Count the instructions of one inference, layer by layer, on the emulated chip.
+
+    With --port a board measures its CPU cycles instead.
+    """
     from tinyc import profiling
     from tinyc.cli import target
 
     found = target.built(model, board, toolchain=toolchain, optimize=optimize)
     if found.program.board.is_host:
         raise TinycError("the host board has no emulated chip to count on", hint="pass --board nrf52840")
-    result = profiling.profile(found.program, found.elf, seed)
+    if found.split is not None:
+        raise TinycError(
+            "the layers of a split build have no functions of their own to count",
+            where=str(found.folder),
+            hint="profile the model without --split-model: its kernels are the same",
+        )
+    if port is not None:
+        from tinyc.device.client import DeviceClient
+        from tinyc.device.transport import SerialTransport
+
+        with SerialTransport(port) as line:
+            result = profiling.measure(found.program, DeviceClient(line), seed)
+    else:
+        result = profiling.profile(found.program, found.elf, seed)
     if json:
         output.as_json(result)
         return
+    if port is None:
+        _show_counted(result, found.program.board.clock_hz)
+    else:
+        _show_measured(result, port)
+    if kernels:
+        _show_kernels(result)
+
+
+def _show_measured(result: dict[str, Any], port: str) -> None:
+    total = {"layer": "", "name": "total", "op": "", "kernel": ""}
+    total |= {key: result[key] for key in ("macs", "cycles", "milliseconds", "weights")}
+    output.table(
+        f"{result['model']} on the board on {port}, one inference",
+        ("#>", "layer", "op", "kernel", "MACs>", "cycles>", "cycles/MAC>", "ms>", "weights>"),
+        [
+            (
+                *(str(layer[key]) for key in ("layer", "name", "op", "kernel")),
+                f"{layer['macs']:,}" if layer["macs"] else "",
+                f"{layer['cycles']:,}",
+                f"{layer['cycles'] / layer['macs']:.2f}" if layer["macs"] else "",
+                f"{layer['milliseconds']:.2f}",
+                f"{layer['weights']:,}",
+            )
+            for layer in [*result["layers"], total]
+        ],
+        note="Cycles are those of the board's own counter; the total is that of a run of all layers at once.",
+    )
+
+
+def _show_counted(result: dict[str, Any], clock_hz: int) -> None:
     output.table(
         f"{result['model']} on the emulated {result['soc']}, one inference",
         (
@@ -53,10 +100,8 @@ def command(
         [_row(layer) for layer in [*result["layers"], _total(result)]],
         note="Predicted: instructions, and how far they are from the counted ones. Cycles are estimated "
         "from the core's published timings, zero wait states; ms at "
-        f"{found.program.board.clock_hz / 1e6:g} MHz.",
+        f"{clock_hz / 1e6:g} MHz.",
     )
-    if kernels:
-        _show_kernels(result)
 
 
 def _show_kernels(result: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ from tinyc.errors import TinycError
 if TYPE_CHECKING:
     from tinyc.artifact import Artifact
     from tinyc.cli.target import DeviceSession
+    from tinyc.execution import DeviceEngine
     from tinyc.ir.tensor import Array
     from tinyc.program import Program
 
@@ -67,8 +68,9 @@ def command(
         results, where, extra = _on_host(program, asked), "this machine", {}
     else:
         with target.device_engine(found, port) as session:
-            results = _on_device(program, session, asked)
-            where, extra = session.name, _counts(session, len(results), program)
+            invoke = _invoke(found)
+            results = _on_device(session, asked, invoke)
+            where, extra = session.name, _counts(session, len(results), program, invoke)
     stacked = [np.stack(column) for column in zip(*results, strict=True)]
     # A model's own batch of one gives way to the batch of inputs.
     stacked = [array[:, 0] if array.shape[1:2] == (1,) else array for array in stacked]
@@ -96,11 +98,11 @@ def _show(program: Program, answer: dict[str, Any]) -> None:
 
 def _serve(found: Artifact) -> None:
     """The emulated board on a pseudo-terminal: its path on stdout, then the chip runs."""
-    from tinyc.emulator import Machine
+    from tinyc.cli import target
 
     if found.program.board.is_host:
         raise TinycError("the host board has no serial line", hint="pass --board nrf52840")
-    with Machine(found.elf, found.program.board) as machine:
+    with target.emulated(found) as machine:
         output.data(machine.serve_pty())
         sys.stdout.flush()
         output.talk("the emulated board answers there; Ctrl-C ends it")
@@ -121,29 +123,30 @@ def _on_host(program: Program, asked: list[Sample]) -> list[tuple[Array, ...]]:
         return [engine.run(vector(sample)) for sample in output.progress("running", asked)]
 
 
-def _on_device(program: Program, session: DeviceSession, asked: list[Sample]) -> list[tuple[Array, ...]]:
+def _on_device(session: DeviceSession, asked: list[Sample], invoke: str) -> list[tuple[Array, ...]]:
     if session.machine is not None:
-        session.machine.watch([_invoke(program)])
-    engine = session.engine
-
-    def run(sample: Sample) -> tuple[Array, ...]:
-        if sample.text is not None:
-            return engine.run_text(sample.text)
-        return engine.run(sample.vector) if sample.clip is None else engine.run_audio(sample.clip)
-
-    return [run(sample) for sample in output.progress("running", asked)]
+        session.machine.watch([invoke])
+    return [run_sample(session.engine, sample) for sample in output.progress("running", asked)]
 
 
-def _invoke(program: Program) -> str:
+def run_sample(engine: DeviceEngine, sample: Sample) -> tuple[Array, ...]:
+    """One inference on a device; front ends run there, too."""
+    if sample.text is not None:
+        return engine.run_text(sample.text)
+    return engine.run(sample.vector) if sample.clip is None else engine.run_audio(sample.clip)
+
+
+def _invoke(found: Artifact) -> str:
+    """The function that runs all layers; a model that is an image of its own leaves it to the firmware."""
     from tinyc.emit import symbols
 
-    return f"{symbols.prefix(program)}_invoke"
+    return f"{symbols.prefix(found.program) if found.split is None else 'model'}_invoke"
 
 
-def _counts(session: DeviceSession, runs: int, program: Program) -> dict[str, Any]:
+def _counts(session: DeviceSession, runs: int, program: Program, invoke: str) -> dict[str, Any]:
     if session.machine is None:
         return {}
-    counts = session.machine.profile().watched[_invoke(program)]
+    counts = session.machine.profile().watched[invoke]
     cycles = counts.cycles_estimated // runs
     return {
         "instructions": counts.instructions // runs,

@@ -12,11 +12,15 @@ from tinyc import artifact, pipeline
 from tinyc.artifact import Artifact
 from tinyc.boards import Board, load_board
 from tinyc.cli import output
+from tinyc.emit.split_base import read_base
+from tinyc.emit.split_model import model_manifest
 from tinyc.errors import TinycError
 from tinyc.objective import Objective
+from tinyc.packaging import Signing
 from tinyc.preparation import Prepared
 from tinyc.program import Program
 from tinyc.source import Source, resolve
+from tinyc.split import Base, FirmwareManifest, Split, require_covered
 
 if TYPE_CHECKING:
     from tinyc.emulator import Machine
@@ -30,6 +34,17 @@ class DeviceSession:
     engine: DeviceEngine
     name: str
     machine: Machine | None
+
+
+@dataclass(frozen=True, slots=True)
+class SplitRequest:
+    """What a user says of a split build: more models that its firmware is to run, bytes of its arena."""
+
+    also: tuple[Path, ...] = ()
+    arena: int | None = None
+    spare: bool = False
+    firmware: Path | None = None
+    """The build folder of a firmware that the model is for."""
 
 
 def board_of(name: str | None, source: Source) -> Board:
@@ -48,13 +63,18 @@ def compiled(
     toolchain: str = "zig",
     max_drop: float | None = None,
     embedding_bits: int | None = None,
+    within: FirmwareManifest | None = None,
+    split: bool = False,
 ) -> tuple[Source, Prepared, Program]:
     """Compile the source that the argument names, without building it.
 
-    Counts of `toolchain` replace predictions when the model is to be compiled as tuned.
+    Counts of `toolchain` replace predictions when the model is to be compiled as tuned. With `split` it is
+    for the board with slots for models.
     """
     source = resolve(model, calibration=calibration, max_drop=max_drop, embedding_bits=embedding_bits)
     chosen = board_of(board, source)
+    if split:
+        chosen = chosen.split()
     with output.stages("preparing") as progress:
         prepared = pipeline.prepare(source, progress=progress)
     objective = optimize or source.optimize
@@ -73,6 +93,7 @@ def compiled(
         optimize=objective,
         measured=measured,
         version=source.version,
+        within=within,
     )
     return source, prepared, program
 
@@ -86,6 +107,7 @@ def built(
     optimize: Objective | None = None,
     max_drop: float | None = None,
     embedding_bits: int | None = None,
+    split: SplitRequest | None = None,
 ) -> Artifact:
     """The build that the argument names: a build folder as it is, anything else built first."""
     if model is not None and artifact.is_artifact(model) and out is None:
@@ -102,14 +124,36 @@ def built(
                 where=str(model),
                 hint="name the model instead, or leave --optimize out",
             )
+        if split is not None:
+            raise TinycError("is a build already", where=str(model), hint="name the model")
         return found
+    base = read_base(split.firmware) if split is not None and split.firmware is not None else None
+    within = base.manifest if base is not None else None
     source, prepared, program = compiled(
-        model, board, calibration, optimize, toolchain, max_drop, embedding_bits
+        model, board, calibration, optimize, toolchain, max_drop, embedding_bits, within, split is not None
     )
+    parts = _split(split, base, program, optimize, toolchain) if split is not None else None
     folder = out or source.build_folder / program.board.name
     with output.busy(f"building for {program.board.name}"):
-        firmware = pipeline.build(program, folder, toolchain)
-    return artifact.save(folder, program, prepared, firmware)
+        firmware = pipeline.build(program, folder, toolchain, parts)
+        package = pipeline.package(
+            firmware, program, Signing(source.signing_key, source.security_counter), parts
+        )
+    return artifact.save(folder, program, prepared, firmware, package, parts)
+
+
+def _split(
+    request: SplitRequest, base: Base | None, program: Program, optimize: Objective | None, toolchain: str
+) -> Split:
+    """The split build that a user asks for, its other models compiled for the same board."""
+    slots = program.board.model_map
+    also = [
+        compiled(model, program.board.name, optimize=optimize, toolchain=toolchain, split=True)[2]
+        for model in request.also
+    ]
+    if base is not None:
+        require_covered(base.manifest, model_manifest(program, slots, 0))
+    return Split(slots, tuple(also), request.arena, request.spare, base)
 
 
 def takes_text(model: Path | None) -> bool:
@@ -136,7 +180,6 @@ def device_engine(found: Artifact, port: str | None) -> Iterator[DeviceSession]:
         finally:
             transport.close()
         return
-    from tinyc.emulator import Machine
     from tinyc.emulator.chips import NAMES
     from tinyc.emulator.qemu import MACHINES, QemuMachine
 
@@ -146,7 +189,7 @@ def device_engine(found: Artifact, port: str | None) -> Iterator[DeviceSession]:
             engine = DeviceEngine(DeviceClient(qemu.transport), found.program)
             yield DeviceSession(engine, f"QEMU's {MACHINES[board.name]}", None)
         return
-    machine = Machine(found.elf, board)
+    machine = emulated(found)
     try:
         engine = DeviceEngine(DeviceClient(machine.transport), found.program)
         yield DeviceSession(engine, f"emulated {board.soc}", machine)
@@ -154,9 +197,43 @@ def device_engine(found: Artifact, port: str | None) -> Iterator[DeviceSession]:
         machine.transport.close()
 
 
+def emulated(found: Artifact) -> Machine:
+    """The emulated chip with the firmware of a build, and its model in slot 0 where it is apart."""
+    from tinyc.emulator import Machine
+
+    board = found.program.board
+    if found.split is None:
+        return Machine(found.elf, board)
+    from tinyc.toolchain import split_images
+
+    bodies = {0: found.file("model_0").read_bytes()}
+    content = split_images.flash_content(found.elf, board, found.split, bodies)
+    return Machine(content, board, symbols=[found.elf], entry=board.memory.application_origin)
+
+
 def say_built(found: Artifact) -> None:
     report = found.report
+    if found.split is not None:
+        told = report["split"]
+        output.talk(
+            f"{report['model']} for {report['board']}: firmware {report['flash']:,} B of flash, "
+            f"model image {told['image']:,} B of {told['slot']:,} B, "
+            f"RAM {report['ram']:,} B (arena {told['arena_capacity']:,} B, in use {report['arena']:,} B)"
+        )
+    else:
+        output.talk(
+            f"{report['model']} for {report['board']}: flash {report['flash']:,} B "
+            f"(weights {report['weights']:,} B), RAM {report['ram']:,} B (arena {report['arena']:,} B)"
+        )
+    update = report["update"]
+    if update is None:
+        return
     output.talk(
-        f"{report['model']} for {report['board']}: flash {report['flash']:,} B "
-        f"(weights {report['weights']:,} B), RAM {report['ram']:,} B (arena {report['arena']:,} B)"
+        f"image {update['image']:,} B of {update['slot']:,} B, bootloader {update['bootloader']:,} B, "
+        + (f"signed by {update['key'][:16]}" if update["key"] else "NOT SIGNED")
     )
+    if update["key"] is None:
+        output.talk(
+            "warning: images are unsigned, the bootloader runs whatever anybody sends: "
+            "`tinyc keys new` makes a key"
+        )

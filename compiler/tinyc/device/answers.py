@@ -10,13 +10,14 @@ from pydantic import ValidationError
 from smp.error import MGMT_ERR, ErrorV1, ErrorV2
 from smp.exceptions import SMPException
 from smp.header import CommandId, GroupId
+from smp.image_management import IMG_MGMT_ERR
 from smp.message import ReadResponse, WriteResponse
 from smpclient.generics import SMPRequest
 
-from tinyc.device.errors import ProtocolError
-from tinyc.device.hello import check_protocol
+from tinyc.device.errors import ProtocolError, RecoveryError
+from tinyc.device.hello import RECOVERY, check_protocol
 from tinyc.device.limits import HEADER
-from tinyc.device.messages import GROUP, Command, Failure, Hello
+from tinyc.device.messages import GROUP, Command, Failure, Hello, Identify
 
 Answer = TypeVar("Answer", bound=ReadResponse | WriteResponse)
 _V1 = TypeVar("_V1", bound=ErrorV1)
@@ -34,9 +35,25 @@ _SMP_WORDS: dict[int, str] = {
     MGMT_ERR.ENOENT: "there is no such entry",
     MGMT_ERR.EBUSY: "the device is busy",
 }
-_GROUP_WORDS: dict[int, str] = {
-    Failure.MALFORMED: "the request is malformed",
-    Failure.OUT_OF_RANGE: "the request is out of range",
+_GROUP_WORDS: dict[int, dict[int, str]] = {
+    GROUP: {
+        Failure.MALFORMED: "the request is malformed",
+        Failure.OUT_OF_RANGE: "the request is out of range",
+        Failure.NO_MODEL: "no slot has a model that this firmware runs",
+    },
+    GroupId.IMAGE_MANAGEMENT: {
+        IMG_MGMT_ERR.NO_IMAGE: "there is no image",
+        IMG_MGMT_ERR.NO_FREE_SLOT: "the slot for uploads is in use: the running image is not confirmed yet",
+        IMG_MGMT_ERR.FLASH_WRITE_FAILED: "writing the flash failed",
+        IMG_MGMT_ERR.FLASH_ERASE_FAILED: "erasing the flash failed",
+        IMG_MGMT_ERR.INVALID_IMAGE_HEADER: "this is no image",
+        IMG_MGMT_ERR.INVALID_IMAGE_HEADER_MAGIC: "this is no image",
+        IMG_MGMT_ERR.INVALID_HASH: "the image is damaged",
+        IMG_MGMT_ERR.INVALID_IMAGE_TOO_LARGE: "the image is larger than the slot",
+        IMG_MGMT_ERR.INVALID_IMAGE_DATA_OVERRUN: "more bytes came than the image has",
+        IMG_MGMT_ERR.INVALID_FLASH_ADDRESS: "the image is for another board or another flash map",
+        IMG_MGMT_ERR.IMAGE_ALREADY_PENDING: "an image waits for the next start already",
+    },
 }
 
 
@@ -56,9 +73,11 @@ def parse(request: SMPRequest[Answer, _V1, _V2], answer: bytes) -> Answer:
     refusal = _refusal(fields)
     if refusal is not None:
         raise ProtocolError(f"the device refused {name(request)}: {refusal}")
-    if isinstance(request, Hello):
+    if isinstance(request, Hello | Identify):
         # First of all: another version may mean other fields.
         check_protocol(fields.get("proto"))
+    if isinstance(request, Hello) and fields.get("mode") == RECOVERY:
+        raise RecoveryError
     try:
         return cast(Answer, request._Response.loads(answer))
     except (ValidationError, SMPException, *_DAMAGED) as error:
@@ -82,7 +101,9 @@ def _refusal(fields: dict[Any, Any]) -> str | None:
     error = fields.get("err")
     if isinstance(error, dict):
         group, code = error.get("group"), error.get("rc")
-        words = _GROUP_WORDS.get(code) if group == GROUP and isinstance(code, int) else None
+        words = None
+        if isinstance(group, int) and isinstance(code, int):
+            words = _GROUP_WORDS.get(group, {}).get(code)
         return words or f"error {code} of group {group}"
     code = fields.get("rc", 0)
     if code == 0:

@@ -2,63 +2,40 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
-from smp.error import ErrorV1, ErrorV2
-from smp.message import ReadResponse, WriteResponse
 from smpclient.generics import SMPRequest
-from smpclient.requests.os_management import EchoWrite, MCUMgrParametersRead, ResetWrite
+from smpclient.requests.os_management import EchoWrite, MCUMgrParametersRead
 
-from tinyc.device import answers, limits, messages
-from tinyc.device.errors import ProtocolError
-from tinyc.device.framing import END, FrameDecoder, encode, is_answer
-from tinyc.device.hello import Hello, parse_hello
+from tinyc.device import invocation, limits, messages, restart, text
+from tinyc.device.errors import ProtocolError, Restarted
+from tinyc.device.exchange import V1, V2, Answer, Exchange
+from tinyc.device.hello import Hello, Identity, parse_hello, parse_identity
+from tinyc.device.ledger import Counters
 from tinyc.device.transport import Transport
-from tinyc.errors import TinycError
+from tinyc.errors import Problem, TinycError
 
-_Answer = TypeVar("_Answer", bound=ReadResponse | WriteResponse)
-_V1 = TypeVar("_V1", bound=ErrorV1)
-_V2 = TypeVar("_V2", bound=ErrorV2[Any])
 _Part = messages.ArenaReadResponse | messages.OutputResponse
-
-_ATTEMPTS = 3
-_QUIET_SECONDS = 0.05
-# The longest silence inside an answer. It ends a wait for bytes that were lost.
-_STALL_SECONDS = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class Counters:
-    """What the device has counted since it started."""
-
-    packets: int
-    """Packets that arrived undamaged."""
-    dropped: int
-    """Packets that arrived damaged."""
-    refused: int
-    """Requests that were answered with an error."""
-    invocations: int
 
 
 class DeviceClient:
     """One device. Requests are answered in order; there is never more than one on the way.
 
     `timeout` is the longest wait for an answer in seconds, `run_timeout` the same for commands that
-    compute. A request without an answer is sent again only when doing it twice is harmless.
+    compute. A request without an answer is sent again only when doing it twice is harmless, or when
+    the device's counters tell that it did not arrive.
 
     The messages are those of `smp`; the client is our own, because that of smpclient needs an event
     loop, which notebooks have in use, and cannot repeat a request.
     """
 
     def __init__(self, transport: Transport, timeout: float = 2.0, run_timeout: float = 60.0) -> None:
-        self._transport = transport
-        self._timeout = timeout
+        self._exchange = Exchange(transport, timeout)
         self._run_timeout = run_timeout
         self._hello: Hello | None = None
         self._buffer: int | None = None
@@ -68,9 +45,16 @@ class DeviceClient:
         self._hello = parse_hello(self._ask(messages.Hello()))
         return self._hello
 
+    def identify(self) -> Identity:
+        """Who answers, be it the bootloader. Raises ProtocolError when nobody does."""
+        return parse_identity(self._ask(messages.Identify()))
+
     def expect(self, digest: str) -> Hello:
         """`hello()`, and a TinycError when the device runs another model."""
         found = self.hello()
+        if not found.has_model:
+            slots = [Problem(f"slot {slot}", str(why)) for slot, why in enumerate(found.refused)]
+            raise TinycError("the device has no model that its firmware runs", problems=slots)
         if found.digest != digest:
             raise TinycError(
                 f"the device runs another model: `{found.model}`, digest {found.digest[:16]}",
@@ -84,14 +68,46 @@ class DeviceClient:
         return self._ask(EchoWrite(d=text)).r
 
     def reset(self) -> None:
-        """Restart the device. Returns when it has agreed; it takes a moment to be back."""
-        self._ask(ResetWrite(), repeat=False)
+        """Restart the device, once. Returns when it has agreed; it takes a moment to be back.
+
+        What is sent meanwhile may be lost: see `wait_back`.
+        """
         self._hello = self._buffer = None
+        restart.reset(self._exchange)
+
+    def wait_back(self, timeout: float = 10.0) -> Hello:
+        """Who is there after a restart, as soon as somebody is. Opens a port again that went away.
+
+        Raises NoAnswer when nobody answers within `timeout` seconds.
+        """
+        self._buffer = None
+        self._hello = restart.wait_back(self._exchange, timeout)
+        return self._hello
 
     def counters(self) -> Counters:
         """What the device has counted since it started."""
-        found = self._ask(messages.Counters())
-        return Counters(found.packets, found.dropped, found.refused, found.invocations)
+        return self._exchange.counters()
+
+    @contextmanager
+    def unbroken(self) -> Iterator[None]:
+        """Raises Restarted at the end when the device restarted meanwhile: its arena began anew."""
+        self._exchange.take_stock(fresh=True)
+        before = self._exchange.ledger.breaks
+        yield
+        self.counters()
+        if self._exchange.ledger.breaks != before:
+            raise Restarted("the device restarted meanwhile", hint="repeat what it was asked")
+
+    def listen(self, seconds: float) -> None:
+        """Take in the text that the device sends by itself."""
+        self._exchange.listen(seconds)
+
+    def log_lines(self) -> list[str]:
+        """The lines that the device sent outside of answers since the last call: the newest 256.
+
+        Bytes that are no text, and what would control a terminal, are replaced.
+        """
+        return [text.plain(line) for line in self._exchange.take_text()]
 
     def write(self, offset: int, data: bytes) -> None:
         """Store `data` in the arena from byte `offset` on."""
@@ -102,8 +118,12 @@ class DeviceClient:
         return self._fetch(offset, size, lambda off, count: self._ask(messages.ArenaRead(off=off, len=count)))
 
     def invoke(self) -> int:
-        """Run all layers. Returns CPU cycles, 0 where the core has no counter."""
-        return self._ask(messages.Invoke(), self._run_timeout, repeat=False).cycles
+        """Run all layers, exactly once.
+
+        Returns CPU cycles, 0 where they are not known: the core has no counter, or the answer was lost.
+        Raises ProtocolError when it did not run, or when that cannot be told.
+        """
+        return invocation.invoke(self._exchange, self._run_timeout)
 
     def run_layer(self, layer: int) -> int:
         """Run one layer. Returns CPU cycles, 0 where the core has no counter."""
@@ -140,11 +160,28 @@ class DeviceClient:
         size = hello.output_bytes
         return self._fetch(0, size, lambda off, count: self._ask(messages.Output(off=off, len=count)))
 
+    def kernels(self) -> frozenset[str]:
+        """Digests of the kernels that a model in an image of its own may call."""
+        size, most = messages.DIGEST_BYTES, limits.largest_data(self.buffer_bytes())
+        step, found = most // size * size, b""
+        while True:
+            part = self._ask(messages.Kernels(off=len(found), len=step)).data
+            found += part
+            if len(part) < step:
+                break
+        if len(found) % size:
+            raise ProtocolError("the device's list of kernels ends in the middle of a digest")
+        return frozenset(found[at : at + size].hex() for at in range(0, len(found), size))
+
     def run(self, inputs: bytes) -> bytes:
-        """One inference: all inputs one after the other in, all outputs one after the other out."""
-        self.set_inputs(inputs)
-        self.invoke()
-        return self.outputs()
+        """One inference: all inputs one after the other in, all outputs one after the other out.
+
+        Raises Restarted when the device restarted meanwhile.
+        """
+        with self.unbroken():
+            self.set_inputs(inputs)
+            self.invoke()
+            return self.outputs()
 
     def audio_reset(self) -> None:
         """Forget all sound heard so far."""
@@ -158,7 +195,7 @@ class DeviceClient:
         data = np.ascontiguousarray(samples, dtype="<i2")
         if not data.size:
             return self._ask(messages.Audio(), self._run_timeout).frames
-        frames, most = 0, limits.largest_samples(self._buffer_bytes())
+        frames, most = 0, limits.largest_samples(self.buffer_bytes())
         for at in range(0, data.size, most):
             request = messages.Audio(data=data[at : at + most].tobytes())
             frames = self._ask(request, self._run_timeout, repeat=False).frames
@@ -169,18 +206,22 @@ class DeviceClient:
 
         Raises TinycError for a text that is longer than a message.
         """
-        limits.check_text(text, self._buffer_bytes())
+        limits.check_text(text, self.buffer_bytes())
         return self._ask(messages.Text(text=text), self._run_timeout).ids
+
+    def request(self, request: SMPRequest[Answer, V1, V2], timeout: float | None = None) -> Answer:
+        """Send any request that may be done twice, and return the fields of the answer.
+
+        Raises ProtocolError when the device refuses it or does not answer within `timeout` seconds.
+        """
+        return self._ask(request, timeout)
 
     def resync(self) -> None:
         """End a line that was begun, and throw away whatever the device still has to say."""
-        self._transport.write(END)
-        end = time.monotonic() + self._timeout
-        while self._transport.read(limits.LARGEST_BUFFER, _QUIET_SECONDS) and time.monotonic() < end:
-            pass
+        self._exchange.drain()
 
     def close(self) -> None:
-        self._transport.close()
+        self._exchange.transport.close()
 
     def __enter__(self) -> Self:
         return self
@@ -190,7 +231,7 @@ class DeviceClient:
     ) -> None:
         self.close()
 
-    def _buffer_bytes(self) -> int:
+    def buffer_bytes(self) -> int:
         """The device's message buffer in bytes, asked for once."""
         if self._buffer is None:
             told = self._ask(MCUMgrParametersRead()).buf_size
@@ -207,7 +248,7 @@ class DeviceClient:
 
         `ask` sends one of them and returns the device's next byte.
         """
-        most = limits.largest_data(self._buffer_bytes()) if data else 1
+        most = limits.largest_data(self.buffer_bytes()) if data else 1
         for start in range(0, len(data), most):
             chunk = data[start : start + most]
             off, end = at + start, at + start + len(chunk)
@@ -218,7 +259,7 @@ class DeviceClient:
     def _fetch(self, at: int, size: int, ask: Callable[[int, int], _Part]) -> bytes:
         """Read `size` bytes from byte `at` on, in as many requests as it takes; `ask` sends one."""
         parts = []
-        most = limits.largest_data(self._buffer_bytes()) if size else 1
+        most = limits.largest_data(self.buffer_bytes()) if size else 1
         for off in range(at, at + size, most):
             count = min(most, at + size - off)
             answer = ask(off, count)
@@ -231,31 +272,7 @@ class DeviceClient:
         return b"".join(parts)
 
     def _ask(
-        self, request: SMPRequest[_Answer, _V1, _V2], timeout: float | None = None, *, repeat: bool = True
-    ) -> _Answer:
+        self, request: SMPRequest[Answer, V1, V2], timeout: float | None = None, *, repeat: bool = True
+    ) -> Answer:
         """Send a request and return the answer's fields; `repeat` when doing it twice is harmless."""
-        limit = self._timeout if timeout is None else timeout
-        line = encode(request.BYTES)
-        for attempt in range(_ATTEMPTS if repeat else 1):
-            if attempt > 0:
-                self.resync()
-            # Byte by byte the same again: an answer that comes late serves the repetition.
-            self._transport.write(line)
-            answer = self._answer(request.BYTES, limit)
-            if answer is not None:
-                return answers.parse(request, answer)
-        raise ProtocolError(
-            f"no answer to {answers.name(request)} within {limit:g} s",
-            hint="is the board powered, flashed by tinyc, and is this its port?",
-        )
-
-    def _answer(self, request: bytes, limit: float) -> bytes | None:
-        """The next answer to `request`, or None when the time is over."""
-        decoder = FrameDecoder()
-        end = time.monotonic() + limit
-        while (left := end - time.monotonic()) > 0:
-            wait = min(left, _STALL_SECONDS) if decoder.in_packet else left
-            for message in decoder.feed(self._transport.read(decoder.missing, wait)):
-                if is_answer(request, message):
-                    return message
-        return None
+        return self._exchange.ask(request, timeout, repeat=repeat)

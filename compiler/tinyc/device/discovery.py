@@ -18,11 +18,12 @@ _AT_ONCE = 8
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """A serial port. `usb` is `vendor:product`, hexadecimal, of one behind USB."""
+    """A serial port. `usb` is `vendor:product`, hexadecimal, and `serial` the number of one behind USB."""
 
     name: str
     description: str = ""
     usb: str | None = None
+    serial: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ def attached() -> tuple[Port, ...]:
     for port in list_ports.comports():
         usb = None if port.vid is None else f"{port.vid:04x}:{port.pid:04x}"
         description = "" if port.description in (None, "n/a") else str(port.description)
-        found.append(Port(str(port.device), description, usb))
+        found.append(Port(str(port.device), description, usb, getattr(port, "serial_number", None)))
     return tuple(sorted(found, key=lambda port: port.name))
 
 

@@ -91,6 +91,15 @@ class FrameDecoder:
         self._text.clear()
         return lines
 
+    def abandon(self) -> None:
+        """Give up a packet that was begun: nobody waits for the rest of it."""
+        if self.in_packet:
+            self.dropped += 1
+        self._packet = None
+        if self._line.startswith(START):
+            # What still comes of this line is no text.
+            self._line[: len(START)] = CONTINUE
+
     @property
     def in_packet(self) -> bool:
         """True when a packet was begun and is not complete."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum, unique
 from typing import TYPE_CHECKING
 
 from tinyc.device.errors import ProtocolError
 from tinyc.device.limits import PROTOCOL
 
 if TYPE_CHECKING:
-    from tinyc.device.messages import HelloResponse
+    from tinyc.device.messages import BootFields, HelloResponse, IdentityResponse
 
+RECOVERY = "recovery"
+"""The mode of a device whose bootloader answers."""
 _DIGEST, _CHIP = 32, 8
 
 
@@ -28,6 +31,92 @@ class Slot:
 
     name: str
     size: int
+
+
+@unique
+class BootEvent(IntEnum):
+    """What the bootloader did when it started the firmware."""
+
+    NOTHING = 0
+    INSTALLED = 1
+    SWAPPED = 2
+    REVERTED = 3
+    REFUSED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """What the bootloader left behind. `key` are the first bytes of its key's SHA-256 in hexadecimal.
+
+    `event` is a number of BootEvent or a newer one, `reason` why an image was refused, 0 when none was,
+    `counter` the security counter that an image needs at least.
+    """
+
+    slot_map: int
+    version: tuple[int, int]
+    event: int
+    reason: int
+    counter: int
+    key: str | None
+    model: int | None = None
+    """Where models have slots: the address of the one to use, None for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who answers: a firmware, or the bootloader of a board without one (`recovery`)."""
+
+    board: str
+    device_id: str
+    recovery: bool
+    slots: tuple[Slot, ...]
+    boot: Boot | None
+
+
+class ModelFault(IntEnum):
+    """Why the model in a slot does not run: `model_fault` of the firmware's `model.h`."""
+
+    RUNS = 0
+    ABSENT = 1
+    FORMAT = 2
+    DAMAGED = 3
+    KERNEL = 4
+    ARENA = 5
+    FRONT_END = 6
+    UNASKED = 7
+    INVALID = 8
+
+
+UNFIT = (ModelFault.FORMAT, ModelFault.KERNEL, ModelFault.ARENA, ModelFault.FRONT_END)
+"""A sound model that needs another firmware."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a slot's model does not run. Of numbers and digests: what it wants, what the firmware has."""
+
+    fault: int
+    wanted: bytes = b""
+    there: bytes = b""
+
+    def __str__(self) -> str:
+        wanted, there = self.wanted, self.there
+        if self.fault in (ModelFault.FORMAT, ModelFault.ARENA):
+            wants, has = (str(int.from_bytes(value, "little")) for value in (wanted, there))
+        else:
+            wants, has = wanted.hex(), there.hex()
+        words: dict[int, str] = {
+            ModelFault.RUNS: "the model runs",
+            ModelFault.ABSENT: "there is no model",
+            ModelFault.FORMAT: f"the model has format {wants}, the firmware reads {has}",
+            ModelFault.DAMAGED: "the model is damaged",
+            ModelFault.KERNEL: f"the model needs kernel {wants}, the firmware has the set {has} without it",
+            ModelFault.ARENA: f"the model needs an arena of {wants} bytes, the firmware has {has}",
+            ModelFault.FRONT_END: f"the model takes input of front end {wants}, the firmware has {has}",
+            ModelFault.UNASKED: "the other slot's model is the one to use",
+            ModelFault.INVALID: "the bootloader found no model that is valid",
+        }
+        return words.get(self.fault, f"reason {self.fault}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +144,22 @@ class Hello:
     inputs: tuple[Place, ...]
     outputs: tuple[Place, ...]
     slots: tuple[Slot, ...]
+    boot: Boot | None = None
+    """None without tinyc's bootloader, and when it did not start the firmware."""
+    capacity: int | None = None
+    """Where the model is an image of its own: the largest arena that one may have."""
+    kernels: str = ""
+    """There: digest of the kernel set."""
+    format: int = 0
+    """There: of the models that the firmware reads."""
+    front_end: str = ""
+    """There: digest of what fills the first input from sound or text."""
+    refused: tuple[Refusal, ...] = ()
+    """There: what became of the model in each slot."""
+
+    @property
+    def has_model(self) -> bool:
+        return self.capacity is None or self.layers > 0
 
 
 def check_protocol(proto: object) -> None:
@@ -93,4 +198,38 @@ def parse_hello(answer: HelloResponse) -> Hello:
         inputs=inputs,
         outputs=outputs,
         slots=tuple(Slot(*slot) for slot in answer.slots),
+        boot=_boot(answer.boot),
+        capacity=answer.capacity,
+        kernels=answer.kernels.hex(),
+        format=answer.format,
+        front_end=answer.front.hex(),
+        refused=tuple(Refusal(*refusal) for refusal in answer.refused),
+    )
+
+
+def parse_identity(answer: IdentityResponse) -> Identity:
+    """The answer to IDENTIFY. Raises ProtocolError when the chip's number is none."""
+    check_protocol(answer.proto)
+    if len(answer.chip) != _CHIP:
+        raise ProtocolError("the device's HELLO contradicts itself")
+    return Identity(
+        board=answer.board,
+        device_id=answer.chip.hex(),
+        recovery=answer.mode == RECOVERY,
+        slots=tuple(Slot(*slot) for slot in answer.slots),
+        boot=_boot(answer.boot),
+    )
+
+
+def _boot(fields: BootFields | None) -> Boot | None:
+    if fields is None or fields.version == 0:
+        return None
+    return Boot(
+        slot_map=fields.map,
+        version=(fields.version >> 16, fields.version & 0xFFFF),
+        event=fields.event,
+        reason=fields.reason,
+        counter=fields.counter,
+        key=fields.key.hex() if any(fields.key) else None,
+        model=fields.model or None,
     )

@@ -10,10 +10,12 @@ from __future__ import annotations
 from enum import IntEnum, unique
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from smp import error, message
 
 GROUP = 64
+DIGEST_BYTES = 8
+"""Of the short digests that tell kernels and front ends."""
 
 Unsigned = Annotated[int, Field(strict=True, ge=0)]
 Bytes = Annotated[bytes, Field(strict=True)]
@@ -33,6 +35,7 @@ class Command(IntEnum):
     ARENA = 6
     AUDIO = 7
     TEXT = 8
+    KERNELS = 9
 
 
 @unique
@@ -43,6 +46,7 @@ class Failure(IntEnum):
     UNKNOWN = 1
     MALFORMED = 2
     OUT_OF_RANGE = 3
+    NO_MODEL = 4
 
 
 class TinycErrorV1(error.ErrorV1):
@@ -72,10 +76,40 @@ class _Write(message.WriteResponse):
     _GROUP_ID = GROUP
 
 
-class HelloResponse(_Read):
-    """Who the device is. Sizes and offsets are bytes, `clock` is hertz."""
+class BootFields(BaseModel):
+    """What the bootloader says; empty when it did not start the firmware, as under a debugger."""
 
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    map: Unsigned = 0
+    """Number of the flash map."""
+    version: Unsigned = 0
+    """Of the bootloader, major << 16 | minor; 0 when it did not start the firmware."""
+    event: Unsigned = 0
+    reason: Unsigned = 0
+    counter: Unsigned = 0
+    """The security counter that an image needs at least."""
+    key: Bytes = b""
+    """The first bytes of the key's SHA-256; zeros when images need no signature."""
+    model: Unsigned = 0
+    """Where models have slots: the address of the one to use."""
+
+
+class _HelloResponse(_Read):
     _COMMAND_ID = Command.HELLO
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_version(cls, values: Any) -> Any:
+        """smp keeps the version of the header under the name that the map has for the model's."""
+        if isinstance(values, dict) and "version" in values:
+            values = dict(values)
+            values["release"] = values.pop("version")
+        return values
+
+
+class HelloResponse(_HelloResponse):
+    """Who the device is. Sizes and offsets are bytes, `clock` is hertz."""
 
     proto: Unsigned
     board: Words
@@ -99,15 +133,18 @@ class HelloResponse(_Read):
     """Free bytes of RAM behind static data and stack."""
     slots: tuple[tuple[Words, Unsigned], ...] = ()
     """Name and size of every slot for images."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _own_version(cls, values: Any) -> Any:
-        """smp keeps the version of the header under the name that the map has for the model's."""
-        if isinstance(values, dict) and "version" in values:
-            values = dict(values)
-            values["release"] = values.pop("version")
-        return values
+    boot: BootFields | None = None
+    """Absent without tinyc's bootloader."""
+    capacity: Unsigned | None = None
+    """Only where the model is an image of its own: the largest arena that one may have."""
+    kernels: Bytes = b""
+    """Only there: digest of the kernel set."""
+    format: Unsigned = 0
+    """Only there: of the models that the firmware reads."""
+    front: Bytes = b""
+    """Only there: digest of what fills the first input from sound or text, zeros for none."""
+    refused: tuple[tuple[Unsigned, Bytes, Bytes], ...] = ()
+    """Only there: for each model slot why its model does not run, what it wants, and what is there."""
 
 
 class Hello(message.ReadRequest, _Group):
@@ -116,6 +153,26 @@ class Hello(message.ReadRequest, _Group):
     _GROUP_ID = GROUP
     _COMMAND_ID = Command.HELLO
     _Response = HelloResponse
+
+
+class IdentityResponse(_HelloResponse):
+    """What firmware and bootloader both say in their answers to HELLO."""
+
+    proto: Unsigned
+    board: Words
+    chip: Bytes
+    mode: Words = "application"
+    """`recovery` when it is the bootloader that answers."""
+    slots: tuple[tuple[Words, Unsigned], ...] = ()
+    boot: BootFields | None = None
+
+
+class Identify(message.ReadRequest, _Group):
+    """HELLO, for whoever answers."""
+
+    _GROUP_ID = GROUP
+    _COMMAND_ID = Command.HELLO
+    _Response = IdentityResponse
 
 
 class InputResponse(_Write):
@@ -276,3 +333,21 @@ class Text(message.WriteRequest, _Group):
     _Response = TextResponse
 
     text: bytes
+
+
+class KernelsResponse(_Read):
+    _COMMAND_ID = Command.KERNELS
+
+    off: Unsigned
+    data: Bytes
+
+
+class Kernels(message.ReadRequest, _Group):
+    """Read digests of the kernel set from byte `off` on: `len` bytes, or as many as there are."""
+
+    _GROUP_ID = GROUP
+    _COMMAND_ID = Command.KERNELS
+    _Response = KernelsResponse
+
+    off: int
+    len: int

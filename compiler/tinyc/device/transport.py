@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import sys
 from types import TracebackType
 from typing import Any, Protocol, Self, runtime_checkable
 
+from tinyc.device.errors import LineLost
+from tinyc.device.port_owner import port_owner
 from tinyc.errors import TinycError
 
 BAUD = 115_200
+
+_TERMIOS: tuple[type[Exception], ...] = ()
+if sys.platform != "win32":
+    import termios
+
+    _TERMIOS = (termios.error,)
 
 
 @runtime_checkable
@@ -52,48 +61,61 @@ class SerialTransport:
 
         Raises TinycError when that fails, also because another program has the port.
         """
+        self.port = port
+        self._baud = baud
+        self._serial: Any = self._open()
+
+    def _open(self) -> Any:
         import serial
 
-        self.port = port
-        self._error: type[Exception] = serial.SerialException
+        # A port that is gone may also show in the settings of its line.
+        self._failures = (serial.SerialException, OSError, *_TERMIOS)
         try:
             # What a URL names is no file that could be locked.
-            exclusive = None if "://" in port else True
-            self._serial: Any = serial.serial_for_url(
-                port, baudrate=baud, timeout=0, write_timeout=5, exclusive=exclusive
+            exclusive = None if "://" in self.port else True
+            opened = serial.serial_for_url(
+                self.port, baudrate=self._baud, timeout=0, write_timeout=5, exclusive=exclusive
             )
-            self._serial.reset_input_buffer()
-        except (serial.SerialException, ValueError, OSError) as error:
+            opened.reset_input_buffer()
+        except (*self._failures, ValueError) as error:
             if _is_taken(error):
+                owner = port_owner(self.port)
                 raise TinycError(
-                    "another program has the port open",
-                    where=port,
+                    "another program has the port open" + (f": {owner}" if owner else ""),
+                    where=self.port,
                     hint="close it: a serial monitor, a terminal or another tinyc",
                 ) from error
             raise TinycError(
                 f"cannot open the serial port: {error}",
-                where=port,
+                where=self.port,
                 allowed=", ".join(name for name, _ in list_ports()) or "there is no serial port here",
             ) from error
+        return opened
+
+    def reopen(self) -> None:
+        """Open the port again after it was lost. Raises TinycError as long as that fails."""
+        self.close()
+        self._serial = self._open()
 
     def write(self, data: bytes) -> None:
-        """Send all of `data`. Raises TinycError when the port is gone."""
+        """Send all of `data`. Raises LineLost when the port is gone."""
         try:
             self._serial.write(data)
             self._serial.flush()
-        except (self._error, OSError) as error:
-            raise TinycError(f"the serial port failed: {error}", where=self.port) from error
+        except self._failures as error:
+            raise LineLost(f"the serial port failed: {error}", where=self.port) from error
 
     def read(self, size: int, timeout: float) -> bytes:
-        """Up to `size` bytes, waiting at most `timeout` seconds. Raises TinycError when the port is gone."""
+        """Up to `size` bytes, waiting at most `timeout` seconds. Raises LineLost when the port is gone."""
         try:
             self._serial.timeout = timeout
             return bytes(self._serial.read(size))
-        except (self._error, OSError) as error:
-            raise TinycError(f"the serial port failed: {error}", where=self.port) from error
+        except self._failures as error:
+            raise LineLost(f"the serial port failed: {error}", where=self.port) from error
 
     def close(self) -> None:
-        self._serial.close()
+        with contextlib.suppress(*self._failures):  # a port that is gone is closed
+            self._serial.close()
 
     def __enter__(self) -> Self:
         return self

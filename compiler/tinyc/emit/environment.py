@@ -20,6 +20,10 @@ def _hex8(value: int) -> str:
     return f"0x{value & 0xFF:02x}"
 
 
+def _byte_list(hexadecimal: str) -> str:
+    return ", ".join(f"0x{byte:02x}" for byte in bytes.fromhex(hexadecimal))
+
+
 @cache
 def environment() -> jinja2.Environment:
     """Templates live under `firmware_templates`; a misspelt field is an error, not an empty text."""
@@ -32,7 +36,7 @@ def environment() -> jinja2.Environment:
         autoescape=False,
         newline_sequence="\n",
     )
-    found.filters.update(signed=signed, hex8=_hex8, literal=literal, comment=comment_text)
+    found.filters.update(signed=signed, hex8=_hex8, literal=literal, comment=comment_text, bytes=_byte_list)
     return found
 
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import tinyc
+from tinyc.boards import Board
 from tinyc.device import limits
 from tinyc.errors import TinycError
 from tinyc.program import Program
 
+_LONGEST_HEAD = 5
+# Keys and values that a split build says more: capacity, format, front, kernels, refused.
+_SPLIT_BYTES = (9 + 5) + (7 + 5) + (6 + 9) + (8 + 9) + (8 + 1) + 2 * (1 + 1 + 9 + 9)
 
-def check(program: Program) -> None:
+
+def check(program: Program, *, split: bool = False) -> None:
     """Raise TinycError for a model with more inputs and outputs than one message describes."""
     buffer = limits.buffer_bytes(program.board.memory.ram)
     room = limits.largest_message(buffer) - limits.HEADER
-    needed = answer_bytes(program)
+    needed = answer_bytes(program) + (_SPLIT_BYTES if split else 0)
     if needed > room:
         ports = len(program.graph.inputs) + len(program.graph.outputs)
         raise TinycError(
@@ -49,9 +54,27 @@ def answer_bytes(program: Program) -> int:
         *((key, _head(number)) for key, number in numbers.items()),
         *((key, _string(size)) for key, size in strings.items()),
         *((key, _places(program, names)) for key, names in ports.items()),
-        ("slots", _head(0)),
+        *_updates(board),
     ]
     return _head(len(values)) + sum(_string(len(key)) + size for key, size in values)
+
+
+def _updates(board: Board) -> list[tuple[str, int]]:
+    """Entries and bytes of what `device/boot_info.c` writes, at most."""
+    if board.slots is None:
+        return [("slots", _head(0))]
+    names = ("primary", "secondary", *(("model 0", "model 1") if board.slots.model_pages else ()))
+    slots = _head(len(names)) + sum(_head(2) + _string(len(name)) + _LONGEST_HEAD for name in names)
+    numbers = (
+        "map",
+        "version",
+        "event",
+        "reason",
+        "counter",
+        *(("model",) if board.slots.model_pages else ()),
+    )
+    boot = _head(7) + sum(_string(len(name)) + _LONGEST_HEAD for name in numbers)
+    return [("slots", slots), ("boot", boot + _string(len("key")) + _string(8))]
 
 
 def _places(program: Program, names: tuple[str, ...]) -> int:

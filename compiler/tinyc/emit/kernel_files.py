@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any
 
 from tinyc.emit import symbols
 from tinyc.emit.environment import render
+from tinyc.ir.graph import Graph
 from tinyc.kernels.kernel import Kernel
 from tinyc.program import Program, Step
 from tinyc.resources import data_folder
@@ -38,6 +40,40 @@ def is_template(kernel: Kernel) -> bool:
     return kernel.source.endswith(".j2")
 
 
+class _Collector:
+    """Files and rendered templates, each once; what a file includes comes before it."""
+
+    def __init__(self) -> None:
+        self._headers: dict[str, str] = {}
+        self._sources: dict[str, str] = {}
+        self._add(_FIXED_POINT, self._headers)
+
+    def _add(self, path: str, table: dict[str, str]) -> None:
+        if path in self._headers or path in self._sources:
+            return
+        text = _read(path)
+        for name in _QUOTED.findall(text):
+            self._add(name if "/" in name else f"include/{name}", self._headers)
+        pasted = _SYSTEM.sub("", _QUOTED.sub("", text))
+        table[path] = re.sub(r"\n{3,}", "\n\n", pasted).strip("\n")
+
+    def step(self, graph: Graph, step: Step, symbol: str | None) -> None:
+        """All that the kernel of a layer needs, of a template the text under `symbol`."""
+        for path in step.kernel.headers:
+            self._add(path, self._headers)
+        view = _view(graph, step)
+        for path in view.get("files", ()):
+            self._add(path, self._headers if path.endswith(".h") else self._sources)
+        if not is_template(step.kernel):
+            self._add(step.kernel.source, self._sources)
+        elif symbol is not None and symbol not in self._sources:
+            self._sources[symbol] = _rendered(step.kernel, view, symbol)
+
+    def files(self) -> tuple[KernelFile, ...]:
+        both = (*self._headers.items(), *self._sources.items())
+        return tuple(KernelFile(path, text) for path, text in both)
+
+
 def kernel_files(programs: Iterable[Program]) -> tuple[KernelFile, ...]:
     """Headers and plain sources of all kernels in use, in order of first use, headers first.
 
@@ -45,40 +81,39 @@ def kernel_files(programs: Iterable[Program]) -> tuple[KernelFile, ...]:
     include lines themselves go away. `tinyc_fixed_point.h` is always the first. A template that
     layers share is there once per variant, under its symbol.
     """
-    headers: dict[str, str] = {}
-    sources: dict[str, str] = {}
-
-    def add(path: str, table: dict[str, str]) -> None:
-        if path in headers or path in sources:
-            return
-        text = _read(path)
-        for name in _QUOTED.findall(text):
-            add(name if "/" in name else f"include/{name}", headers)
-        pasted = _SYSTEM.sub("", _QUOTED.sub("", text))
-        table[path] = re.sub(r"\n{3,}", "\n\n", pasted).strip("\n")
-
-    add(_FIXED_POINT, headers)
+    found = _Collector()
     for program in programs:
         for step in program.steps:
-            for path in step.kernel.headers:
-                add(path, headers)
-            view = _view(program, step)
-            for path in view.get("files", ()):
-                add(path, headers if path.endswith(".h") else sources)
-            if not is_template(step.kernel):
-                add(step.kernel.source, sources)
-            elif "variant" in view:
-                symbol = step.kernel.symbol + _suffix(program, step, view)
-                if symbol not in sources:
-                    sources[symbol] = _specialized(program, step, view)
-    return tuple(KernelFile(path, text) for path, text in (*headers.items(), *sources.items()))
+            # A template of one layer is printed beside it.
+            is_shared = "variant" in _view(program.graph, step)
+            found.step(program.graph, step, kernel_symbol(program, step) if is_shared else None)
+    return found.files()
 
 
-def _view(program: Program, step: Step) -> Mapping[str, Any]:
+def files_of(steps: Iterable[tuple[Graph, Step]]) -> tuple[KernelFile, ...]:
+    """The same for layers of any graphs, with every template under its `shared_symbol`."""
+    found = _Collector()
+    for graph, step in steps:
+        found.step(graph, step, shared_symbol(graph, step))
+    return found.files()
+
+
+def shared_symbol(graph: Graph, step: Step) -> str:
+    """The C function that a layer calls where functions are named by what they do, not by the model."""
+    if not is_template(step.kernel):
+        return step.kernel.symbol
+    view = _view(graph, step)
+    if "variant" in view:
+        return f"{step.kernel.symbol}_{view['variant']}"
+    text = _rendered(step.kernel, view, step.kernel.symbol)
+    return f"{step.kernel.symbol}_{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def _view(graph: Graph, step: Step) -> Mapping[str, Any]:
     """What a template kernel gives its template for this layer."""
     if not is_template(step.kernel) or step.kernel.specialize is None:
         return MappingProxyType({})
-    return step.kernel.specialize(step.op, program.graph)
+    return step.kernel.specialize(step.op, graph)
 
 
 def _suffix(program: Program, step: Step, view: Mapping[str, object]) -> str:
@@ -89,17 +124,16 @@ def _suffix(program: Program, step: Step, view: Mapping[str, object]) -> str:
 
 def kernel_symbol(program: Program, step: Step) -> str:
     """The C function that a layer calls; a specialised kernel has one per variant or per layer."""
-    return step.kernel.symbol + _suffix(program, step, _view(program, step))
+    return step.kernel.symbol + _suffix(program, step, _view(program.graph, step))
 
 
-def _specialized(program: Program, step: Step, view: Mapping[str, object]) -> str:
-    symbol = step.kernel.symbol + _suffix(program, step, view)
-    return render(f"kernels/{step.kernel.source}", **{**view, "symbol": symbol}).strip("\n")
+def _rendered(kernel: Kernel, view: Mapping[str, object], symbol: str) -> str:
+    return render(f"kernels/{kernel.source}", **{**view, "symbol": symbol}).strip("\n")
 
 
 def specialized_source(program: Program, step: Step) -> str:
     """The rendered source of a template kernel that belongs to this layer alone, else ""."""
-    view = _view(program, step)
+    view = _view(program.graph, step)
     if not is_template(step.kernel) or "variant" in view:
         return ""
-    return _specialized(program, step, view)
+    return _rendered(step.kernel, view, step.kernel.symbol + _suffix(program, step, view))

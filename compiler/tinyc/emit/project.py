@@ -15,9 +15,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 import tinyc
-from tinyc.boards import Board, Pin
+from tinyc.boards import Board
 from tinyc.device import limits
-from tinyc.emit import hello, symbols
+from tinyc.emit import board_files, hello, split_model, symbols
 from tinyc.emit.environment import render as render_template
 from tinyc.emit.model import render_model
 from tinyc.emit.names import string_literal
@@ -25,6 +25,7 @@ from tinyc.errors import Problem, TinycError
 from tinyc.files import STATE_FOLDER, Staged, content_of, write_if_changed
 from tinyc.program import Program, Project
 from tinyc.resources import data_folder
+from tinyc.split import Base, Split
 
 TOOLCHAINS = ("zig", "gcc", "registry")
 # Carries the digest of all other texts.
@@ -52,26 +53,22 @@ _PLAIN = {
     "platforms/tinyc/platform.py": "platformio/platform.py",
     "platforms/tinyc/builder/main.py": "platformio/builder/main.py",
 }
+# Where tinyc's bootloader starts the application: it receives the next image, and says what it found.
+_UPDATES = {
+    f"{folder}/{name}.{kind}": f"{home}/{name}.{kind}"
+    for home, names in {
+        "bootloader": ("crc32", "image", "request", "retained", "sha256", "trailer"),
+        "device": ("boot_info", "upload"),
+    }.items()
+    for name in names
+    for folder, kind in (("include", "h"), ("src", "c"))
+} | {
+    "include/boot_report.h": "bootloader/boot_report.h",
+    "include/flash.h": "bootloader/flash.h",
+    "include/model_use.h": "device/model_use.h",
+    "src/image_group.c": "device/image_group.c",
+}
 _REGISTRY_SCRIPT = "platforms/tinyc/registry.py"
-
-
-@dataclass(frozen=True, slots=True)
-class BoardView:
-    """What `board.h` and `board.ld` print."""
-
-    title: str
-    clock_hz: int
-    has_dwt: int
-    has_fpu: int
-    crystal_hz: int
-    uart_tx: Pin | None
-    uart_rx: Pin | None
-    flash_origin: str
-    flash_size: int
-    ram_origin: str
-    ram_size: int
-    stack: int
-    smp_buffer: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +89,8 @@ class GroupView:
     output_bytes: int
     audio: bool
     text: bool
+    slots: bool
+    split: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,30 +107,88 @@ class IniView:
     toolchain: str
     gcc: str
     machine_flags: str
+    baud: int
+    split: bool
+
+    @classmethod
+    def of(cls, board: Board, name: str, toolchain: str, *, split: bool = False) -> IniView:
+        """Raises TinycError for an unknown toolchain, and for a board that its registry lacks."""
+        if toolchain not in TOOLCHAINS:
+            raise TinycError(f"unknown toolchain `{toolchain}`", allowed=", ".join(TOOLCHAINS))
+        local = toolchain != "registry"
+        if not local and board.registry is None:
+            raise TinycError(
+                f"board `{board.name}` is not in PlatformIO's registry", allowed="--toolchain zig or gcc"
+            )
+        if not local and split:
+            raise TinycError("toolchain `registry` builds no split model", allowed="--toolchain zig or gcc")
+        platform, platform_board = ("tinyc", board.name) if local else board.registry or ("", "")
+        return cls(
+            name=name,
+            prefix=name,
+            title=board.title,
+            board=board.name,
+            local=local,
+            platform=platform,
+            platform_board=platform_board,
+            toolchain=toolchain,
+            gcc=f"{board.instruction_set.family.gcc_prefix}gcc",
+            machine_flags=" ".join(board.instruction_set.gcc),
+            baud=board.uart_baud,
+            split=split,
+        )
 
 
-def render(program: Program, toolchain: str = "zig") -> Project:
+def platformio_ini(view: IniView) -> str:
+    """`platformio.ini`."""
+    return render_template("project/platformio.ini.j2", view=view)
+
+
+def render(program: Program, toolchain: str = "zig", split: Split | None = None) -> Project:
     """The project of `program` as relative path → text; the same program gives the same bytes.
 
-    Raises TinycError for a board that is no microcontroller, a model with more inputs and outputs than
-    one message of the serial protocol describes, an unknown toolchain, and for `registry` on a board that
-    PlatformIO's registry does not have.
+    With `split` the model is an image of its own. Raises TinycError for a board that is no microcontroller,
+    a model with more inputs and outputs than one message of the serial protocol describes, an unknown
+    toolchain, for `registry` on a board that PlatformIO's registry does not have, and for models that cannot
+    share a firmware.
     """
     board = program.board
     if board.is_host:
         raise TinycError(f"board `{board.name}` takes no firmware", hint="choose another one: `tinyc boards`")
-    hello.check(program)
+    if (split is not None) != (board.slots is not None and board.slots.model_pages > 0):
+        raise ValueError("a split build is for the board's split(), and nothing else is")
+    hello.check(program, split=split is not None)
+    if split is not None and split.base is not None:
+        return _beside(split.base, program, split)
     templates = data_folder("firmware_templates")
     places = {"soc": board.soc, "hal": board.hal, "family": board.instruction_set.family.folder}
+    plain = _PLAIN if board.slots is None else _PLAIN | _UPDATES
     files = {
         path.format(**places): (templates / source.format(**places)).read_text(encoding="utf-8")
-        for path, source in _PLAIN.items()
+        for path, source in plain.items()
     }
-    view = _board_view(board)
-    files["include/board.h"] = render_template("project/board.h.j2", view=view)
-    files["board.ld"] = render_template("project/board.ld.j2", view=view)
-    files["src/tinyc_group.c"] = render_template("device/tinyc_group.c.j2", view=_group_view(program))
-    files.update({f"src/{name}": text for name, text in render_model(program).items()})
+    files["include/board.h"] = board_files.board_header(board)
+    files["board.ld"] = board_files.application_script(board)
+    if board.slots is not None:
+        files["include/slots.h"] = board_files.slots_header(board, board.slots)
+    files["src/tinyc_group.c"] = render_template("device/tinyc_group.c.j2", view=_group_view(program, split))
+    if split is not None:
+        files |= split_model.render_firmware(program, split) | split_model.render_images(program, split)
+    else:
+        files |= _with_model(program)
+    files[f"platforms/tinyc/boards/{board.name}.json"] = board_files.platformio_board(board)
+    return with_toolchain(Project(program, files, split), toolchain)
+
+
+def _beside(base: Base, program: Program, split: Split) -> Project:
+    """The project of a firmware that exists, with another model."""
+    files = {**base.files, **split_model.render_images(program, split)}
+    return Project(program, MappingProxyType(dict(sorted(files.items()))), split)
+
+
+def _with_model(program: Program) -> dict[str, str]:
+    """Model and front end of a firmware that has its model inside."""
+    files = {f"src/{name}": text for name, text in render_model(program).items()}
     if program.audio is not None:
         from tinyc.audio.emit import render_audio
 
@@ -142,65 +199,33 @@ def render(program: Program, toolchain: str = "zig") -> Project:
         length = program.graph[program.graph.inputs[0]].elements
         texts = render_tokenizer(program.tokenizer, length)
         files.update({f"src/{name}": text for name, text in texts.items()})
-    files[f"platforms/tinyc/boards/{board.name}.json"] = _board_json(board)
-    return with_toolchain(Project(program, files), toolchain)
+    return files
 
 
 def with_toolchain(project: Project, toolchain: str) -> Project:
     """The same project built by another toolchain: `platformio.ini`, README and digest differ."""
-    if toolchain not in TOOLCHAINS:
-        raise TinycError(f"unknown toolchain `{toolchain}`", allowed=", ".join(TOOLCHAINS))
-    program, board = project.program, project.program.board
-    local = toolchain != "registry"
-    if not local and board.registry is None:
-        raise TinycError(
-            f"board `{board.name}` is not in PlatformIO's registry", allowed="--toolchain zig or gcc"
-        )
-    platform, platform_board = ("tinyc", board.name) if local else board.registry or ("", "")
-    view = IniView(
-        name=symbols.prefix(program),
-        prefix=symbols.prefix(program),
-        title=board.title,
-        board=board.name,
-        local=local,
-        platform=platform,
-        platform_board=platform_board,
-        toolchain=toolchain,
-        gcc=f"{board.instruction_set.family.gcc_prefix}gcc",
-        machine_flags=" ".join(board.instruction_set.gcc),
-    )
+    split = project.split
+    if split is not None and split.base is not None:
+        used = split.base.manifest.toolchain
+        if toolchain != used:
+            raise TinycError("the firmware is of another toolchain", allowed=f"--toolchain {used}")
+        return project
+    program = project.program
+    view = IniView.of(program.board, symbols.prefix(program), toolchain, split=split is not None)
     files = dict(project.files)
     files.pop(_REGISTRY_SCRIPT, None)
-    files["platformio.ini"] = render_template("project/platformio.ini.j2", view=view)
-    files["README.md"] = render_template("project/README.md.j2", view=view)
-    if not local:
+    files["platformio.ini"] = platformio_ini(view)
+    readme = "README.md.j2" if split is None else "README_split.md.j2"
+    files["README.md"] = render_template(f"project/{readme}", view=view)
+    if not view.local:
         script = data_folder("firmware_templates") / "platformio" / "registry.py"
         files[_REGISTRY_SCRIPT] = script.read_text(encoding="utf-8")
     files[_IDENTITY] = render_template("device/identity.h.j2", digest=bytes.fromhex(firmware_digest(files)))
     return replace(project, files=MappingProxyType(dict(sorted(files.items()))))
 
 
-def _board_view(board: Board) -> BoardView:
-    memory = board.memory
-    return BoardView(
-        title=board.title,
-        clock_hz=board.clock_hz,
-        has_dwt=int("dwt" in board.features),
-        has_fpu=int("fpu" in board.features),
-        crystal_hz=board.crystal_hz or 0,
-        uart_tx=board.uart_tx,
-        uart_rx=board.uart_rx,
-        flash_origin=f"0x{memory.application_origin:08x}",
-        flash_size=memory.application_flash,
-        ram_origin=f"0x{memory.ram_origin + memory.ram_reserved:08x}",
-        ram_size=memory.application_ram,
-        stack=memory.stack,
-        smp_buffer=limits.buffer_bytes(memory.ram),
-    )
-
-
-def _group_view(program: Program) -> GroupView:
-    graph, prefix = program.graph, symbols.prefix(program)
+def _group_view(program: Program, split: Split | None) -> GroupView:
+    graph, prefix = program.graph, symbols.prefix(program) if split is None else "model"
     return GroupView(
         title=program.name,
         protocol=limits.PROTOCOL,
@@ -216,30 +241,9 @@ def _group_view(program: Program) -> GroupView:
         output_bytes=sum(graph[name].bytes for name in graph.outputs),
         audio=program.audio is not None,
         text=program.tokenizer is not None,
+        slots=program.board.slots is not None,
+        split=split is not None,
     )
-
-
-def _board_json(board: Board) -> str:
-    """PlatformIO's manifest of our board; it asks for vendor and url, whatever they are."""
-    told = board.instruction_set
-    manifest = {
-        "build": {
-            "cpu": board.core,
-            "f_cpu": f"{board.clock_hz}L",
-            "gcc_flags": told.gcc,
-            "gcc_prefix": told.family.gcc_prefix,
-            "mcu": board.soc,
-            "zig_flags": told.zig,
-        },
-        "name": board.title,
-        "upload": {
-            "maximum_ram_size": board.memory.application_ram,
-            "maximum_size": board.memory.application_flash,
-        },
-        "url": "",
-        "vendor": "tinyc",
-    }
-    return json.dumps(manifest, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def write(project: Project, folder: Path) -> tuple[Path, ...]:
@@ -261,7 +265,7 @@ def write(project: Project, folder: Path) -> tuple[Path, ...]:
 
 
 def _write(files: Mapping[str, str], folder: Path) -> tuple[Path, ...]:
-    known = _read_manifest(folder)
+    known = generated_names(folder)
     data = {path: text.encode("utf-8") for path, text in files.items()}
     changed = [path for path, content in sorted(data.items()) if content_of(folder / path) != content]
     foreign = [path for path in changed if path not in known and (folder / path).exists()]
@@ -284,7 +288,8 @@ def _write(files: Mapping[str, str], folder: Path) -> tuple[Path, ...]:
     return tuple(folder / path for path in sorted([*changed, *stale]))
 
 
-def _read_manifest(folder: Path) -> set[str]:
+def generated_names(folder: Path) -> set[str]:
+    """Paths in the folder that tinyc wrote."""
     try:
         names = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))["files"]
     except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
@@ -299,16 +304,21 @@ def _write_manifest(folder: Path, names: Iterable[str]) -> None:
 
 
 def firmware_digest(files: Mapping[str, str]) -> str:
-    """What a firmware of these texts calls itself: SHA-256 over all but the file that says so."""
-    return _digest_of({path: text for path, text in files.items() if path != _IDENTITY})
+    """What a firmware of these texts calls itself: SHA-256 over all but the file that says so.
+
+    A model in an image of its own is no part of the firmware.
+    """
+    own = {path: text for path, text in files.items() if not path.startswith(split_model.MODEL_FOLDER)}
+    return digest_of({path: text for path, text in own.items() if path != _IDENTITY})
 
 
 def project_key(project: Project, *more: str) -> str:
     """SHA-256 over all texts of the project and whatever else decides the outputs."""
-    return _digest_of(project.files, *more)
+    return digest_of(project.files, *more)
 
 
-def _digest_of(files: Mapping[str, str], *more: str) -> str:
+def digest_of(files: Mapping[str, str], *more: str) -> str:
+    """SHA-256 over paths and texts, and whatever else is named."""
     digest = hashlib.sha256()
     for item in (*more, *(part for entry in sorted(files.items()) for part in entry)):
         encoded = item.encode("utf-8")

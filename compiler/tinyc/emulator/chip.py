@@ -9,7 +9,7 @@ from typing import Protocol
 
 from tinyc.boards import Memory
 from tinyc.emulator.flash import FlashArray
-from tinyc.emulator.peripheral import Peripheral, System
+from tinyc.emulator.peripheral import Peripheral, Reset, System
 from tinyc.errors import TinycError
 
 
@@ -44,6 +44,33 @@ class FlashSystem(System, Protocol):
     def stall(self, cycles: int) -> None:
         """Halt the core for that long."""
 
+    def reset(self, cause: Reset) -> None:
+        """Start again."""
+
+
+class ControlPort(Protocol):
+    """The maker's own port beside the one to the memory; a debugger reaches it on a locked chip too."""
+
+    locked: bool  # the debugger may not touch memory and core
+
+    def latch(self) -> None:
+        """The chip starts: look whether it is locked."""
+
+    def read(self, offset: int) -> int:
+        """The register at `offset`."""
+
+    def write(self, offset: int, value: int) -> None:
+        """Write the register at `offset`."""
+
+
+@dataclass(frozen=True, slots=True)
+class DebugParts:
+    """What a debugger finds: the maker's port, and part and designer (JEP106) of the ROM table."""
+
+    control_port: ControlPort
+    designer: int
+    part: int
+
 
 # Answers a store of the core to flash: (address, size in bytes, value).
 FlashWrite = Callable[[int, int, int], None]
@@ -51,10 +78,11 @@ FlashWrite = Callable[[int, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """A chip's peripherals, and who answers stores to flash; None: they fault."""
+    """A chip's peripherals, who answers stores to flash (None: they fault), what a debugger finds."""
 
     peripherals: tuple[Peripheral, ...]
     write_flash: FlashWrite | None = None
+    debug: DebugParts | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from unicorn import Uc, UcError
 from unicorn import arm_const as arm
 from unicorn import unicorn_const as const
 
+from tinyc.emulator.breakpoints import Breakpoints
 from tinyc.emulator.counter import IT_STATE, make_counter
 from tinyc.emulator.faults import EmulatedFault
 from tinyc.emulator.peripheral import Peripheral
@@ -56,6 +57,7 @@ class Stop(Enum):
     WAIT_INTERRUPT = auto()  # WFI
     WAIT_EVENT = auto()  # WFE
     CONTINUE = auto()  # an exception was handled, or nothing to do
+    BREAKPOINT = auto()  # for the debugger; the instruction was not executed
 
 
 class Core:
@@ -82,6 +84,8 @@ class Core:
         self._intno: int | None = None
         self._bad_access: tuple[int, int] | None = None
         self._refused: Exception | None = None
+        self.debugged = False  # a debugger halts at breakpoints
+        self.breakpoints = Breakpoints(self.engine)
         self.engine.hook_add(const.UC_HOOK_INTR, self._on_interrupt)
         self.engine.hook_add(const.UC_HOOK_MEM_WRITE_PROT, self._on_read_only)
         invalid = const.UC_HOOK_MEM_UNMAPPED | const.UC_HOOK_MEM_FETCH_PROT | const.UC_HOOK_MEM_READ_PROT
@@ -103,7 +107,10 @@ class Core:
 
     def read_word(self, address: int) -> int:
         """The word at `address` of mapped memory."""
-        return int.from_bytes(self.engine.mem_read(address, 4), "little")
+        try:
+            return int.from_bytes(self.engine.mem_read(address, 4), "little")
+        except UcError:
+            raise self.fault(_ACCESS[const.UC_MEM_READ_UNMAPPED], address) from None
 
     # Registers.
 
@@ -213,12 +220,17 @@ class Core:
         base = self.read(arm.UC_ARM_REG_BASEPRI) & 0xFF
         return bool(base) and exception_priority >= base
 
-    def run(self) -> Stop:
-        """Execute until the counter stops it, the core waits, or an exception was handled."""
+    def run(self, instructions: int = 0) -> Stop:
+        """Execute until the counter stops it, the core waits, or an exception was handled.
+
+        With `instructions` no more than that many.
+        """
         self._intno = self._bad_access = self._refused = None
-        self.counter.stopped = 0
+        self.counter.stopped, self.breakpoints.reached = 0, None
+        if instructions:
+            self.engine.ctl_flush_tb()  # code that is translated already is not counted by the engine
         try:
-            self.engine.emu_start(self.pc | 1, _NOWHERE)
+            self.engine.emu_start(self.pc | 1, _NOWHERE, count=instructions)
         except UcError as error:
             self.pc = self.read(arm.UC_ARM_REG_PC)
             if self._refused is not None:
@@ -230,9 +242,13 @@ class Core:
         if self.counter.misaligned:
             what = "LDRD, STRD, LDM, STM, VLDR or VSTR with a base address that is no multiple of 4"
             raise self.fault(f"UsageFault: {what}", self.counter.misaligned, pc=self.counter.misaligned_pc)
+        if self.breakpoints.reached is not None:
+            self.pc = self.breakpoints.reached
+            self.write(arm.UC_ARM_REG_PC, self.pc | 1)
+            return Stop.BREAKPOINT
         if self._intno is not None:
             return self._after_interrupt(self._intno)
-        if self.counter.stopped:
+        if self.counter.stopped or instructions:
             return Stop.REQUESTED
         return self._waiting()
 
@@ -277,6 +293,8 @@ class Core:
         if number == _SUPERVISOR_CALL:
             self._supervisor_call()
         elif number == _BREAKPOINT:
+            if self.debugged:
+                return Stop.BREAKPOINT
             code = self.engine.mem_read(self.pc, 1)[0]
             hint = "semihosting is not available here; the UART is" if code == 0xAB else ""
             raise self.fault(f"breakpoint {code}", hint=hint)

@@ -88,7 +88,7 @@ class Counter(Protocol):
         """The watched functions, in the order given."""
 
     def check_alignment(self, accesses: Sequence[tuple[int, int]]) -> None:
-        """Stop before these (instruction address, base register) when the base is no multiple of 4."""
+        """Stop before these (instruction address, base register), and no others, at unaligned bases."""
 
 
 class _Block(ctypes.Structure):
@@ -180,15 +180,16 @@ class NativeCounter:
         weakref.finalize(engine, library.tinyc_counter_free, self._handle).atexit = False
         self._library_of_engine, self._engine = binding.uclib, weakref.ref(engine)
         self._bases: dict[int, _Access] = {}
+        self._checks: list[int] = []
         self._hook(UC_HOOK_BLOCK, library.tinyc_count_block, handle, 1, 0)
         engine.ctl_flush_tb()  # blocks translated before the hook would go uncounted
 
-    def _hook(self, kind: int, function: Any, user: int, begin: int, end: int) -> None:
-        engine = self._engine()
+    def _hook(self, kind: int, function: Any, user: int, begin: int, end: int) -> int:
+        engine, hook = self._engine(), ctypes.c_size_t()
         assert engine is not None
         status = self._library_of_engine.uc_hook_add(
             engine._uch,
-            ctypes.byref(ctypes.c_size_t()),
+            ctypes.byref(hook),
             kind,
             ctypes.cast(function, ctypes.c_void_p),
             ctypes.c_void_p(user),
@@ -197,6 +198,7 @@ class NativeCounter:
         )
         if status:
             raise RuntimeError(f"the engine refused a hook: {status}")
+        return hook.value
 
     def follow_break(self, cycles: int) -> None:
         self._library.tinyc_counter_break(self._handle, ctypes.c_uint32(cycles))
@@ -234,13 +236,17 @@ class NativeCounter:
         ]
 
     def check_alignment(self, accesses: Sequence[tuple[int, int]]) -> None:
+        engine = self._engine()
+        assert engine is not None
+        for hook in self._checks:
+            self._library_of_engine.uc_hook_del(engine._uch, ctypes.c_size_t(hook))
+        self._checks.clear()
+        check = self._library.tinyc_check_alignment
         for address, base in accesses:
             user = self._bases.get(base)
             if user is None:
                 user = self._bases[base] = _Access(self._handle, base)
-            self._hook(
-                UC_HOOK_CODE, self._library.tinyc_check_alignment, ctypes.addressof(user), address, address
-            )
+            self._checks.append(self._hook(UC_HOOK_CODE, check, ctypes.addressof(user), address, address))
 
 
 @dataclass(slots=True)
@@ -273,6 +279,7 @@ class PythonCounter:
         self._watched: dict[int, _PythonWatched] = {}
         # (function, return address, stack pointer, instructions, cycles at entry)
         self._stack: list[tuple[int, int, int, int, int]] = []
+        self._checks: list[int] = []
         engine.hook_add(UC_HOOK_BLOCK, self._on_block)
         engine.ctl_flush_tb()
 
@@ -368,14 +375,16 @@ class PythonCounter:
         ]
 
     def watched(self) -> list[Watched]:
-        return [
-            Watched(address, one.calls, one.instructions, one.cycles)
-            for address, one in self._watched.items()
-        ]
+        watched = self._watched.items()
+        return [Watched(address, one.calls, one.instructions, one.cycles) for address, one in watched]
 
     def check_alignment(self, accesses: Sequence[tuple[int, int]]) -> None:
-        for address, base in accesses:
+        for hook in self._checks:
+            self._engine.hook_del(hook)
+        self._checks = [
             self._engine.hook_add(UC_HOOK_CODE, self._on_access, base, address, address)
+            for address, base in accesses
+        ]
 
     def _on_access(self, _engine: Uc, address: int, _size: int, base: int) -> None:
         value = self._read(base)

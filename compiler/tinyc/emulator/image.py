@@ -158,7 +158,10 @@ def _functions(elf: ELFFile) -> tuple[Function, ...]:
 def check_fits(image: Image, memory: Memory) -> None:
     """Raise TinycError when a segment lies outside the flash the application may use or the RAM."""
     start, end = memory.application_origin, memory.application_origin + memory.application_flash
-    ram_start, ram_end = memory.ram_origin + memory.ram_reserved, memory.ram_origin + memory.ram
+    ram_start, ram_end = (
+        memory.ram_origin + memory.ram_reserved,
+        memory.ram_end,
+    )
     problems = [
         Problem(
             f"0x{address:08x}",

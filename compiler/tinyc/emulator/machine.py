@@ -2,49 +2,39 @@
 
 from __future__ import annotations
 
-import ctypes
 import random
 from collections.abc import Iterable, Sequence
-from enum import Enum, auto
 from pathlib import Path
-from types import TracebackType
-from typing import Self
-
-from unicorn import unicorn_const as const
 
 from tinyc.boards import Board, Memory
 from tinyc.emulator.alignment import multi_word_accesses
-from tinyc.emulator.chip import LENIENT, FlashRules, load_chip
+from tinyc.emulator.chip import LENIENT, DebugParts, FlashRules, load_chip
+from tinyc.emulator.chip_memory import ChipMemory
 from tinyc.emulator.core import Core, Stop
+from tinyc.emulator.core_debug import CoreDebug
 from tinyc.emulator.counter import FOREVER
+from tinyc.emulator.debug_bus import DebugBus
+from tinyc.emulator.debug_port import DebugPort
+from tinyc.emulator.ended import Ended
 from tinyc.emulator.faults import EmulatedFault
-from tinyc.emulator.flash import Cut, FlashArray, FlashImage
-from tinyc.emulator.image import check_fits, merge, read_image, started
+from tinyc.emulator.flash import Cut, FlashImage
+from tinyc.emulator.image import Image, check_fits, merge, read_image, started
 from tinyc.emulator.peripheral import Peripheral, Reset
 from tinyc.emulator.profile import Profile, make_profile
-from tinyc.emulator.pseudo_terminal import PseudoTerminal
 from tinyc.emulator.scheduler import Scheduler
 from tinyc.emulator.serial_line import SerialLine
+from tinyc.emulator.serving import Served
 from tinyc.emulator.system_control import Dwt, SystemControl
 from tinyc.emulator.timed_line import TimedLine
 from tinyc.emulator.transport import InProcessTransport
 from tinyc.errors import TinycError
 
-_PAGE = 0x1000
-_UNWRITTEN = 0xA5
+__all__ = ["Ended", "Machine"]
+
 _SLICE_CYCLES = 1 << 25  # the engine comes back this often, so that Ctrl-C is heard
 
 
-class Ended(Enum):
-    """Why `Machine.run` came back."""
-
-    IDLE = auto()  # the firmware waits for input
-    OUTPUT = auto()  # the wanted number of bytes has come
-    BUDGET = auto()  # the time is up
-    POWER_LOST = auto()  # the power was cut; nothing runs until `power_cycle`
-
-
-class Machine:
+class Machine(Served):
     """An emulated board that runs `start`: an ELF, or the content of the whole flash.
 
     An ELF starts where the board's applications start, as if its bootloader had jumped there. A
@@ -66,6 +56,7 @@ class Machine:
         flash_rules: FlashRules = LENIENT,
         timed_line: bool = False,
         boot: int = 0,
+        entry: int | None = None,
         native: bool = True,
     ) -> None:
         self.board, self.clock_hz, self.flash_rules = board, board.clock_hz, flash_rules
@@ -75,7 +66,7 @@ class Machine:
             raise TinycError(f"the emulated UART of `{board.soc}` has no rate")
         images = [read_image(Path(path)) for path in symbols]
         if isinstance(start, bytes | FlashImage):
-            self._start_address = board.memory.flash_origin
+            self._start_address = board.memory.flash_origin if entry is None else entry
             content = start if isinstance(start, FlashImage) else FlashImage(start)
             if len(content.content) > board.memory.flash:
                 raise TinycError(f"{len(content.content)} bytes are more than the flash of this board")
@@ -86,24 +77,27 @@ class Machine:
         self.image = merge(images)
         self.scheduler = Scheduler(self.recheck)
         self.line = TimedLine(self) if timed_line else SerialLine()
+        self.pins: dict[tuple[int, int], int] = {}
         self._idle_cycles = self._slept = self._profile_start = 0
         self._wanted = 0
         self._sleeping: Stop | None = None
         self._gave_up_polling = self._reset_requested = False
         self._watched: tuple[str, ...] = ()
-        self._terminal: PseudoTerminal | None = None
+        super().__init__()
+        self._debug: CoreDebug | None = None
+        self._checked: Image | None = None
+        self._memory = ChipMemory(board.memory, self._chip)
         self._core = Core(
             self.image.describe,
-            self._in_ram,
+            self._memory.in_ram,
             native=native,
             core=board.core,
             fast_multiplier="fast_multiplier" in board.features,
         )
         loaded = () if isinstance(start, bytes | FlashImage) else images[0].segments
         self._map_memory(content, loaded)
-        checked = images[0] if loaded else started(images, self.flash(), board.memory)
-        if checked is not None:
-            self._core.counter.check_alignment(tuple(multi_word_accesses(checked)))
+        self._images = images
+        self._check_alignment(images[0] if loaded else started(images, self.flash(), board.memory))
         self.line.on_output = self._on_output
         self.line.on_idle = self._on_polled_idle
         self.line.timers_running = lambda: self.scheduler.next_time() is not None
@@ -114,7 +108,7 @@ class Machine:
         self._control.on_reset = self._request_reset
         self._core.control = self._control
         plain = (Peripheral(self, 0xE0000000), Peripheral(self, 0xE0002000), Peripheral(self, 0xE0040000))
-        parts = self._chip.build(self)
+        self._parts = parts = self._chip.build(self)
         self._peripherals = (self._control, Dwt(self, 0xE0001000, self._control), *plain, *parts.peripherals)
         for peripheral in self._peripherals:
             self._core.map_peripheral(peripheral)
@@ -130,30 +124,22 @@ class Machine:
         return self.board.memory
 
     def _map_memory(self, content: FlashImage, loaded: Iterable[tuple[int, bytes]]) -> None:
-        engine, memory = self._core.engine, self.memory
-        size = -(-memory.flash // _PAGE) * _PAGE
-        self._cells = ctypes.create_string_buffer(size)
-        for origin in (memory.flash_origin, *self._chip.flash_aliases):
-            engine.mem_map_ptr(
-                origin, size, const.UC_PROT_READ | const.UC_PROT_EXEC, ctypes.addressof(self._cells)
-            )
-            # Once more: the engine forgets what was said about writing when it is given the bytes.
-            engine.mem_protect(origin, size, const.UC_PROT_READ | const.UC_PROT_EXEC)
-        for origin, bytes_ in self._ram_areas():
-            whole = -(-bytes_ // _PAGE) * _PAGE
-            engine.mem_map(origin, whole, const.UC_PROT_ALL)
-            # RAM holds anything at power on: firmware that counts on zeros must not get them.
-            engine.mem_write(origin, bytes([_UNWRITTEN]) * whole)
-        cells = memoryview(self._cells).cast("B")[: memory.flash]
-        self.flash_array = FlashArray(memory.flash_origin, cells, content)
+        self.flash_array = self._memory.map_into(self._core.engine, content)
         self.flash_array.on_change = self._flash_changed
         self.flash_array.on_power_loss = self._power_lost
         for address, data in loaded:
-            engine.mem_write(address, data)
-        self._ram_at_power_on = self.read_memory(memory.ram_origin, memory.ram)
+            self._core.engine.mem_write(address, data)
+        self._ram_at_power_on = self.read_memory(self.memory.ram_origin, self.memory.ram)
 
     def _flash_changed(self, address: int, size: int) -> None:
         self._core.engine.ctl_remove_cache(address, address + size)
+        if self._debug is not None:  # a debugger brings other code
+            self._check_alignment(None)
+
+    def _check_alignment(self, image: Image | None) -> None:
+        if image is not self._checked:
+            self._checked = image
+            self._core.counter.check_alignment(() if image is None else tuple(multi_word_accesses(image)))
 
     def flash(self) -> bytes:
         """The content of the whole flash."""
@@ -163,19 +149,13 @@ class Machine:
         """Bytes of flash or RAM."""
         return bytes(self._core.engine.mem_read(address, size))
 
-    def _ram_areas(self) -> tuple[tuple[int, int], ...]:
-        return ((self.memory.ram_origin, self.memory.ram), *self._chip.extra_ram)
-
-    def _in_ram(self, address: int, size: int) -> bool:
-        return any(origin <= address <= origin + length - size for origin, length in self._ram_areas())
-
     def read_ram(self, address: int, size: int, who: str) -> bytes:
-        if not self._in_ram(address, size):
+        if not self._memory.in_ram(address, size):
             raise self.fault(f"{who} cannot read {size} bytes there, only RAM", address)
         return self.read_memory(address, size)
 
     def write_ram(self, address: int, data: bytes, who: str) -> None:
-        if not self._in_ram(address, len(data)):
+        if not self._memory.in_ram(address, len(data)):
             raise self.fault(f"{who} cannot write {len(data)} bytes there, only RAM", address)
         self._core.engine.mem_write(address, data)
 
@@ -232,7 +212,10 @@ class Machine:
         self._reset_requested = False
         self.flash_array.settle(self._boot)
         self._boot += 1
-        self._core.reset(self._start_address)
+        if self._debug is None:
+            self._core.reset(self._start_address)
+        else:
+            self._debug.reset(self._start_address)
 
     def reset(self, cause: Reset = Reset.PIN) -> None:
         """Start again; RAM stays. The firmware can ask for `Reset.SOFTWARE` itself."""
@@ -253,7 +236,7 @@ class Machine:
         self.line.to_device.clear()
         self.line.powered = True
         noise = random.Random(f"RAM of boot {self._boot}")
-        for origin, size in self._ram_areas():
+        for origin, size in self._memory.ram_areas:
             self._core.engine.mem_write(origin, noise.randbytes(size))
             self._core.engine.ctl_remove_cache(origin, origin + size)
         self._ram_at_power_on = self.read_memory(self.memory.ram_origin, self.memory.ram)
@@ -284,6 +267,8 @@ class Machine:
             self.scheduler.fire(self.now)
             if self._reset_requested:
                 self._start(Reset.SOFTWARE)
+            if self._debug is not None and self._debug.halted:
+                return Ended.HALTED
             if output and len(self.line.from_device) >= output:
                 return Ended.OUTPUT
             if self._gave_up_polling:
@@ -310,7 +295,9 @@ class Machine:
                 if not array.dead:  # the end of the last block ran without power
                     raise
                 break
-            if stop is Stop.WAIT_EVENT and counter.event:
+            if stop is Stop.BREAKPOINT and self._debug is not None:
+                self._debug.at_breakpoint()
+            elif stop is Stop.WAIT_EVENT and counter.event:
                 counter.event = 0
             elif stop in (Stop.WAIT_INTERRUPT, Stop.WAIT_EVENT):
                 self._sleeping = stop
@@ -331,7 +318,7 @@ class Machine:
         counter = self._core.counter
         counter.masked_priority = 0
         upcoming = self._control.next_exception()
-        if upcoming is None:
+        if upcoming is None or (self._debug is not None and self._debug.masks_interrupts):
             return
         exception, priority = upcoming
         if self._core.masks(priority):
@@ -341,6 +328,50 @@ class Machine:
         else:
             self._core.enter(exception)
             self._take_interrupt()
+
+    # Debugging.
+
+    def need_debug_port(self) -> DebugParts:
+        """What the chip adds to its debug port. Raises TinycError where it has none."""
+        if self._parts.debug is None:
+            raise TinycError(f"the emulated `{self.board.soc}` has no debug port")
+        return self._parts.debug
+
+    def attach(self) -> DebugPort:
+        """Connect a debugger: what `serve_probe` does for each client. Raises TinycError."""
+        parts = self.need_debug_port()
+        if self._debug is not None:
+            raise TinycError("a debugger is connected already")
+        self._debug = debug = CoreDebug(self, self._core, self._control, parts.control_port)
+        bus = DebugBus(self._core.engine, self._memory, self._peripherals, self._parts, debug)
+        return DebugPort(bus, debug, parts.control_port)
+
+    def detach(self) -> None:
+        """The debugger is gone: the core runs, without breakpoints."""
+        if self._debug is not None:
+            self._debug.release()
+            self._debug = None
+            if self._checked is None:
+                self._check_alignment(started(self._images, self.flash(), self.memory))
+
+    @property
+    def powered(self) -> bool:
+        """False after a power cut."""
+        return not self.flash_array.dead
+
+    @property
+    def asleep(self) -> bool:
+        """Whether the core waits in WFI or WFE."""
+        return self._sleeping is not None
+
+    def wake(self) -> None:
+        """End WFI or WFE."""
+        self._sleeping = None
+
+    def apply_reset(self) -> None:
+        """Perform a reset that a debugger's write has asked for."""
+        if self._reset_requested:
+            self._start(Reset.SOFTWARE)
 
     # Counting.
 
@@ -366,33 +397,3 @@ class Machine:
         start = top - size - self.memory.ram_origin
         now, before = self.read_memory(top - size, size), self._ram_at_power_on[start : start + size]
         return next((size - at for at in range(size) if now[at] != before[at]), 0)
-
-    # The outside.
-
-    def serve_pty(self) -> str:
-        """Open a pseudo-terminal that any serial program can use; its path. Runs until `close`.
-
-        The machine belongs to the serving thread until then: do not use `transport` beside it.
-        """
-        if self._terminal is None:
-            self._terminal = PseudoTerminal(self)
-        return self._terminal.path
-
-    @property
-    def serving_failure(self) -> TinycError | None:
-        """The fault that ended `serve_pty`, None while all is well."""
-        return self._terminal.failure if self._terminal is not None else None
-
-    def close(self) -> None:
-        """Stop serving."""
-        if self._terminal is not None:
-            self._terminal.close()
-            self._terminal = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

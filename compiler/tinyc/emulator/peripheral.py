@@ -43,6 +43,9 @@ class System(Protocol):
     scheduler: Scheduler
     line: SerialLine
 
+    pins: dict[tuple[int, int], int]
+    """Levels that something outside drives, by port and pin."""
+
     @property
     def now(self) -> int:
         """Time in core clock cycles since power on, sleep included."""

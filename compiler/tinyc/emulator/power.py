@@ -11,7 +11,7 @@ A flow is recorded once, undisturbed; the images of all its cuts follow without 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from tinyc.emulator.flash import Cut, FlashArray, FlashImage, Mode, Operation
@@ -68,16 +68,24 @@ class History:
         """
         modes, seeds = tuple(modes), tuple(seeds)
         wanted = {operation.number for operation in self.operations[operations]}
+
+        def plan(operation: Operation) -> Iterator[Cut]:
+            if operation.number in wanted:
+                for mode in modes:
+                    if mode.applies_to(operation.kind):
+                        for seed in seeds if mode is Mode.TORN else seeds[:1]:
+                            yield Cut(operation.number, mode, seed, unstable and mode is Mode.TORN)
+
+        return self.planned(plan)
+
+    def planned(self, plan: Callable[[Operation], Iterable[Cut]]) -> Iterator[tuple[Cut, FlashImage]]:
+        """The cuts that `plan` names for each operation, with the flash that each leaves."""
         running = self._replay(self.start, self.operations[0].number if self.operations else 0)
         for operation in self.operations:
-            if operation.number in wanted:
-                before = running.image()
-                for mode in modes:
-                    if not mode.applies_to(operation.kind):
-                        continue
-                    for seed in seeds if mode is Mode.TORN else seeds[:1]:
-                        cut = Cut(operation.number, mode, seed, unstable and mode is Mode.TORN)
-                        yield cut, self._cut(self._replay(before, operation.number), operation, cut)
+            cuts = tuple(plan(operation))
+            before = running.image() if cuts else self.start
+            for cut in cuts:
+                yield cut, self._cut(self._replay(before, operation.number), operation, cut)
             running.perform(operation)
 
 

@@ -16,6 +16,9 @@ _PATIENCE_WITH_TIMERS = 20_000
 class SerialLine:
     """Two queues of bytes. The machine sets `on_output` and `on_idle`."""
 
+    patient = True
+    """A receiver that could take more may leave it until the firmware has seen what came."""
+
     def __init__(self) -> None:
         self.to_device: deque[int] = deque()
         self.from_device = bytearray()

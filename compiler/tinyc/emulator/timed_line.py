@@ -19,12 +19,14 @@ from tinyc.emulator.serial_line import SerialLine
 class TimedLine(SerialLine):
     """`to_device` is the FIFO of the receiver; `waiting` what the host sent and has not arrived."""
 
+    patient = False
+
     def __init__(self, system: System) -> None:
         super().__init__()
         self.waiting: deque[int] = deque()
         self._system = system
         self._arrival: Event | None = None
-        self._byte_cycles = self._room = self._sent_at = 0
+        self._byte_cycles = self._room = self._sent_at = self._leaving = 0
         self._on_overrun: Callable[[], None] = lambda: None
 
     def write(self, data: bytes) -> None:
@@ -62,15 +64,21 @@ class TimedLine(SerialLine):
 
     def transmit(self, data: bytes, byte_cycles: int, done: Callable[[], None]) -> None:
         def out() -> None:
+            self._leaving -= 1
             self.send(data)
             done()
 
+        self._leaving += 1
         self._sent_at = max(self._system.now, self._sent_at) + len(data) * byte_cycles
         self._system.scheduler.at(self._sent_at, out)
 
+    def polled(self) -> None:
+        if not self._leaving:  # else the firmware waits for its own bytes to go
+            super().polled()
+
     def restart(self) -> None:
         self._arrival = None
-        self._byte_cycles = 0
+        self._byte_cycles = self._leaving = 0
         self.to_device.clear()
 
 

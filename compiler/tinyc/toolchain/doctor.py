@@ -8,6 +8,8 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
+from tinyc import programs
+from tinyc.boards import board_names, load_board
 from tinyc.cores import FAMILIES, Family
 from tinyc.errors import TinycError
 from tinyc.resources import cache_folder, data_folder
@@ -45,8 +47,16 @@ _PACKAGES = (
 # Program, what it is for, the Debian package.
 _PROGRAMS = (
     *((each.qemu, f"tests on a second emulator, {each.title}", each.qemu_package) for each in FAMILIES),
-    ("bossac", "flashing a Nano 33 BLE", "bossa-cli"),
     ("espeak-ng", "making sounds for examples", "espeak-ng"),
+)
+# Program, the method of `tinyc flash` that runs it, how to get it.
+_FLASHERS = (
+    ("pyocd", "pyocd", "pip install pyocd"),
+    ("JLinkExe", "jlink", "SEGGER's J-Link software"),
+    ("adafruit-nrfutil", "adafruit_dfu", "pip install adafruit-nrfutil"),
+    ("stm32loader", "stm32", "pip install stm32loader"),
+    ("bossac", "bossa", "Arduino's version: arduino-cli core install arduino:mbed_nano"),
+    ("esptool", "esptool", "pip install esptool"),
 )
 
 
@@ -62,6 +72,7 @@ def report() -> tuple[Finding, ...]:
         _host_compiler(),
         *(_package(*row) for row in _PACKAGES[1:]),
         *(_program(*row) for row in _PROGRAMS),
+        *(_flasher(*row) for row in _FLASHERS),
         _ports(),
     )
 
@@ -130,6 +141,15 @@ def _program(name: str, purpose: str, package: str) -> Finding:
     if path is None:
         return Finding(name, OPTIONAL, "", purpose, f"apt install {package}")
     return Finding(name, OK, _first_line([path, "--version"]) or path, purpose)
+
+
+def _flasher(name: str, method: str, how: str) -> Finding:
+    boards = [board.name for board in map(load_board, board_names()) if method in board.flashing.methods]
+    purpose = f"flash by {method}: {', '.join(boards) or 'no board yet'}"
+    path = programs.find(name)
+    if path is None:
+        return Finding(name, OPTIONAL, "", purpose, how)
+    return Finding(name, OK, str(path), purpose)
 
 
 def _ports() -> Finding:

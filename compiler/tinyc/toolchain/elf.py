@@ -174,13 +174,11 @@ def compare_prediction(image: Image, program: Program) -> Sizes:
     Returns the sizes. Raises TinycError that lists every disagreement: it is a bug in tinyc or in
     the compiler, never the user's mistake.
     """
-    emitted, board = names.emitted(program), program.board
-    by_name = {symbol.name: symbol for symbol in image.symbols}
-    memory = board.memory
+    emitted, memory = names.emitted(program), program.board.memory
     flash = range(memory.application_origin, memory.application_origin + memory.application_flash)
-    ram = range(memory.ram_origin + memory.ram_reserved, memory.ram_origin + memory.ram)
-    problems = _compare({emitted.arena: emitted.arena_bytes}, by_name, ram, "RAM")
-    problems += _compare(emitted.weights, by_name, flash, "flash")
+    ram = range(memory.ram_origin + memory.ram_reserved, memory.ram_end)
+    problems = compare_symbols({emitted.arena: emitted.arena_bytes}, image, ram, "RAM")
+    problems += compare_symbols(emitted.weights, image, flash, "flash")
     if problems:
         raise TinycError(
             "the linked firmware differs from the memory plan",
@@ -191,9 +189,9 @@ def compare_prediction(image: Image, program: Program) -> Sizes:
     return sizes_of(image, program)
 
 
-def _compare(
-    planned: Mapping[str, int], found: Mapping[str, Symbol], home: range, memory: str
-) -> list[Problem]:
+def compare_symbols(planned: Mapping[str, int], image: Image, home: range, memory: str) -> list[Problem]:
+    """What of the planned symbols, name → size, is missing, has another size or lies elsewhere."""
+    found = {symbol.name: symbol for symbol in image.symbols}
     problems = []
     for name, size in sorted(planned.items()):
         symbol = found.get(name)

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import tinyc
-from tinyc.emit.project import project_key, with_toolchain, write
+from tinyc.emit.project import firmware_digest, project_key, with_toolchain, write
+from tinyc.emit.split_model import firmware_manifest, model_manifest
 from tinyc.emit.symbols import emitted
 from tinyc.errors import DoesNotFit, TinycError
 from tinyc.files import STATE_FOLDER, exclusive, part_of, write_together
 from tinyc.program import Firmware, Program, Project, Sizes
-from tinyc.toolchain import images, platformio
+from tinyc.split import FIRMWARE, MODEL, to_json
+from tinyc.toolchain import images, platformio, split_images
 from tinyc.toolchain.elf import Image, compare_prediction, read_elf
 from tinyc.toolchain.stack import stack_bound
 
@@ -28,7 +30,8 @@ _STAMP = f"{STATE_FOLDER}/build.json"
 def build(project: Project, folder: Path, toolchain: str = "zig") -> Firmware:
     """Write `project` to `folder` and build it.
 
-    The outputs are `firmware.elf`, `.hex`, `.bin` and, for boards that take it, `.uf2`. Nothing is
+    The outputs are `firmware.elf`, `.hex`, `.bin` and, for boards that take it, `.uf2`; of a split build also
+    the bodies of the model's images and what says whether they belong together. Nothing is
     compiled when the folder already holds the outputs of exactly these texts and this compiler.
     Outputs of other texts are removed before the compiler starts, and new ones appear only when
     all are complete, so a folder never holds a firmware that does not belong to its sources.
@@ -50,7 +53,7 @@ def build(project: Project, folder: Path, toolchain: str = "zig") -> Firmware:
             where=str(error.filename or folder),
             hint="choose another folder with --out",
         ) from error
-    return _firmware(folder, project.program, sizes, toolchain)
+    return _firmware(folder, project, sizes, toolchain)
 
 
 def _sizes_of_earlier(folder: Path, key: str) -> Sizes | None:
@@ -69,18 +72,36 @@ def _compile(project: Project, folder: Path, toolchain: str, key: str) -> Sizes:
         shutil.rmtree(folder / ".pio" / "build", ignore_errors=True)
     _forget(folder, stamp)
     image = read_elf(platformio.run(folder, project.program.board.name, toolchain))
-    sizes = compare_prediction(image, project.program)
-    sizes = replace(sizes, stack_bound=_stack(image, project.program))
-    outputs = _outputs(image, project.program)
+    more: dict[str, bytes] = {}
+    if project.split is None:
+        sizes = compare_prediction(image, project.program)
+    else:
+        more, sizes = _model_outputs(image, project, toolchain)
+    sizes = replace(sizes, stack_bound=_stack(image, project))
+    outputs = _outputs(image, project.program) | more
     write_together({folder / name: content for name, content in outputs.items()})
     _write_stamp(folder, key, outputs, sizes)
     return sizes
 
 
-def _stack(image: Image, program: Program) -> int | None:
+def _model_outputs(image: Image, project: Project, toolchain: str) -> tuple[dict[str, bytes], Sizes]:
+    """What a split build has beside its firmware, and the sizes of all."""
+    outputs = split_images.read_bodies(image.path, project)
+    body_bytes = max(map(len, outputs.values()))
+    program, split = project.program, project.split
+    assert split is not None
+    firmware = firmware_manifest(program, split, toolchain, firmware_digest(project.files))
+    outputs[FIRMWARE] = to_json(firmware)
+    outputs[MODEL] = to_json(model_manifest(program, split.slots, body_bytes))
+    return outputs, split_images.check_firmware(image, project, body_bytes)
+
+
+def _stack(image: Image, project: Project) -> int | None:
     """The deepest stack in bytes, None when it has no bound. Raises DoesNotFit when it is too deep."""
+    program = project.program
     try:
-        found = stack_bound(image, emitted(program).layers)
+        # A split build calls its layers by a switch, so no pointer leads to one.
+        found = stack_bound(image, () if project.split is not None else emitted(program).layers)
     except TinycError:
         return None
     reserved = program.board.memory.stack
@@ -106,9 +127,17 @@ def _names(program: Program) -> tuple[str, ...]:
     return _OUTPUTS if program.board.uf2_family is None else (*_OUTPUTS, _UF2)
 
 
-def _firmware(folder: Path, program: Program, sizes: Sizes, toolchain: str) -> Firmware:
+def _firmware(folder: Path, project: Project, sizes: Sizes, toolchain: str) -> Firmware:
+    program = project.program
     outputs = {Path(name).suffix[1:]: folder / name for name in _names(program)}
-    return Firmware(folder, outputs["elf"], outputs, sizes, toolchain, program.digest)
+    identity = firmware_digest(project.files)
+    if project.split is not None:
+        outputs |= {Path(name).stem: folder / name for name in split_images.BODIES}
+        outputs |= {
+            "firmware_manifest": folder / FIRMWARE,
+            "model_manifest": folder / MODEL,
+        }
+    return Firmware(folder, outputs["elf"], outputs, sizes, toolchain, program.digest, identity)
 
 
 def _read_stamp(folder: Path) -> dict[str, Any] | None:
@@ -133,7 +162,8 @@ def _intact(folder: Path, stamp: Mapping[str, Any]) -> bool:
 def _forget(folder: Path, stamp: Mapping[str, Any] | None) -> None:
     """Remove the outputs of an earlier build, and the stamp last, so that they are never orphans."""
     names = set(stamp["outputs"]) if stamp is not None else set()
-    for name in sorted(names | {*_OUTPUTS, _UF2}):
+    every = {*_OUTPUTS, _UF2, *split_images.BODIES, FIRMWARE, MODEL}
+    for name in sorted(names | every):
         if Path(name).name == name:
             (folder / name).unlink(missing_ok=True)
             part_of(folder / name).unlink(missing_ok=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from intelhex import IntelHex
 
@@ -42,8 +42,14 @@ def to_binary(segments: Sequence[Segment]) -> tuple[int, bytes]:
 def to_hex(segments: Sequence[Segment]) -> str:
     """The image as Intel HEX text."""
     start, data = to_binary(segments)
+    return hex_of({start: data})
+
+
+def hex_of(parts: Mapping[int, bytes]) -> str:
+    """Intel HEX text of bytes by address; what lies between the parts is not in it."""
     image = IntelHex()
-    image.puts(start, data)
+    for address, data in sorted(parts.items()):
+        image.puts(address, data)
     text = io.StringIO()
     image.write_hex_file(text)
     return text.getvalue().replace("\r\n", "\n")

@@ -7,6 +7,7 @@ from pathlib import Path
 from elftools.elf.elffile import ELFFile
 
 from tinyc.emit import symbols
+from tinyc.emit.project import firmware_digest
 from tinyc.errors import TinycError
 from tinyc.files import content_of, write_together
 from tinyc.program import Firmware, Program, Sizes
@@ -37,7 +38,8 @@ def build(program: Program, folder: Path) -> Firmware:
             f"cannot write the program: {error.strerror or error}", where=str(error.filename or folder)
         ) from error
     outputs = {"elf": folder / _PROGRAM}
-    return Firmware(folder, outputs["elf"], outputs, _sizes(outputs["elf"], program), "cc", program.digest)
+    sizes = _sizes(outputs["elf"], program)
+    return Firmware(folder, outputs["elf"], outputs, sizes, "cc", program.digest, firmware_digest(texts))
 
 
 def _sizes(path: Path, program: Program) -> Sizes:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 from pathlib import Path
 
+from tinyc import programs
 from tinyc.cores import Family
 from tinyc.errors import TinycError
 from tinyc.resources import cache_folder
@@ -61,61 +60,24 @@ def run(folder: Path, target: str, toolchain: str) -> Path:
     """
     command = [sys.executable, "-m", "platformio", "run", "--project-dir", str(folder), "--silent"]
     command += ["--environment", target, "--disable-auto-clean"]
-    status, output = _run(command, environment(toolchain), folder)
+    done = programs.run(command, _LIMIT_SECONDS, environment(toolchain), "PlatformIO")
     elf = folder / ".pio" / "build" / target / "firmware.elf"
-    if status != 0 or not elf.is_file():
-        raise _failure(output, folder, toolchain)
+    if done.status != 0 or not elf.is_file():
+        raise _failure(done, folder, toolchain)
     return elf
 
 
-def _run(command: list[str], variables: dict[str, str], folder: Path) -> tuple[int, str]:
-    """Exit status and output of a command that starts others: none of them survives an interruption."""
-    try:
-        process = subprocess.Popen(
-            command,
-            env=variables,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            errors="replace",
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise TinycError(f"cannot start PlatformIO: {error.strerror}", where=command[0]) from error
-    with process:
-        try:
-            output, _ = process.communicate(timeout=_LIMIT_SECONDS)
-        except BaseException as error:
-            _kill(process)
-            if isinstance(error, subprocess.TimeoutExpired):
-                raise TinycError(
-                    f"the build did not end within {_LIMIT_SECONDS} s", where=str(folder)
-                ) from error
-            raise
-    return process.returncode, output
-
-
-def _kill(process: subprocess.Popen[str]) -> None:
-    """End the process and everything it started; it leads a group of its own."""
-    if hasattr(os, "killpg"):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-    else:
-        process.kill()
-
-
-def _failure(output: str, folder: Path, toolchain: str) -> TinycError:
-    lines = [line.rstrip() for line in output.splitlines() if line.strip()]
+def _failure(done: programs.Done, folder: Path, toolchain: str) -> TinycError:
     hint = "the project is plain PlatformIO: `pio run -v` in its folder shows every command"
     if toolchain == "registry":
         hint = (
             "the public platforms need PlatformIO's registry: try --toolchain zig when it cannot be reached"
         )
-    elif _MISSING.search(output):
+    elif _MISSING.search(done.output):
         hint = "the compiler is missing: `tinyc doctor` says how to get it"
-    tail = "\n".join(lines[-_TAIL_LINES:])
-    return TinycError(f"toolchain `{toolchain}` failed\n{tail}", where=str(folder), hint=hint)
+    return TinycError(
+        f"toolchain `{toolchain}` failed\n{done.tail(_TAIL_LINES)}", where=str(folder), hint=hint
+    )
 
 
 def environment(toolchain: str) -> dict[str, str]:

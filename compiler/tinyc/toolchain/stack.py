@@ -21,6 +21,8 @@ from tinyc.toolchain import stack_armv81m as armv81m
 from tinyc.toolchain.elf import Image, Symbol
 
 ENTRY = "tinyc_start"
+# Starts another program, which has a stack of its own.
+_LEAVES = "boot_hal_start"
 _KERNEL = "tinyc_"
 # What the drivers of kernels call through a pointer.
 _ASSEMBLY = re.compile(r"tinyc_\w+_(block|rows)")
@@ -33,6 +35,8 @@ _ALWAYS = (arm_const.ARM_CC_AL, arm_const.ARM_CC_INVALID)
 _SP, _PC, _LR = arm_const.ARM_REG_SP, arm_const.ARM_REG_PC, arm_const.ARM_REG_LR
 # `bic sp, sp, #7` and the like can move the stack by at most this much.
 _ALIGNMENT = 16
+# So many halfwords lie between the comparison and the table branch that it guards, at most.
+_CLOSE = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,10 @@ class Walk:
         targets = dict(function.calls)
         if function.indirect >= 0:
             is_kernel = symbol.name.startswith(_KERNEL) and self._assembly
-            for pointed in self._assembly if is_kernel else self._layers:
+            pointers = self._assembly if is_kernel else self._layers
+            if not pointers and symbol.name != _LEAVES:
+                raise self._unbounded(f"`{symbol.name}` calls through a pointer")
+            for pointed in pointers:
                 targets[pointed] = max(targets.get(pointed, 0), function.indirect)
         for target, depth in sorted(targets.items()):
             callee = self._bound(target)
@@ -257,9 +264,17 @@ class Walk:
         return False
 
     def _table(self, instruction: Any) -> list[int]:
-        """Targets of a table branch. The table ends where the first of its targets begins."""
+        """Targets of a table branch.
+
+        The table has as many entries as the comparison before it lets through; where there is none
+        it ends where the first of its targets begins.
+        """
         width = 1 if instruction.id == arm_const.ARM_INS_TBB else 2
         base = at = instruction.address + 4
+        entries = self._entries(instruction)
+        if entries is not None:
+            places = (self._bytes(base + width * entry, width) for entry in range(entries))
+            return [base + 2 * int.from_bytes(place, "little") for place in places]
         targets: list[int] = []
         while not targets or at < min(targets):
             target = base + 2 * int.from_bytes(self._bytes(at, width), "little")
@@ -267,6 +282,28 @@ class Walk:
                 targets.append(target)
             at += width
         return targets
+
+    def _entries(self, table: Any) -> int | None:
+        """How many values `cmp index, #last` and `bhi` let through to a table branch that follows closely."""
+        index = table.operands[0].mem.index
+        for back in range(4, 2 * _CLOSE + 1, 2):
+            last, at = -1, table.address - back
+            while at < table.address:
+                try:
+                    instruction = self._decode(at)
+                except TinycError:
+                    break
+                kind, operands = instruction.id, instruction.operands
+                if at == table.address - back:
+                    if kind != arm_const.ARM_INS_CMP or operands[0].reg != index:
+                        break
+                    last = operands[1].imm if operands[1].type == arm.ARM_OP_IMM else -1
+                elif kind == arm_const.ARM_INS_B and instruction.cc == arm_const.ARM_CC_HI and last >= 0:
+                    return int(last) + 1
+                elif index in instruction.regs_access()[1]:
+                    break
+                at += instruction.size
+        return None
 
     def _bytes_behind(self, address: int) -> bytes:
         """The second half of an instruction, or nothing where the segment ends."""

@@ -88,7 +88,10 @@ def small_flags(environment, node):
 
 
 env.AddBuildMiddleware(memory_flags, "*memory.c")
-for name in ("cbor", "hal", "main", "smp", "smp_frame", "startup", "tinyc_group"):
+SMALL = ("boot_info", "cbor", "crc32", "ed25519", "hal", "image", "image_group", "image_verify", "journal")
+SMALL += ("loader_group", "main", "request", "retained", "sha512", "smp", "smp_frame", "startup", "swap")
+SMALL += ("tinyc_group", "trailer", "upload")
+for name in SMALL:
     env.AddBuildMiddleware(small_flags, f"*{name}.c")
 
 if "nobuild" in COMMAND_LINE_TARGETS:

@@ -110,6 +110,7 @@ class FlashController(Peripheral):
 
     def take(self, microseconds: int) -> None:
         """Halt the core for the time of an operation, where times are wanted."""
+        self._chip.line.touched()
         if self._chip.flash_rules.timed:
             self._chip.stall(self._chip.clock_hz * microseconds // 1_000_000)
 

@@ -23,7 +23,7 @@ class Uart(NordicPeripheral):
 
     def reset(self) -> None:
         super().reset()
-        self._receiving = self._sending = self._full = False
+        self._receiving = self._sending = self._full = self._unseen = False
         self._received = self._target = self._room = 0
         self.system.line.receivers.append(self._receive)
 
@@ -47,7 +47,7 @@ class Uart(NordicPeripheral):
         """Take what the line has, as far as there is room."""
         line = self.system.line
         if self._dma:
-            while self._receiving and (byte := line.take()) is not None:
+            while self._receiving and not self._unseen and (byte := line.take()) is not None:
                 self.system.write_ram(self._target + self._received, bytes([byte]), "EasyDMA")
                 self._received += 1
                 self.happen(self.RXDRDY)
@@ -63,12 +63,31 @@ class Uart(NordicPeripheral):
         self[self.RX_AMOUNT] = self._received
         self.happen(self.ENDRX)
         if self[_SHORTS] & 1 << 5:
-            self._start_receive(1)
+            self._unseen = self.system.line.patient
+            self._restart_receive()
         elif self[_SHORTS] & 1 << 6:
             self._stop_receive(1)
 
+    @on_write(ENDRX)
+    def _clear_end(self, value: int) -> None:
+        self[self.ENDRX] = value
+        if not value and self._unseen:
+            self._seen()
+
     @on_write(0x000)
     def _start_receive(self, _value: int) -> None:
+        # The first byte takes its time on every line: meanwhile the firmware queues a second buffer.
+        self._unseen = bool(self._dma and self[_SHORTS] & 1 << 5 and self.system.line.patient)
+        if self._unseen:
+            self.system.scheduler.at(self.system.now + self._byte_cycles(), self._seen)
+        self._restart_receive()
+
+    def _seen(self) -> None:
+        self._unseen = False
+        self._receive()
+
+    def _restart_receive(self) -> None:
+        """Latch where the next bytes go: until RXSTARTED, RXD.PTR must stay, and then it may change."""
         if not self[self.ENABLE] & 0xF:
             return
         self._receiving = True

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from tinyc.emulator.chip import Chip, FlashSystem, Parts
+from typing import ClassVar
+
+from tinyc.emulator.chip import Chip, DebugParts, FlashSystem, Parts
 from tinyc.emulator.chips.nordic import RandomNumbers, RealTimeCounter, Timer, WideTimer
+from tinyc.emulator.chips.nordic_debug import DESIGNER, ROM_TABLE_PART, NordicControlPort
 from tinyc.emulator.chips.nordic_flash import PAGE, FlashController, UserInformation
 from tinyc.emulator.chips.nordic_power import Power
 from tinyc.emulator.chips.nordic_uart import Uart
-from tinyc.emulator.peripheral import Constants, Peripheral, on_write
+from tinyc.emulator.peripheral import Constants, Peripheral, on_read, on_write
 
 DEVICE_ID = (0x7C1A51F0, 0x0E5EED01)  # the emulated part's own number
 
@@ -30,9 +33,26 @@ _FICR = {
 
 
 class Gpio(Peripheral):
-    """P0 at +0x500 and P1 at +0x800 of one page; inputs read what the outputs drive."""
+    """P0 at +0x500 and P1 at +0x800 of one page.
 
-    _OUT, _SET, _CLEAR, _IN = 0x504, 0x508, 0x50C, 0x510
+    A pin reads what it drives itself, else what `System.pins` says, else what its pull resistor does.
+    """
+
+    _OUT, _SET, _CLEAR, _IN, _DIR, _CNF = 0x504, 0x508, 0x50C, 0x510, 0x514, 0x700
+    _DISCONNECTED, _PULL, _UP = 2, 0xC, 0xC
+    resets: ClassVar = {0x700 + 0x300 * port + 4 * pin: 2 for port in range(2) for pin in range(32)}
+
+    @on_read(_IN, count=2, stride=0x300)
+    def _read_in(self, port: int) -> int:
+        return sum(self._level(port, pin) << pin for pin in range(32))
+
+    def _level(self, port: int, pin: int) -> int:
+        if self[self._DIR + 0x300 * port] >> pin & 1:
+            return self[self._OUT + 0x300 * port] >> pin & 1
+        setting = self[self._CNF + 0x300 * port + 4 * pin]
+        if setting & self._DISCONNECTED:
+            return 0
+        return self.system.pins.get((port, pin), int(setting & self._PULL == self._UP))
 
     @on_write(_OUT, count=2, stride=0x300)
     def _write_out(self, port: int, value: int) -> int:
@@ -57,7 +77,6 @@ class Gpio(Peripheral):
     def _drive(self, port: int, value: int) -> int:
         for register in (self._OUT, self._SET, self._CLEAR):
             self[register + 0x300 * port] = value
-        self[self._IN + 0x300 * port] = value & self[0x514 + 0x300 * port]
         return value
 
     def _direct(self, port: int, value: int) -> int:
@@ -93,7 +112,8 @@ def _build(chip: FlashSystem) -> Parts:
         Gpio(chip, 0x50000000),
         *(Peripheral(chip, 0x40000000 + 0x1000 * number) for number in _PLAIN),
     )
-    return Parts(peripherals, flash.write_flash)
+    debug = DebugParts(NordicControlPort(chip, user_information), DESIGNER, ROM_TABLE_PART)
+    return Parts(peripherals, flash.write_flash, debug)
 
 
 CHIP = Chip("nrf52840", interrupts=48, priority_bits=3, build=_build, timed_line=True)

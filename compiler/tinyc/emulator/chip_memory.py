@@ -1,0 +1,51 @@
+"""Flash and RAM of an emulated chip in the engine's address space."""
+
+from __future__ import annotations
+
+import ctypes
+
+from unicorn import Uc
+from unicorn import unicorn_const as const
+
+from tinyc.boards import Memory
+from tinyc.emulator.chip import Chip
+from tinyc.emulator.flash import FlashArray, FlashImage
+
+_PAGE = 0x1000
+_UNWRITTEN = 0xA5
+
+
+class ChipMemory:
+    """`flash_areas` and `ram_areas` are (origin, size), the board's own first."""
+
+    def __init__(self, memory: Memory, chip: Chip) -> None:
+        self._memory = memory
+        origins = (memory.flash_origin, *chip.flash_aliases)
+        self.flash_areas = tuple((origin, memory.flash) for origin in origins)
+        self.ram_areas = ((memory.ram_origin, memory.ram), *chip.extra_ram)
+
+    def in_ram(self, address: int, size: int) -> bool:
+        """Whether all of it is RAM."""
+        return any(origin <= address <= origin + length - size for origin, length in self.ram_areas)
+
+    def in_flash(self, address: int, size: int) -> bool:
+        """Whether all of it is flash."""
+        return any(origin <= address <= origin + length - size for origin, length in self.flash_areas)
+
+    def map_into(self, engine: Uc, content: FlashImage) -> FlashArray:
+        """Give the engine this memory; the flash is the array's."""
+        size = -(-self._memory.flash // _PAGE) * _PAGE
+        self._cells = ctypes.create_string_buffer(size)
+        for origin, _ in self.flash_areas:
+            engine.mem_map_ptr(
+                origin, size, const.UC_PROT_READ | const.UC_PROT_EXEC, ctypes.addressof(self._cells)
+            )
+            # Once more: the engine forgets what was said about writing when it is given the bytes.
+            engine.mem_protect(origin, size, const.UC_PROT_READ | const.UC_PROT_EXEC)
+        for origin, bytes_ in self.ram_areas:
+            whole = -(-bytes_ // _PAGE) * _PAGE
+            engine.mem_map(origin, whole, const.UC_PROT_ALL)
+            # RAM holds anything at power on: firmware that counts on zeros must not get them.
+            engine.mem_write(origin, bytes([_UNWRITTEN]) * whole)
+        cells = memoryview(self._cells).cast("B")[: self._memory.flash]
+        return FlashArray(self._memory.flash_origin, cells, content)

@@ -1,0 +1,60 @@
+"""Where deployments are written down."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Protocol
+
+import tinyc
+from tinyc.errors import TinycError
+from tinyc.files import STATE_FOLDER, exclusive
+from tinyc.program import Deployment
+
+FILE = "deployments.jsonl"
+
+
+class DeploymentLog(Protocol):
+    """Keeps deployments. Raises TinycError when it cannot."""
+
+    def record(self, deployment: Deployment) -> None: ...
+
+
+class JsonLines:
+    """A line of JSON for each deployment, in `.tinyc/deployments.jsonl` of the build folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / STATE_FOLDER / FILE
+
+    def record(self, deployment: Deployment) -> None:
+        line = json.dumps(entry(deployment)) + "\n"
+        try:
+            with (
+                exclusive(self.path.with_suffix(".lock")),
+                self.path.open("a", encoding="utf-8") as stream,
+            ):
+                stream.write(line)
+        except OSError as error:
+            raise TinycError(
+                f"the board is flashed and verified, but that cannot be written down: {error.strerror}",
+                where=str(self.path),
+            ) from error
+
+
+def entry(deployment: Deployment) -> dict[str, Any]:
+    """The deployment as JSON: digests and the number of the chip in hexadecimal, time in UTC."""
+    firmware = deployment.firmware
+    return {
+        "at": deployment.at.isoformat(timespec="seconds"),
+        "device": deployment.device,
+        "board": deployment.board,
+        "model": deployment.model,
+        "version": deployment.version,
+        "digest": firmware.digest,
+        "firmware": firmware.identity,
+        "toolchain": firmware.toolchain,
+        "tinyc": tinyc.__version__,
+        "method": deployment.method,
+        "port": deployment.port,
+        "verified": deployment.verified,
+    }
