@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from smpclient.requests.os_management import EchoWrite
 
+from support.faulty_line import Clock, Line, own_time
 from support.networks import random_network
 from tinyc import interpreter
 from tinyc.boards import load_board
@@ -28,8 +29,6 @@ from tinyc.device.ledger import Counters
 from tinyc.device.messages import ArenaWrite, Invoke, Output
 from tinyc.emit.project import render
 from tinyc.emulator import Machine
-from tinyc.emulator.peripheral import Reset
-from tinyc.emulator.timed_line import FaultyLink, LinkFaults
 from tinyc.pipeline import compile_graph
 from tinyc.toolchain import build
 
@@ -39,88 +38,6 @@ GRAPH = random_network(np.random.default_rng(3), 5)
 NRF = load_board("nrf52840")
 SEEDS = 12
 """Seeds of each row of the table below."""
-
-
-class Clock:
-    """Stands in for `time`: goes on when somebody waits in vain, and the chip runs meanwhile."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-
-class Line:
-    """The line to the machine, with faults in both directions while there are some."""
-
-    def __init__(self, machine: Machine, clock: Clock) -> None:
-        self._machine, self._clock = machine, clock
-        self._there = self._back = FaultyLink(LinkFaults(0))
-        self._pending = bytearray()
-        self.delivered = bytearray()
-        """All that arrived at the device since it started."""
-        self.reset_at: int | None = None
-        """The device is reset in front of this byte of both directions together."""
-        self.passed = 0
-
-    def faults(self, seed: int, **rates: float) -> None:
-        """How often bytes are damaged from now on."""
-        self._there = FaultyLink(LinkFaults(2 * seed, **rates))
-        self._back = FaultyLink(LinkFaults(2 * seed + 1, **rates))
-
-    def write(self, data: bytes) -> None:
-        self.inject(self._there.damage(data))
-
-    def inject(self, data: bytes) -> None:
-        """Exactly these bytes arrive."""
-        at = self._reset_within(len(data))
-        if at is not None:
-            self._deliver(data[:at])
-            self._machine.run(NRF.clock_hz // 100)
-            self.restart()
-            data = data[at:]
-        self._deliver(data)
-
-    def _deliver(self, data: bytes) -> None:
-        self.delivered += data
-        self._machine.transport.write(data)
-
-    def read(self, size: int, timeout: float) -> bytes:
-        while len(self._pending) < size:
-            wanted = size - len(self._pending)
-            data = self._machine.transport.read(wanted, timeout)
-            at = self._reset_within(len(data))
-            if at is not None:
-                # What had not left the chip is lost.
-                data = data[:at]
-                del self._machine.line.from_device[:]
-                self.restart()
-            self._pending += self._back.damage(data)
-            if len(data) < wanted:
-                self._clock.now += timeout
-                break
-        data = bytes(self._pending[:size])
-        del self._pending[:size]
-        return data
-
-    def _reset_within(self, size: int) -> int | None:
-        before, self.passed = self.passed, self.passed + size
-        if self.reset_at is None or not before <= self.reset_at < self.passed:
-            return None
-        at, self.reset_at = self.reset_at - before, None
-        return at
-
-    def restart(self) -> None:
-        """Press the reset button."""
-        self._machine.reset(Reset.PIN)
-        self._machine.line.to_device.clear()
-        self.delivered.clear()
-
-    def close(self) -> None: ...
 
 
 class Bench:
@@ -169,19 +86,14 @@ def whole(elf: Path) -> Bench:
 def _bench(elf: Path, patch: pytest.MonkeyPatch) -> Bench:
     made = Bench.__new__(Bench)
     made.clock = Clock()
-    _own_time(patch, made.clock)
+    own_time(patch, made.clock)
     Bench.__init__(made, elf)
     return made
 
 
-def _own_time(patch: pytest.MonkeyPatch, clock: Clock) -> None:
-    for module in ("exchange", "invocation", "restart"):
-        patch.setattr(f"tinyc.device.{module}.time", clock)
-
-
 @pytest.fixture
 def bench(whole: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
-    _own_time(monkeypatch, whole.clock)
+    own_time(monkeypatch, whole.clock)
     whole.power_on(1)
     return whole
 
@@ -488,7 +400,7 @@ def test_bytes_that_come_while_the_chip_computes(elf: Path, monkeypatch: pytest.
     """With the line's real rate the receiver's FIFO overflows: requests are lost, never misread."""
     with Machine(elf, NRF, timed_line=True) as machine:
         clock = Clock()
-        _own_time(monkeypatch, clock)
+        own_time(monkeypatch, clock)
         peer = DeviceClient(Line(machine, clock), timeout=0.3, run_timeout=0.6)
         peer.hello()
         for seed in range(4):

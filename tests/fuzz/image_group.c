@@ -230,7 +230,8 @@ static uint8_t request[SMP_MESSAGE_BYTES];
 static uint32_t request_bytes;
 
 static void begin(uint8_t operation, uint8_t group, uint8_t command, uint8_t entries) {
-    const uint8_t head[9] = {(uint8_t)(8u | operation), 0u, 0u, 0u, 0u, group, 7u, command, (uint8_t)(0xA0u | entries)};
+    const uint8_t head[9] = {(uint8_t)(8u | operation), 0u, 0u, 0u, 0u, group, 7u, command,
+                             (uint8_t)(0xA0u | entries)};
     memcpy(request, head, sizeof head);
     request_bytes = sizeof head;
 }
@@ -462,9 +463,15 @@ static uint32_t crc32_of(const uint8_t *data, uint32_t size) {
     return ~crc;
 }
 
-/* Some bytes of flash are others at the next start; the block of a trailer may have its CRC. */
-static void find_flash(uint32_t has_crc) {
+/* Some of flash is other at the next start: a planted file, or bytes; the block of a trailer may have its CRC. */
+static void find_flash(uint32_t has_crc, uint32_t is_file) {
     const uint32_t page = next() % (FLASH_BYTES / SLOT_PAGE_BYTES) * SLOT_PAGE_BYTES;
+    foreign = 1u;
+    if (is_file) {
+        const struct planted *const file = planted + next() % PLANTED;
+        put(page, file->data, file->size < FLASH_BYTES - page ? file->size : FLASH_BYTES - page);
+        return;
+    }
     const uint32_t offset = next() % SLOT_PAGE_BYTES;
     uint32_t size = next();
     size = size < left ? size : left;
@@ -476,7 +483,6 @@ static void find_flash(uint32_t has_crc) {
         const uint32_t crc = crc32_of(flash_at(page), 44u);
         put(page + 44u, &crc, 4u);
     }
-    foreign = 1u;
 }
 
 static void send_message(uint32_t keeps_length) {
@@ -526,7 +532,7 @@ static void do_step(uint32_t *models) {
         resets = 1u;
         break;
     case FOUND:
-        find_flash(step & 8u);
+        find_flash(step & 8u, step & 16u);
         resets = 1u;
         break;
     case CHUNK:

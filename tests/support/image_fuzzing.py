@@ -28,6 +28,14 @@ _FASTER = "-fno-sanitize-coverage=trace-cmp"
 _MODEL = NON_BOOTABLE | ROM_FIXED
 
 
+_ENTRIES = [
+    *boot_images.described(SPLIT, 1),
+    (boot_images.FIRMWARE, bytes(32)),
+    (boot_images.MODEL, bytes(32)),
+]
+_ENTRIES += [(boot_images.MODEL_NAME, b"name"), (boot_images.MODEL_VERSION, b"1.0")]
+
+
 def files() -> list[bytes]:
     """What is uploaded: programs, also with blank pages and for other slots, none, a large one, models."""
     small, large = (boot_images.program(SPLIT, size, size) for size in (60, 500))
@@ -39,6 +47,7 @@ def files() -> list[bytes]:
         boot_images.image(replace(SPLIT, number=1), small),
         boot_images.image(SPLIT, small)[:600] + bytes(range(111)),
         boot_images.image(SPLIT, large + bytes(range(250))),
+        boot_images.image(SPLIT, small, secret=bytes(32), entries=_ENTRIES),
         *(boot_images.image(SPLIT, bytes(300), flags=_MODEL, load=at) for at in SPLIT.models),
     ]
 
@@ -51,8 +60,9 @@ def planted() -> str:
     for number, data in enumerate(files()):
         for name, value in (("file", data), ("sha", hashlib.sha256(data).digest())):
             lines.append(f"static const uint8_t {name}_{number}[] = {{{', '.join(map(str, value))}}};")
-        size = len(data)
-        rows.append(f"{{file_{number}, {size}u, {size - 40}u, sha_{number}, file_{number} + {size - 32}}}")
+        covered, body = struct.unpack_from("<HI", data, 10)
+        hashed = boot_images.HEADER + body + covered
+        rows.append(f"{{file_{number}, {len(data)}u, {hashed}u, sha_{number}, file_{number} + {hashed + 8}}}")
     lines.append(f"static const struct planted planted[] = {{{', '.join(rows)}}};")
     lines += [f"#define PLANTED {len(rows)}u", f"#define PLANTED_MODEL_0 {len(rows) - 2}u"]
     return "\n".join([*lines, f"#define PLANTED_MODEL_1 {len(rows) - 1}u", ""])
@@ -107,6 +117,10 @@ def found(address: int, data: bytes, *, crc: bool = False) -> bytes:
     return bytes([11 if crc else 3, address // SPLIT.page, address % SPLIT.page, len(data)]) + data
 
 
+def found_file(address: int, file: int) -> bytes:
+    return bytes([19, address // SPLIT.page, file])
+
+
 def set_state(file: int, *, confirm: bool = False, hashed: bool = True) -> bytes:
     return bytes([5, file | 64 * confirm | 128 * (not hashed)])
 
@@ -137,13 +151,17 @@ def seeds() -> list[bytes]:
         {"off": 64, "data": data[64:128]},
         {"off": 2**32, "data": b""},
         {"off": 0, "len": 2**31, "data": data[:64], "image": 1},
+        {"off": 0, "len": len(data), "data": data[:64], "image": 2},
         {"off": 0, "len": "no", "data": 3, "sha": [cbor2.CBORTag(9, 1.5)]},
     ]
     messages = [message(WRITE, 1, 1, body) for body in bodies]
     messages += [message(READ, 1, 0, version=0), message(WRITE, 1, 0, {"hash": sha, "confirm": True})]
     messages += [message(WRITE, 1, 0, {"hash": None, "confirm": True}), message(WRITE, 1, 5, {"slot": 1})]
     messages += [message(WRITE, 1, 5), message(WRITE, 0, 5, {"boot_mode": 1}), message(READ, 0, 8)]
+    messages += [message(WRITE, 1, 0, {"hash": 5}), message(WRITE, 1, 0, {"hash": sha[:31], "confirm": 1})]
+    messages += [message(READ, 0, 6), message(READ, 2, 1), message(READ, 1, 1), message(WRITE, 1, 7)]
     messages += [message(READ, 0, 8, {"query": "mode"}), message(READ, 2, 0, {"name": "tinyc"})]
+    uploads = SPLIT.secondary + SPLIT.page
     trailer = SPLIT.secondary + SPLIT.page * (SPLIT.pages + 1)
     block = struct.pack("<III32s", 0x4C505554, len(data), 1, sha)
     records = b"".join(struct.pack("<I", v | (v ^ 0xFFFF) << 16) for v in (0xA000, 0xA001, 0x5001))
@@ -161,6 +179,9 @@ def seeds() -> list[bytes]:
         [upload(0, _NO_LENGTH), upload(0, _SHA | _SHORT), upload(0, _SHA | _ALWAYS)],
         [upload(0), torn, set_state(0), _READ],
         [upload(0), found(trailer + SPLIT.page - 40, b"\2"), set_state(0, confirm=True), _READ],
+        [found_file(uploads, 0), torn, set_state(0), _READ],
+        [found_file(SPLIT.secondary, 1), upload(6), set_state(6, confirm=True), _READ],
+        [found_file(SPLIT.primary, 1), set_state(1), set_state(1, confirm=True), upload(1)],
         [upload(5), chunk(0, 0, 400), chunk(1, 0, 400), chunk(1, 0, 400)],
         [chunk(0, _SHA, 300), torn, chunk(0, _SHA, 100), set_state(0)],
         [
@@ -179,10 +200,9 @@ def seeds() -> list[bytes]:
         *([raw(data)] for data in messages),
         *([line(frame(data, 40))] for data in messages),
     ]
-    made = []
-    for number, story in enumerate(stories):
-        for how in (b"\1\0", b"\x19\0", b"\x3b\1", b"\x1f\5", b"\x41\0\x20\2")[: 5 if number < 20 else 2]:
-            made.append(how + b"".join(story))
+    # Nothing but blank flash; an image that runs; also models; one on trial; all confirmed; a broken word.
+    chips = (b"\0\2", b"\1\0", b"\x19\0", b"\x3b\1", b"\x1f\5", b"\x41\0\x20\2")
+    made = [chip + b"".join(story) for story in stories for chip in chips]
     return [seed for seed in made if len(seed) <= LONGEST]
 
 
