@@ -88,9 +88,10 @@ class Search:
         self._graph, self._front_end = graph, front_end
         memory = board.memory
         self._flash_limit = memory.application_flash
-        self._fixed_ram = memory.stack + runtime_ram(memory.ram) + front_end.ram
+        updates = board.slots is not None
+        self._fixed_ram = memory.stack + runtime_ram(memory.ram, updates=updates) + front_end.ram
         self._arena_limit = memory.application_ram - self._fixed_ram
-        self._fixed_flash = fixed_code(len(graph.ops), front_end) + front_end.tables
+        self._fixed_flash = fixed_code(len(graph.ops), front_end, updates=updates) + front_end.tables
         lifetimes = tensor_lifetimes(graph)
         alive = alive_bytes(graph, lifetimes, front_end.buffer)
         # What is alive before the first and after the last layer, whatever the kernels.

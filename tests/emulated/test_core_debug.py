@@ -47,7 +47,7 @@ from tinyc.emulator.machine import Ended
 
 pytestmark = pytest.mark.emulated
 
-NRF = load_board("nrf52840")
+NRF = load_board("nrf52840_bare")
 SECOND = NRF.clock_hz
 Firmware = Callable[..., Path]
 

@@ -57,7 +57,7 @@ from tinyc.errors import TinycError
 
 pytestmark = pytest.mark.emulated
 
-NRF = load_board("nrf52840")
+NRF = load_board("nrf52840_bare")
 SECOND = NRF.clock_hz
 Firmware = Callable[..., Path]
 

@@ -54,11 +54,11 @@ def test_every_example_on_every_board(example: str, board: str, tmp_path: Path) 
 
 
 def test_keyword_firmware_bounds(tmp_path: Path) -> None:
-    program = compiled("keyword_spotting", "nrf52840")
+    program = compiled("keyword_spotting", "nrf52840_bare")
     sizes = pipeline.build(program, tmp_path / "out").sizes
     assert sizes.flash - sizes.weights < 24_000
     memory = program.board.memory
-    assert sizes.ram + memory.stack - sizes.arena < 2_304 + buffer_bytes(memory.ram)
+    assert sizes.ram + memory.stack - sizes.arena < 2_432 + buffer_bytes(memory.ram)
 
 
 def test_the_device_hears_what_the_twin_hears(tmp_path: Path) -> None:

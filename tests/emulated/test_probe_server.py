@@ -38,7 +38,7 @@ from tinyc.errors import TinycError
 
 pytestmark = pytest.mark.emulated
 
-NRF = load_board("nrf52840")
+NRF = load_board("nrf52840_bare")
 
 
 @pytest.fixture(scope="module")

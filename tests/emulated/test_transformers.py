@@ -40,7 +40,7 @@ def compiled(path: Path) -> Program:
     graph = prepare(wanted).graph
     return pipeline.compile_graph(
         graph,
-        load_board("nrf52840"),
+        load_board("nrf52840_bare"),
         name=wanted.name,
         labels=wanted.labels,
         tokenizer=wanted.tokenizer,
@@ -125,7 +125,7 @@ def test_an_encoder_of_standard_keras_layers(tmp_path: Path) -> None:
     np.savez(tmp_path / "rows.npz", inputs=rows)
     wanted = source.resolve(tmp_path / "encoder.keras", calibration=tmp_path / "rows.npz")
     prepared = prepare(wanted)
-    program = pipeline.compile_graph(prepared.graph, load_board("nrf52840"), name="encoder")
+    program = pipeline.compile_graph(prepared.graph, load_board("nrf52840_bare"), name="encoder")
     firmware = pipeline.build(program, tmp_path / "firmware")
     with chip(program, firmware.elf) as (engine, _), host_engine(program) as host:
         result = verify(

@@ -141,7 +141,7 @@ class Probe:
     def _property(self, name: object) -> object:
         properties: dict[object, object] = {
             "vendor_name": "tinyc",
-            "product_name": f"emulated {self._machine.board.name}",
+            "product_name": f"emulated {self._machine.board.soc}",
             "supported_wire_protocols": ["DEFAULT", "SWD"],
             "wire_protocol": "SWD" if self._port is not None else None,
             "capabilities": ["SWJ_SEQUENCE", "BANKED_DP_REGISTERS"],

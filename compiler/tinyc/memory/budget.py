@@ -26,6 +26,9 @@ _CODE_PER_HEADER_CHARACTER = 0.21
 _CODE_PER_LAYER = 16
 _RUNTIME_CODE = 6016
 _RUNTIME_RAM = 208
+# Updates over the serial port, on boards with slots: a whole request arrives while flash is written.
+_UPDATE_CODE = 7_100
+_UPDATE_RAM = 3_692
 _HEAVIEST = 3
 
 
@@ -118,9 +121,9 @@ class Budget:
             )
 
 
-def runtime_ram(ram: int) -> int:
+def runtime_ram(ram: int, *, updates: bool = False) -> int:
     """What a firmware takes beside arena and stack on a board with `ram` bytes: most is the serial buffer."""
-    return buffer_bytes(ram) + _RUNTIME_RAM
+    return buffer_bytes(ram) + _RUNTIME_RAM + (_UPDATE_RAM if updates else 0)
 
 
 def budget(program: Program) -> Budget:
@@ -138,7 +141,7 @@ def budget(program: Program) -> Budget:
         arena=program.plan.arena_size,
         lower_bound=program.plan.lower_bound,
         stack=memory.stack,
-        runtime_ram=runtime_ram(memory.ram) + front_end.ram,
+        runtime_ram=runtime_ram(memory.ram, updates=program.board.slots is not None) + front_end.ram,
         tokenizer=front_end.tables,
         flash_available=memory.application_flash,
         ram_available=memory.application_ram,
@@ -173,9 +176,10 @@ def params_bytes(step: Step) -> int:
     return 4 * words
 
 
-def fixed_code(layers: int, front_end: FrontEnd) -> int:
+def fixed_code(layers: int, front_end: FrontEnd, *, updates: bool = False) -> int:
     """Estimated code bytes of everything around the kernels of a program with so many layers."""
-    return _RUNTIME_CODE + _CODE_PER_LAYER * layers + front_end.code
+    code = _RUNTIME_CODE + _CODE_PER_LAYER * layers + front_end.code
+    return code + (_UPDATE_CODE if updates else 0)
 
 
 def code_pieces(graph: Graph, step: Step) -> dict[str, float]:
@@ -200,7 +204,9 @@ def _code(program: Program, front_end: FrontEnd) -> int:
     pieces: dict[str, float] = {}
     for step in program.steps:
         pieces |= code_pieces(program.graph, step)
-    return round(sum(pieces.values())) + fixed_code(len(program.steps), front_end)
+    return round(sum(pieces.values())) + fixed_code(
+        len(program.steps), front_end, updates=program.board.slots is not None
+    )
 
 
 @cache

@@ -34,7 +34,7 @@ def require_room(program: Program, split: Split, *, exact_only: bool = True) -> 
             problems=[Problem("weights", f"{weights} bytes, {weights - room} too many", f"room for {room}")],
             hint="use a smaller model, or build without --split-model",
         )
-    ram = arena + memory.stack + (0 if exact_only else runtime_ram(memory.ram))
+    ram = arena + memory.stack + (0 if exact_only else runtime_ram(memory.ram, updates=True))
     if ram > memory.application_ram:
         over = ram - memory.application_ram
         raise DoesNotFit(

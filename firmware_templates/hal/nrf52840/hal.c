@@ -80,6 +80,9 @@
 #error "the UARTE has no such baud rate"
 #endif
 
+#define RAM_ORIGIN 0x20000000u
+#define COPY_BYTES 32u
+
 #define PSEL(port, pin) (((port) << 5) | (pin))
 
 /*
@@ -227,7 +230,7 @@ uint8_t hal_uart_read_byte(void) {
     return byte;
 }
 
-void hal_uart_write(const uint8_t *data, uint32_t size) {
+static void send(const uint8_t *data, uint32_t size) {
     UART_TXD_PTR = (uint32_t)(uintptr_t)data;
     UART_TXD_MAXCNT = size;
     REG32(UART_EVENTS_ENDTX) = 0u;
@@ -235,6 +238,22 @@ void hal_uart_write(const uint8_t *data, uint32_t size) {
     UART_TASKS_STARTTX = 1u;
     while (REG32(UART_EVENTS_ENDTX) == 0u) {
         follow_receiver();
+    }
+}
+
+/* EasyDMA reads RAM alone: what lies in flash goes there first. */
+void hal_uart_write(const uint8_t *data, uint32_t size) {
+    uint8_t copy[COPY_BYTES];
+    if ((uintptr_t)data >= RAM_ORIGIN) {
+        send(data, size);
+        return;
+    }
+    for (uint32_t at = 0; at < size; at += sizeof copy) {
+        const uint32_t part = size - at < sizeof copy ? size - at : sizeof copy;
+        for (uint32_t i = 0; i < part; i++) {
+            copy[i] = data[at + i];
+        }
+        send(copy, part);
     }
 }
 
