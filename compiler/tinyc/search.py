@@ -15,7 +15,7 @@ from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.conv_depthwise_2d import ConvDepthwise2D
 from tinyc.kernels.kernel import Kernel, Overlap
 from tinyc.memory import planner
-from tinyc.memory.budget import code_pieces, fixed_code, params_bytes, runtime_ram
+from tinyc.memory.budget import code_pieces, fixed_code, params_bytes, runtime_ram, update_bytes
 from tinyc.memory.front_end import FrontEnd
 from tinyc.memory.lifetimes import StepLike, tensor_lifetimes
 from tinyc.memory.plan import MemoryPlan
@@ -87,11 +87,12 @@ class Search:
     ) -> None:
         self._graph, self._front_end = graph, front_end
         memory = board.memory
-        self._flash_limit = memory.application_flash
-        updates = board.slots is not None
-        self._fixed_ram = memory.stack + runtime_ram(memory.ram, updates=updates) + front_end.ram
-        self._arena_limit = memory.application_ram - self._fixed_ram
-        self._fixed_flash = fixed_code(len(graph.ops), front_end, updates=updates) + front_end.tables
+        # Updates take room, and change nothing about what is worth its bytes.
+        update_code, update_ram = update_bytes(board)
+        self._flash_limit = memory.application_flash - update_code
+        self._fixed_ram = memory.stack + runtime_ram(memory.ram) + front_end.ram
+        self._arena_limit = memory.application_ram - update_ram - self._fixed_ram
+        self._fixed_flash = fixed_code(len(graph.ops), front_end) + front_end.tables
         lifetimes = tensor_lifetimes(graph)
         alive = alive_bytes(graph, lifetimes, front_end.buffer)
         # What is alive before the first and after the last layer, whatever the kernels.

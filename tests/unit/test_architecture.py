@@ -31,7 +31,7 @@ ALLOWED = {
     "ir": set(),
     "passes": {"ir"},
     "quantize": {"ir", "interpreter"},
-    "memory": {"ir", "program", "audio", "text", "device"},
+    "memory": {"ir", "program", "boards", "audio", "text", "device"},
     "kernels": {"ir", "boards", "memory"},
     "frontends": {"ir", "models"},
     "emit": {"ir", "kernels", "program", "boards", "files", "audio", "text", "device", "split"},

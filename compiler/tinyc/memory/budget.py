@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
+from tinyc.boards import Board
 from tinyc.device.limits import buffer_bytes
 from tinyc.errors import DoesNotFit, Problem
 from tinyc.ir.graph import Graph
@@ -121,9 +122,14 @@ class Budget:
             )
 
 
-def runtime_ram(ram: int, *, updates: bool = False) -> int:
+def runtime_ram(ram: int) -> int:
     """What a firmware takes beside arena and stack on a board with `ram` bytes: most is the serial buffer."""
-    return buffer_bytes(ram) + _RUNTIME_RAM + (_UPDATE_RAM if updates else 0)
+    return buffer_bytes(ram) + _RUNTIME_RAM
+
+
+def update_bytes(board: Board) -> tuple[int, int]:
+    """Estimated code and RAM bytes of updates over the serial port; boards without slots have none."""
+    return (0, 0) if board.slots is None else (_UPDATE_CODE, _UPDATE_RAM)
 
 
 def budget(program: Program) -> Budget:
@@ -141,7 +147,7 @@ def budget(program: Program) -> Budget:
         arena=program.plan.arena_size,
         lower_bound=program.plan.lower_bound,
         stack=memory.stack,
-        runtime_ram=runtime_ram(memory.ram, updates=program.board.slots is not None) + front_end.ram,
+        runtime_ram=runtime_ram(memory.ram) + update_bytes(program.board)[1] + front_end.ram,
         tokenizer=front_end.tables,
         flash_available=memory.application_flash,
         ram_available=memory.application_ram,
@@ -176,10 +182,9 @@ def params_bytes(step: Step) -> int:
     return 4 * words
 
 
-def fixed_code(layers: int, front_end: FrontEnd, *, updates: bool = False) -> int:
+def fixed_code(layers: int, front_end: FrontEnd) -> int:
     """Estimated code bytes of everything around the kernels of a program with so many layers."""
-    code = _RUNTIME_CODE + _CODE_PER_LAYER * layers + front_end.code
-    return code + (_UPDATE_CODE if updates else 0)
+    return _RUNTIME_CODE + _CODE_PER_LAYER * layers + front_end.code
 
 
 def code_pieces(graph: Graph, step: Step) -> dict[str, float]:
@@ -204,8 +209,10 @@ def _code(program: Program, front_end: FrontEnd) -> int:
     pieces: dict[str, float] = {}
     for step in program.steps:
         pieces |= code_pieces(program.graph, step)
-    return round(sum(pieces.values())) + fixed_code(
-        len(program.steps), front_end, updates=program.board.slots is not None
+    return (
+        round(sum(pieces.values()))
+        + fixed_code(len(program.steps), front_end)
+        + update_bytes(program.board)[0]
     )
 
 

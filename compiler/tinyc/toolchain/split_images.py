@@ -9,7 +9,7 @@ from tinyc.boards import Board
 from tinyc.emit import split_model
 from tinyc.emit.symbols import emitted
 from tinyc.errors import DoesNotFit, Problem, TinycError
-from tinyc.memory.budget import params_bytes, runtime_ram
+from tinyc.memory.budget import params_bytes, runtime_ram, update_bytes
 from tinyc.program import Program, Project, Sizes
 from tinyc.split import Split
 from tinyc.toolchain import images
@@ -34,7 +34,9 @@ def require_room(program: Program, split: Split, *, exact_only: bool = True) -> 
             problems=[Problem("weights", f"{weights} bytes, {weights - room} too many", f"room for {room}")],
             hint="use a smaller model, or build without --split-model",
         )
-    ram = arena + memory.stack + (0 if exact_only else runtime_ram(memory.ram, updates=True))
+    ram = (
+        arena + memory.stack + (0 if exact_only else runtime_ram(memory.ram) + update_bytes(program.board)[1])
+    )
     if ram > memory.application_ram:
         over = ram - memory.application_ram
         raise DoesNotFit(
