@@ -9,6 +9,14 @@
 
 #define FLASH_BLANK 0xFFFFFFFFu
 
+/*
+ * A record of 16 bits beside their complement: whichever bits a torn write leaves out or a torn erase lifts, the
+ * two halves no longer fit.
+ */
+static inline uint32_t code_word(uint32_t record) {
+    return record | (~record & 0xFFFFu) << 16;
+}
+
 #ifdef FLASH_SIMULATED
 
 /* Words at an aligned address, each at most once between two erases. */

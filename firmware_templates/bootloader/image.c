@@ -10,7 +10,6 @@
 #include "sha256.h"
 #include "slots.h"
 
-#define MAGIC 0x96F3B83Du
 #define PROTECTED 0x6908u
 #define UNPROTECTED 0x6907u
 #define INFO_BYTES 4u /* before each area, and before each TLV */
@@ -106,7 +105,7 @@ static uint32_t walk(struct image *image, uint32_t area, uint32_t at, uint32_t r
 
 uint32_t image_read(uint32_t address, uint32_t limit, struct image *image) {
     memset(image, 0, sizeof *image);
-    if (limit < SLOT_HEADER_BYTES || word_at(address) != MAGIC) {
+    if (limit < SLOT_HEADER_BYTES || word_at(address) != IMAGE_MAGIC) {
         return IMAGE_NO_HEADER;
     }
     image->address = address;

@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+#define IMAGE_MAGIC 0x96F3B83Du
 #define IMAGE_HASH_BYTES 32u
 
 #define IMAGE_NON_BOOTABLE 0x10u

@@ -24,10 +24,6 @@ enum header { H_MAGIC, H_SEQUENCE, H_COUNTER, H_PAGES, H_STATE, H_MODEL, H_MODEL
 #define SETTLED JOURNAL_STATE(JOURNAL_NOTE, 2u)
 #define MODEL JOURNAL_STATE(JOURNAL_NOTE, 0x100u)
 
-static uint32_t code_word(uint32_t state) {
-    return state | (~state & 0xFFFFu) << 16;
-}
-
 static uint32_t header_crc(const uint32_t header[H_WORDS]) {
     return crc32(0u, header, 4u * H_CRC);
 }

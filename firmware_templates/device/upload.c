@@ -14,11 +14,11 @@
 
 #include "crc32.h"
 #include "flash.h"
+#include "image.h"
 #include "sha256.h"
 #include "slots.h"
 
 #define HEADER_BYTES 32u
-#define HEADER_MAGIC 0x96F3B83Du
 #define BATCH 16u /* words that are written together */
 
 #define MAGIC_UPLOAD 0x4C505554u
@@ -57,10 +57,6 @@ static struct {
     enum upload_match match;
 } upload;
 
-static uint32_t code(uint32_t value) {
-    return value | (~value & 0xFFFFu) << 16;
-}
-
 /*
  * Writes words and looks whether they are there. Words that are all blank are not written: a page of such words
  * is not erased before the next upload, which would write them once more.
@@ -89,7 +85,7 @@ static uint32_t page_is_blank(uint32_t page) {
 
 /* Adds a record. Returns 0 when there is no room left. */
 static uint32_t record(uint32_t kind, uint32_t page) {
-    const uint32_t word = code(kind | page);
+    const uint32_t word = code_word(kind | page);
     while (upload.next_record < upload.place->trailer + END_OF_RECORDS) {
         const uint32_t address = upload.next_record;
         upload.next_record += 4u;
@@ -110,9 +106,9 @@ static uint32_t read_records(const struct upload_place *place, uint32_t *next_re
         if (word != FLASH_BLANK) {
             *next_record = at + 4u;
         }
-        if (word == code(FINISHED | page) && page == finished) {
+        if (word == code_word(FINISHED | page) && page == finished) {
             finished++;
-        } else if (word == code(RESUMED | page)) {
+        } else if (word == code_word(RESUMED | page)) {
             finished = page;
         }
     }
@@ -289,7 +285,7 @@ static uint32_t check_first(const struct upload_chunk *chunk) {
         return IMAGE_ERROR_HEADER;
     }
     const uint8_t *const head = chunk->data;
-    if (((uint32_t)head[3] << 24 | (uint32_t)head[2] << 16 | (uint32_t)head[1] << 8 | head[0]) != HEADER_MAGIC) {
+    if (((uint32_t)head[3] << 24 | (uint32_t)head[2] << 16 | (uint32_t)head[1] << 8 | head[0]) != IMAGE_MAGIC) {
         return IMAGE_ERROR_HEADER_MAGIC;
     }
     if (chunk->length == UPLOAD_NO_LENGTH) {

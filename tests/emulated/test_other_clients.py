@@ -16,7 +16,7 @@ from smpclient.requests.image_management import ImageStatesRead, ImageStatesWrit
 from smpclient.requests.os_management import EchoWrite, ResetWrite
 from smpclient.transport.serial import SMPSerialTransport
 
-from support.update_device import App, Apps, booted, slots
+from support.update_device import App, booted, slots
 from tinyc import programs
 from tinyc.device.client import DeviceClient
 from tinyc.device.transport import SerialTransport
@@ -27,21 +27,6 @@ pytestmark = pytest.mark.emulated
 
 CLIENT = Path(__file__).parent.parent / "support" / "mcumgr_client.py"
 SMPMGR = os.environ.get("TINYC_SMPMGR") or programs.find("smpmgr")
-
-
-@pytest.fixture(scope="module")
-def apps(tmp_path_factory: pytest.TempPathFactory) -> Apps:
-    return Apps(tmp_path_factory.mktemp("clients"))
-
-
-@pytest.fixture(scope="module")
-def old(apps: Apps) -> App:
-    return apps.get(1, "1.0.0")
-
-
-@pytest.fixture(scope="module")
-def new(apps: Apps) -> App:
-    return apps.get(2, "2.0.0")
 
 
 @pytest.fixture(params=["firmware", "recovery"])

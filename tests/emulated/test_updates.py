@@ -30,21 +30,6 @@ PAGE = 4096
 RECOVERY_PIN = (0, 11)
 
 
-@pytest.fixture(scope="module")
-def apps(tmp_path_factory: pytest.TempPathFactory) -> Apps:
-    return Apps(tmp_path_factory.mktemp("updates"))
-
-
-@pytest.fixture(scope="module")
-def old(apps: Apps) -> App:
-    return apps.get(1, "1.0.0")
-
-
-@pytest.fixture(scope="module")
-def new(apps: Apps) -> App:
-    return apps.get(2, "1.1.0")
-
-
 @pytest.fixture
 def machine(old: App) -> Iterator[Machine]:
     with booted(old.factory()) as found:
@@ -89,7 +74,7 @@ def test_a_new_firmware_runs_on_trial_and_goes_at_the_next_reset(
     assert hello.boot is not None
     assert hello.boot.event == BootEvent.SWAPPED
     assert next((state.version, state.active, state.confirmed) for state in states(machine)) == (
-        "1.1.0",
+        "2.0.0",
         True,
         False,
     )
@@ -142,7 +127,7 @@ REFUSED = {
 
 def bad_image(kind: str, apps: Apps) -> bytes:
     """An image that only the bootloader can refuse: its hash is right."""
-    good, key = apps.get(2, "1.1.0"), load_signing_key(apps.key)
+    good, key = apps.get(2, "2.0.0"), load_signing_key(apps.key)
     binary = good.package.firmware.outputs["bin"].read_bytes()
     ours = content(binary=binary, board=NRF.name, slot_map=slots().number, slot_bytes=slots().image_bytes)
     if kind == "unsigned":
@@ -181,7 +166,7 @@ def test_the_bootloader_refuses(apps: Apps, kind: str) -> None:
             assert (hello.boot.event, hello.boot.reason) == (event, REFUSED[kind])
             assert hello.boot.counter == 5
         # Nothing is left that stands in the way of a good one.
-        good = apps.get(2, "1.1.0", counter=5)
+        good = apps.get(2, "2.0.0", counter=5)
         request(machine, good.image)
         assert restart(machine).hello().firmware == good.identity
 

@@ -10,7 +10,7 @@ from itertools import pairwise
 import pytest
 
 from support.faulty_line import Clock, Line, own_time
-from support.update_device import App, Apps, booted, slots
+from support.update_device import App, booted, slots
 from tinyc.device.client import DeviceClient
 from tinyc.device.errors import ProtocolError
 from tinyc.device.framing import CONTINUE, START
@@ -26,21 +26,6 @@ SEEDS = 3
 
 class HostDies(Exception):  # noqa: N818
     """The host is killed."""
-
-
-@pytest.fixture(scope="module")
-def apps(tmp_path_factory: pytest.TempPathFactory) -> Apps:
-    return Apps(tmp_path_factory.mktemp("faults"))
-
-
-@pytest.fixture(scope="module")
-def old(apps: Apps) -> App:
-    return apps.get(1, "1.0.0")
-
-
-@pytest.fixture(scope="module")
-def new(apps: Apps) -> App:
-    return apps.get(2, "2.0.0")
 
 
 class Bench:

@@ -24,8 +24,9 @@ from support.images import signing_key
 from support.stock_mcuboot import MODES, VARIABLE, Action, Device, checkout, compiled
 from support.update_requests import PAGE, PRIMARY, PRIMARY_END, SECONDARY, SECONDARY_END, UPLOAD
 from tinyc.signing.image import ImageContent, make_image
-from tinyc.signing.layout import HEADER, HEADER_BYTES, UNPROTECTED_MAGIC, Tag
+from tinyc.signing.layout import HEADER, UNPROTECTED_MAGIC, Tag
 from tinyc.signing.read import read_image
+from tinyc.slots import HEADER_BYTES
 from tinyc.toolchain.host_compiler import find_compiler
 
 pytestmark = pytest.mark.host

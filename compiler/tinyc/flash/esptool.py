@@ -16,8 +16,7 @@ def missing(job: Job) -> TinycError | None:
     try:
         tools.need(_PROGRAM, _HOW)
         job.output("bin")
-        if _port(job) is None:
-            return TinycError("the board's serial port is not there", hint="name it with --port")
+        _port(job)
     except TinycError as error:
         return error
     return None
@@ -25,8 +24,6 @@ def missing(job: Job) -> TinycError | None:
 
 def write(job: Job, say: Say) -> None:
     program, port = tools.need(_PROGRAM, _HOW), _port(job)
-    if port is None:
-        raise TinycError("the board's serial port is not there", hint="name it with --port")
     ports.require_free(port)
     say(f"writing the firmware through {port} with {_PROGRAM}")
     flashing = job.board.flashing
@@ -39,5 +36,8 @@ def command(program: Path, binary: Path, port: str, chip: str, address: int) -> 
     return [program, "--chip", chip, "--port", port, "write-flash", f"{address:#x}", binary]
 
 
-def _port(job: Job) -> str | None:
-    return ports.bootloader(job) or ports.console(job.board, job.port)
+def _port(job: Job) -> str:
+    port = ports.bootloader(job) or ports.console(job.board, job.port)
+    if port is None:
+        raise TinycError("the board's serial port is not there", hint="name it with --port")
+    return port

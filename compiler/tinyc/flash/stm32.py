@@ -24,11 +24,7 @@ def missing(job: Job) -> TinycError | None:
     try:
         tools.need(_PROGRAM, _HOW)
         job.output("bin")
-        if _port(job) is None:
-            return TinycError(
-                "no port is named at which the chip's ROM listens",
-                hint="connect a serial adapter and name its port with --port, or --bootloader-port",
-            )
+        _port(job)
     except TinycError as error:
         return error
     return None
@@ -36,8 +32,6 @@ def missing(job: Job) -> TinycError | None:
 
 def write(job: Job, say: Say) -> None:
     program, port = tools.need(_PROGRAM, _HOW), _port(job)
-    if port is None:
-        raise TinycError("no port is named", hint="--port")
     ports.require_free(port)
     say(f"erasing the chip, writing and reading back through {port} with {_PROGRAM}")
     tools.run(
@@ -53,5 +47,11 @@ def command(program: Path, binary: Path, port: str, origin: int) -> list[str | P
     return [program, *line, *work, binary]
 
 
-def _port(job: Job) -> str | None:
-    return job.bootloader_port or job.port
+def _port(job: Job) -> str:
+    port = job.bootloader_port or job.port
+    if port is None:
+        raise TinycError(
+            "no port is named at which the chip's ROM listens",
+            hint="connect a serial adapter and name its port with --port, or --bootloader-port",
+        )
+    return port

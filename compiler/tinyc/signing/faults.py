@@ -22,7 +22,6 @@ class Fault(IntEnum):
     WRONG_SIGNATURE = 12
     TOO_OLD = 13
     UNCONFIRMED = 14
-    WRONG_LAYOUT = 15
 
 
 _WORDS = {
@@ -41,7 +40,6 @@ _WORDS = {
     Fault.WRONG_SIGNATURE: "its signature is wrong",
     Fault.TOO_OLD: "its security counter is lower than one that was confirmed",
     Fault.UNCONFIRMED: "it ran and was not confirmed",
-    Fault.WRONG_LAYOUT: "it is a model for another firmware",
 }
 
 

@@ -12,13 +12,13 @@ from tinyc.errors import DoesNotFit, TinycError
 from tinyc.signing.keys import SigningKey
 from tinyc.signing.layout import (
     DIGEST_BYTES,
-    HEADER_BYTES,
     LONGEST_TEXT,
     MOST_COUNTER,
     Tag,
     Version,
 )
 from tinyc.signing.read import check_image, read_image
+from tinyc.slots import HEADER_BYTES
 
 # Flash is written in words.
 _ALIGN = 4

@@ -12,8 +12,6 @@ from tinyc.errors import TinycError
 MAGIC = 0x96F3B83D
 # Magic, load address, header size, size of the protected TLVs, body size, flags, version, padding.
 HEADER = struct.Struct("<IIHHIIBBHII")
-# The header is padded to this, so that a vector table can follow.
-HEADER_BYTES = 0x200
 PROTECTED_MAGIC = 0x6908
 UNPROTECTED_MAGIC = 0x6907
 TLV = struct.Struct("<HH")

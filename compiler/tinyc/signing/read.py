@@ -15,7 +15,6 @@ from tinyc.signing.layout import (
     DIGEST_BYTES,
     ENCRYPTED,
     HEADER,
-    HEADER_BYTES,
     LONGEST_TEXT,
     MAGIC,
     NON_BOOTABLE,
@@ -26,6 +25,7 @@ from tinyc.signing.layout import (
     Tag,
     Version,
 )
+from tinyc.slots import HEADER_BYTES
 
 _BUILD_AGAIN = "build it again"
 _OURS = "an image of `tinyc build`"
