@@ -1,18 +1,14 @@
 /*
- * Every flow of the bootloader on simulated flash, with a loss of power at every operation. At each operation
- * of a flow the flash is put aside, the cut applied, and what then happens is judged; then the flow goes on as
- * if nothing had been. The code under test keeps nothing in static variables, so it can be called from within
- * itself.
+ * Every flow of the bootloader's swap on simulated flash, with a loss of power at every operation: see
+ * support/boot_sweep.h.
  *
  * boot_swap <flow> <every> <second cuts> <seed> <image 1> <image 2> <image 3> <bad image>
  */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "boot_report.h"
+#include "boot_sweep.h"
 #include "flash.h"
-#include "flash_sim.h"
 #include "image.h"
 #include "journal.h"
 #include "request.h"
@@ -22,44 +18,12 @@
 #define AREA (SLOT_IMAGE_PAGES * SLOT_PAGE_BYTES)
 #define IMAGES 4u
 #define BAD 3u /* index of the image that is refused */
-#define BOOTS 4u
-#define NONE 99u
 #define LARGE 100u /* `every` from here on is for large slots */
 #define UPLOAD_MARK 0x12345678u
-
-enum phase { RESTING, ASKING, ASKED, RUNNING, CONFIRMING };
-
-/* What an observer outside knows. */
-static struct world {
-    enum phase phase;
-    uint32_t stable; /* index of the image that is to run in the end */
-    uint32_t trial;  /* and of the one that was asked for */
-    uint32_t permanent;
-    uint32_t refused; /* the request is for an image that is not acceptable */
-    uint32_t installs_allowed;
-    uint32_t counter; /* the highest that a report had */
-    uint32_t ran;     /* images that ran since the phase began, 4 bits each */
-    uint32_t boots;
-    uint32_t reason; /* of the last report */
-    uint32_t excused; /* power was lost while TESTED was written: that counts as a run */
-    uint32_t model;    /* state of models that the journal has to keep */
-    uint32_t uploaded; /* the mark of an upload lies in the secondary's trailer */
-} world;
 
 static uint8_t images[IMAGES][AREA];
 static uint32_t sizes[IMAGES];
 static uint8_t old_area[AREA];
-
-static uint32_t every, seconds, trials, cuts_in_recovery, countdown, second_mode;
-static const char *flow_name;
-static uint32_t now_mode;
-
-static void bad(const char *what) {
-    printf("FAILED %s: %s, operation %u, mode %u, phase %u, ran %x of %u boots, seconds %u\n", flow_name, what,
-           (unsigned)flash_sim.operations, (unsigned)now_mode, (unsigned)world.phase, (unsigned)world.ran,
-           (unsigned)world.boots, (unsigned)cuts_in_recovery);
-    exit(1);
-}
 
 static void notice(uint32_t address, uint32_t value) {
     if (address >= SLOT_JOURNAL && (value & 0xFFFFu) == JOURNAL_STATE(JOURNAL_TESTED, 0u)) {
@@ -74,7 +38,7 @@ static uint32_t holds(uint32_t index) {
 static uint32_t boot(void) {
     struct boot_report report = {0};
     flash_sim_power_up();
-    flash_sim.flicker = now_mode == CUT_FLICKER;
+    flash_sim.flicker = sweep.mode == CUT_FLICKER;
     const uint32_t start = boot_decide(&report);
     if (report.counter < world.counter) {
         bad("the security counter fell");
@@ -106,69 +70,40 @@ static uint32_t boot(void) {
             bad("what runs is no image");
         }
     }
-    if (world.boots < 8u) {
-        world.ran |= running << 4u * world.boots;
+    return sweep_ran(running);
+}
+
+static void upload(uint32_t index);
+
+/* A whole upgrade, to see that the device still can. */
+static void live_on(void) {
+    if ((sweep.trials % 16u != 0u && sweep.mode < CUT_UNSTABLE) || !boot_may_upload()) {
+        return;
     }
-    world.boots++;
-    return running;
-}
-
-static uint32_t ran(uint32_t boot_number) {
-    return world.ran >> 4u * boot_number & 15u;
-}
-
-/* All boots from that one on, and at least one, ran this image. */
-static uint32_t all_ran(uint32_t from, uint32_t index) {
-    for (uint32_t i = from; i < world.boots && i < 8u; i++) {
-        if (ran(i) != index) {
-            return 0u;
-        }
+    const uint32_t to = ran_last() == 2u ? 1u : 2u;
+    struct boot_report report = {0};
+    upload(to);
+    /* An image that is too old by now is refused, which is right as well. */
+    const uint32_t counter = world.counter;
+    if (request_test(1u) != REQUEST_PERMANENT) {
+        bad("nothing can be asked for");
     }
-    return 1u;
-}
-
-static uint32_t came_back(void) {
-    return (ran(0u) == world.trial && all_ran(1u, world.stable)) ||
-           (world.excused && all_ran(0u, world.stable));
-}
-
-/* The stable one for some boots, then the trial: for good, or once. */
-static uint32_t happened_later(void) {
-    uint32_t at = 0u;
-    while (at < world.boots && at < 8u && ran(at) == world.stable) {
-        at++;
+    flash_sim_power_up();
+    (void)boot_decide(&report);
+    if (report.event == BOOT_REFUSED ? report.reason != IMAGE_TOO_OLD || counter < 1u
+                                     : report.event != BOOT_SWAPPED || !holds(to)) {
+        bad("the upgrade afterwards went wrong");
     }
-    return all_ran(at, world.trial) || (!world.permanent && all_ran(at + 1u, world.stable));
 }
 
-static void judge_end(void) {
-    uint32_t good;
+static void judge(void) {
     if (!boot_may_upload() && world.phase != ASKING) {
         bad("the device cannot be upgraded");
-    }
-    switch (world.phase) {
-    case RESTING:
-    case RUNNING:
-        good = all_ran(0u, world.stable);
-        break;
-    case ASKING:
-    case ASKED:
-        good = world.refused ? all_ran(0u, world.stable)
-             : world.permanent ? all_ran(0u, world.trial) : came_back();
-        /* A request that was cut need not be one, or not at once. */
-        good |= world.phase == ASKING && happened_later();
-        break;
-    default:
-        good = all_ran(0u, world.stable) || all_ran(0u, world.trial);
-        break;
-    }
-    if (!good) {
-        bad("the wrong image ran");
     }
     if (world.phase == ASKED && world.refused && world.reason != IMAGE_WRONG_HASH && world.reason != IMAGE_TOO_OLD) {
         bad("a refusal without its reason");
     }
-    const uint32_t last = ran((world.boots < 8u ? world.boots : 8u) - 1u);
+    const uint32_t last = ran_last();
     if (world.phase != RESTING && last == world.stable) {
         if (memcmp(flash_sim.bytes + SLOT_PRIMARY, old_area, AREA) != 0) {
             bad("the old image is not what it was");
@@ -190,68 +125,6 @@ static void judge_end(void) {
     }
 }
 
-static void upload(uint32_t index);
-
-/* A whole upgrade, to see that the device still can. */
-static void go_on_living(void) {
-    const uint32_t to = ran((world.boots < 8u ? world.boots : 8u) - 1u) == 2u ? 1u : 2u;
-    struct boot_report report = {0};
-    upload(to);
-    /* An image that is too old by now is refused, which is right as well. */
-    const uint32_t counter = world.counter;
-    if (request_test(1u) != REQUEST_PERMANENT) {
-        bad("nothing can be asked for");
-    }
-    flash_sim_power_up();
-    (void)boot_decide(&report);
-    if (report.event == BOOT_REFUSED ? report.reason != IMAGE_TOO_OLD || counter < 1u
-                                     : report.event != BOOT_SWAPPED || !holds(to)) {
-        bad("the upgrade afterwards went wrong");
-    }
-}
-
-static uint32_t second_hook(uint32_t address, uint32_t value) {
-    if (countdown == 0u || --countdown != 0u) {
-        return CUT_MODES;
-    }
-    cuts_in_recovery++;
-    notice(address, value);
-    if (second_mode == CUT_FLICKER) {
-        now_mode = CUT_FLICKER;
-    }
-    return second_mode;
-}
-
-/* Some boots, or less where power is lost. */
-static void boots(uint32_t count) {
-    static uint32_t left;
-    left = count;
-    if (setjmp(flash_sim_power_lost) == 0) {
-        while (left-- != 0u) {
-            (void)boot();
-        }
-    }
-}
-
-/* The recovery from a cut, with another cut after `after` operations where that is not 0. */
-static void recover(uint32_t after) {
-    if (after != 0u) {
-        countdown = after;
-        second_mode = flash_sim_random() % CUT_MODES;
-        flash_sim_hook = second_hook;
-        boots(2u);
-    }
-    flash_sim_hook = 0;
-    for (uint32_t i = 2u + flash_sim_random() % 3u; i != 0u; i--) {
-        (void)boot();
-    }
-    judge_end();
-    if ((trials % 16u == 0u || now_mode >= CUT_UNSTABLE) && boot_may_upload()) {
-        go_on_living();
-    }
-    trials++;
-}
-
 static uint32_t is_data(uint32_t address, uint32_t value) {
     const uint32_t in_page = address % SLOT_PAGE_BYTES;
     return address < SLOT_JOURNAL && address != PRIMARY_TRAILER && address != SECONDARY_TRAILER &&
@@ -259,86 +132,39 @@ static uint32_t is_data(uint32_t address, uint32_t value) {
            !(address > SECONDARY_TRAILER && address < SECONDARY_END) && (in_page != 0u || value != FLASH_BLANK);
 }
 
-static uint32_t sweep_hook(uint32_t address, uint32_t value) {
-    static struct flash_sim before;
+static uint32_t worth(uint32_t address, uint32_t value) {
     static uint32_t number;
-    if (every == 0u) {
-        return CUT_MODES;
+    const uint32_t data = is_data(address, value);
+    if (sweep.every == 0u) {
+        return 0u;
     }
     /* Of the words that are copied every so many are enough where the slots are large. */
-    const uint32_t data = is_data(address, value);
-    if (++number % (data ? every : every < LARGE ? 1u : 31u) != 0u) {
-        return CUT_MODES;
+    if (++number % (data ? sweep.every : sweep.every < LARGE ? 1u : 31u) != 0u) {
+        return 0u;
     }
-    const struct world known = world;
-    before = flash_sim;
-    const uint32_t is_erase = value == FLASH_BLANK;
-    for (uint32_t mode = 0u; mode < CUT_MODES; mode++) {
-        /* The words that decide are hard to read in many ways. */
-        const uint32_t more = !data && mode >= CUT_UNSTABLE && every < LARGE ? 4u : 1u;
-        const uint32_t times = more * (seconds + 1u);
-        for (uint32_t second = 0u; second < times; second++) {
-            const uint64_t random = flash_sim.random;
-            flash_sim = before;
-            flash_sim.random = random;
-            now_mode = mode;
-            notice(address, value);
-            flash_sim_cut(address, value, is_erase, mode);
-            /* Soon after the start, or anywhere. */
-            const uint32_t range = second % 2u != 0u ? 24u : 3u * (AREA / 4u);
-            recover(second % 3u == 0u ? 0u : 1u + flash_sim_random() % range);
-            world = known;
-        }
-    }
-    const uint64_t random = flash_sim.random;
-    flash_sim = before;
-    flash_sim.random = random;
-    flash_sim_hook = sweep_hook;
-    now_mode = 0u;
-    return CUT_MODES;
+    return !data && sweep.every < LARGE ? 4u : 1u;
+}
+
+/* Soon after the start, or anywhere. */
+static uint32_t later(uint32_t second) {
+    return second % 2u != 0u ? 24u : 3u * (AREA / 4u);
 }
 
 /* Steps of flows. */
-
-static void begin(void) {
-    world.ran = 0u;
-    world.boots = 0u;
-    world.excused = 0u;
-}
-
-static void expect(uint32_t index) {
-    begin();
-    if (boot() != index) {
-        bad("another image runs");
-    }
-    begin();
-}
 
 static void upload(uint32_t index) {
     static const uint32_t mark[2] = {UPLOAD_MARK, 0u};
     flash_erase(SECONDARY_TRAILER);
     flash_write(SECONDARY_TRAILER, mark, 2u);
     world.uploaded = 0u;
-    for (uint32_t at = 0u; at < sizes[index]; at += 4u) {
-        uint32_t word;
-        if (at % SLOT_PAGE_BYTES == 0u) {
-            flash_erase(SECONDARY_IMAGE + at);
-        }
-        memcpy(&word, images[index] + at, 4u);
-        if (word != FLASH_BLANK) {
-            flash_write(SECONDARY_IMAGE + at, &word, 1u);
-        }
-    }
+    upload_to(SECONDARY_IMAGE, images[index], sizes[index]);
     world.uploaded = 1u;
 }
 
 static void ask(uint32_t index, uint32_t permanent) {
     memcpy(old_area, flash_sim.bytes + SLOT_PRIMARY, AREA);
-    begin();
     world.uploaded = 0u;
-    world.phase = ASKING;
-    world.trial = index;
-    world.permanent = permanent;
+    asking(index, permanent);
     if (request_test(permanent) != (permanent ? REQUEST_PERMANENT : REQUEST_TEST)) {
         bad("the request is not there");
     }
@@ -360,14 +186,6 @@ static void confirm(void) {
     }
     world.phase = RESTING;
     world.stable = world.trial;
-    begin();
-}
-
-static void rest(uint32_t index) {
-    world.phase = RESTING;
-    world.stable = index;
-    world.refused = 0u;
-    world.uploaded = 0u;
     begin();
 }
 
@@ -503,47 +321,37 @@ static void flow_damaged(void) {
 }
 
 /* Boots that nearly all lose power soon, until the journal has been full several times. */
-static uint32_t hail_hook(uint32_t address, uint32_t value) {
-    if (--countdown != 0u) {
-        return CUT_MODES;
-    }
-    notice(address, value);
-    return second_mode;
-}
-
 static void flow_hail(void) {
-    const uint32_t rounds = every;
+    const uint32_t rounds = sweep.every;
+    uint32_t pages = 0u;
     struct journal journal;
-    every = 0u;
+    sweep.every = 0u;
     for (uint32_t round = 0u; round < rounds; round++) {
         prefill(round + 1u);
         keep_a_model();
         flash_sim_hook = 0;
         const uint32_t permanent = round % 3u == 0u;
-        flow_name = "hail";
         rest(0u);
         upload(1u);
         ask(1u, permanent);
         const uint32_t few = 36u + flash_sim_random() % 30u;
         for (uint32_t i = 0u; i < 300u; i++) {
-            countdown = 1u + flash_sim_random() % (i < few ? 12u : 400u);
-            second_mode = flash_sim_random() % CUT_MODES;
-            now_mode = second_mode;
-            flash_sim_hook = hail_hook;
+            sweep.countdown = 1u + flash_sim_random() % (i < few ? 12u : 400u);
+            sweep.second_mode = flash_sim_random() % CUT_MODES;
+            sweep.mode = sweep.second_mode;
+            flash_sim_hook = countdown_hook;
             boots(1u);
             if (world.boots > 3u) {
                 break;
             }
         }
         flash_sim_hook = 0;
-        for (uint32_t i = 0u; i < BOOTS; i++) {
-            (void)boot();
-        }
-        judge_end();
+        settle();
         journal_open(&journal);
-        cuts_in_recovery += journal.sequence;
-        trials++;
+        pages += journal.sequence;
+        sweep.trials++;
     }
+    sweep.more = pages;
 }
 
 static uint32_t damaging_hook(uint32_t address, uint32_t value) {
@@ -606,10 +414,7 @@ static void flow_fields(void) {
     flash_erase(PRIMARY_TRAILER);
 }
 
-static const struct {
-    const char *name;
-    void (*run)(void);
-} flows[] = {
+static const struct flow flows[] = {
     {"revert", flow_revert},       {"confirm", flow_confirm},     {"permanent", flow_permanent},
     {"refused", flow_refused},     {"downgrade", flow_downgrade}, {"again", flow_again},
     {"install", flow_install},     {"asked", flow_install_asked}, {"damaged", flow_damaged},
@@ -617,47 +422,20 @@ static const struct {
     {"fields", flow_fields},
 };
 
-static void load(uint32_t index, const char *path) {
-    FILE *const file = fopen(path, "rb");
-    memset(images[index], 0xFF, AREA);
-    if (file == 0) {
-        bad("no such image");
-    }
-    sizes[index] = (uint32_t)fread(images[index], 1u, AREA, file);
-    (void)fclose(file);
-}
+static const struct subject swap = {
+    .images = images[0],
+    .sizes = sizes,
+    .count = IMAGES,
+    .area = AREA,
+    .prefill = prefill,
+    .boot = boot,
+    .notice = notice,
+    .worth = worth,
+    .later = later,
+    .judge = judge,
+    .live_on = live_on,
+};
 
 int main(int argc, char **argv) {
-    if (argc != 9) {
-        return 2;
-    }
-    flow_name = argv[1];
-    every = (uint32_t)atoi(argv[2]);
-    seconds = (uint32_t)atoi(argv[3]);
-    for (uint32_t i = 0u; i < IMAGES; i++) {
-        load(i, argv[5u + i]);
-    }
-    for (uint32_t i = 0u; i < sizeof flows / sizeof flows[0]; i++) {
-        if (strcmp(flows[i].name, flow_name) != 0) {
-            continue;
-        }
-        prefill((uint32_t)atoi(argv[4]));
-        flash_sim_hook = sweep_hook;
-        flows[i].run();
-        if (flows[i].run != flow_hail) {
-            for (uint32_t n = 0u; n < BOOTS; n++) {
-                (void)boot();
-            }
-            judge_end();
-            const uint32_t operations = flash_sim.operations;
-            (void)boot();
-            if (flash_sim.operations != operations) {
-                bad("a boot without need writes");
-            }
-        }
-        printf("%u operations, %u trials, %u more\n", (unsigned)flash_sim.operations, (unsigned)trials,
-               (unsigned)cuts_in_recovery);
-        return 0;
-    }
-    return 2;
+    return sweep_main(argc, argv, &swap, flows, sizeof flows / sizeof flows[0]);
 }

@@ -54,7 +54,7 @@ def sources(main: str, map_: Map, secret: bytes | None) -> dict[str, str]:
     boot = data_folder("firmware_templates") / "bootloader"
     wanted = {path.name for path in boot.glob("*.h")} | {f"{name}.c" for name in (*CORE, *CRYPTO)}
     texts = {name: (boot / name).read_text(encoding="utf-8") for name in sorted(wanted)}
-    for name in ("flash_sim.c", "flash_sim.h"):
+    for name in ("flash_sim.c", "flash_sim.h", "boot_sweep.c", "boot_sweep.h"):
         texts[name] = (TESTS / "support" / name).read_text(encoding="utf-8")
     texts["slots.h"] = map_.header()
     texts["boot_key.h"] = boot_images.key_header(secret)
