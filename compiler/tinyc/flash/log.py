@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 import tinyc
+from tinyc.device.hello import Hello
 from tinyc.errors import TinycError
 from tinyc.files import STATE_FOLDER, exclusive
+from tinyc.flash.job import Job
 from tinyc.program import Deployment
 
 FILE = "deployments.jsonl"
@@ -39,6 +43,23 @@ class JsonLines:
                 f"the board is flashed and verified, but that cannot be written down: {error.strerror}",
                 where=str(self.path),
             ) from error
+
+
+def record(log: DeploymentLog, job: Job, hello: Hello, method: str, port: str) -> Deployment:
+    """Write down what a device said after it was flashed and compared. Digests are in its own words."""
+    deployment = Deployment(
+        device=hello.device_id,
+        board=hello.board,
+        model=hello.model,
+        version=hello.model_version,
+        firmware=replace(job.firmware, identity=hello.firmware, digest=hello.digest),
+        method=method,
+        port=port,
+        verified=True,
+        at=datetime.now(UTC),
+    )
+    log.record(deployment)
+    return deployment
 
 
 def entry(deployment: Deployment) -> dict[str, Any]:

@@ -6,9 +6,6 @@ is free and runs on trial, until the device is found to run it; a reset before t
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import UTC, datetime
-
 from tinyc.device.client import DeviceClient
 from tinyc.device.hello import Hello, Identity
 from tinyc.device.images import ImageClient, SlotState
@@ -16,7 +13,7 @@ from tinyc.device.transport import SerialTransport
 from tinyc.errors import Disagreement, Problem, TinycError
 from tinyc.flash import ports, smp, verify
 from tinyc.flash.job import Job, Say
-from tinyc.flash.log import DeploymentLog
+from tinyc.flash.log import DeploymentLog, record
 from tinyc.program import Deployment
 from tinyc.signing.read import SignedImage, check_image, check_target, read_image
 from tinyc.split import FirmwareManifest, KernelNeed, ModelManifest, read_model, require_covered
@@ -57,19 +54,7 @@ def flash_model(job: Job, log: DeploymentLog, say: Say) -> Deployment:
     if not job.trial:
         _keep(port, image)
         say("confirmed: the new model stays")
-    deployment = Deployment(
-        device=found.device_id,
-        board=found.board,
-        model=found.model,
-        version=found.model_version,
-        firmware=replace(job.firmware, identity=found.firmware),
-        method="smp",
-        port=port,
-        verified=True,
-        at=datetime.now(UTC),
-    )
-    log.record(deployment)
-    return deployment
+    return record(log, job, found, "smp", port)
 
 
 def _firmware(client: DeviceClient, identity: Identity) -> Hello:

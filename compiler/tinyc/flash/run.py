@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import UTC, datetime
-
 from tinyc.boards import Board
 from tinyc.flash import methods, ports, smp, verify
 from tinyc.flash.job import Job, Say
-from tinyc.flash.log import DeploymentLog
+from tinyc.flash.log import DeploymentLog, record
 from tinyc.program import Deployment
 
 
@@ -46,16 +43,4 @@ def flash(job: Job, log: DeploymentLog, say: Say, method: str | None = None) -> 
     verify.same_chip(chip, hello)
     if hello.boot is not None:
         smp.settle(job, found.port.name, say)
-    deployment = Deployment(
-        device=hello.device_id,
-        board=hello.board,
-        model=hello.model,
-        version=hello.model_version,
-        firmware=replace(job.firmware, digest=hello.digest),
-        method=name,
-        port=found.port.name,
-        verified=True,
-        at=datetime.now(UTC),
-    )
-    log.record(deployment)
-    return deployment
+    return record(log, job, hello, name, found.port.name)
