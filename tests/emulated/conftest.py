@@ -1,10 +1,40 @@
-"""Small firmware for boards with tinyc's bootloader, built once for all files that update one."""
+"""Firmware that several files use, built once: small ones, and applications for tinyc's bootloader."""
 
 from __future__ import annotations
 
+from functools import cache
+from pathlib import Path
+
 import pytest
 
+from support.debugger import Debugger
+from support.small_firmware import NRF, Firmware, build
 from support.update_device import App, Apps
+from tinyc.emulator import Machine
+
+
+@pytest.fixture(scope="session")
+def firmware(tmp_path_factory: pytest.TempPathFactory) -> Firmware:
+    """`firmware(name, *defines)` is the path of the ELF; each is built once."""
+    folder = tmp_path_factory.mktemp("firmware")
+    return cache(lambda name, *defines: build(name, NRF, folder, *defines))
+
+
+@pytest.fixture(scope="session")
+def echo(firmware: Firmware) -> Path:
+    """A firmware that answers each byte with the next."""
+    return firmware("echo", "NRF_UART")
+
+
+@pytest.fixture
+def machine(echo: Path) -> Machine:
+    """A chip with that firmware, as long as a file has none of its own."""
+    return Machine(echo, NRF)
+
+
+@pytest.fixture
+def debugger(machine: Machine) -> Debugger:
+    return Debugger(machine.attach())
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,8 +15,7 @@ from support.debugger import (
     Debugger,
     answers,
 )
-from support.small_firmware import build
-from tinyc.boards import load_board
+from support.small_firmware import NRF, Firmware
 from tinyc.emulator import EmulatedFault, Machine
 from tinyc.emulator.core_debug import (
     BKPT,
@@ -47,31 +44,7 @@ from tinyc.emulator.machine import Ended
 
 pytestmark = pytest.mark.emulated
 
-NRF = load_board("nrf52840_bare")
 SECOND = NRF.clock_hz
-Firmware = Callable[..., Path]
-
-
-@pytest.fixture(scope="module")
-def firmware(tmp_path_factory: pytest.TempPathFactory) -> Firmware:
-    """`firmware(name, *defines)` is the path of the ELF; each is built once."""
-    folder = tmp_path_factory.mktemp("firmware")
-    return cache(lambda name, *defines: build(name, NRF, folder, *defines))
-
-
-@pytest.fixture
-def echo(firmware: Firmware) -> Path:
-    return firmware("echo", "NRF_UART")
-
-
-@pytest.fixture
-def machine(echo: Path) -> Machine:
-    return Machine(echo, NRF)
-
-
-@pytest.fixture
-def debugger(machine: Machine) -> Debugger:
-    return Debugger(machine.attach())
 
 
 def test_halt_and_registers(machine: Machine, debugger: Debugger) -> None:

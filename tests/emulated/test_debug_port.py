@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import random
 import struct
-from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 
 import pytest
@@ -28,7 +26,7 @@ from support.debugger import (
     answers,
     lock,
 )
-from support.small_firmware import build
+from support.small_firmware import NRF, build
 from tinyc.boards import load_board
 from tinyc.emulator import Machine
 from tinyc.emulator.chips import nordic_debug as ctrl_ap
@@ -57,31 +55,7 @@ from tinyc.errors import TinycError
 
 pytestmark = pytest.mark.emulated
 
-NRF = load_board("nrf52840_bare")
 SECOND = NRF.clock_hz
-Firmware = Callable[..., Path]
-
-
-@pytest.fixture(scope="module")
-def firmware(tmp_path_factory: pytest.TempPathFactory) -> Firmware:
-    """`firmware(name, *defines)` is the path of the ELF; each is built once."""
-    folder = tmp_path_factory.mktemp("firmware")
-    return cache(lambda name, *defines: build(name, NRF, folder, *defines))
-
-
-@pytest.fixture
-def echo(firmware: Firmware) -> Path:
-    return firmware("echo", "NRF_UART")
-
-
-@pytest.fixture
-def machine(echo: Path) -> Machine:
-    return Machine(echo, NRF)
-
-
-@pytest.fixture
-def debugger(machine: Machine) -> Debugger:
-    return Debugger(machine.attach())
 
 
 # The ports.

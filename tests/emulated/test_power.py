@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from elftools.elf.elffile import ELFFile
 
-from support.small_firmware import build
+from support.small_firmware import NRF, Firmware, build
 from tinyc.boards import Board, load_board
 from tinyc.emulator import EmulatedFault, Machine
 from tinyc.emulator.chip import FlashRules
@@ -25,19 +25,10 @@ from tinyc.errors import TinycError
 
 pytestmark = pytest.mark.emulated
 
-NRF = load_board("nrf52840_bare")
 SECOND = NRF.clock_hz
 STRICT = FlashRules(strict=True)
 ERASED = 0xFFFFFFFF
 FREE = 0xF0000  # a page that no firmware of these tests lies in
-Firmware = Callable[..., Path]
-
-
-@pytest.fixture(scope="module")
-def firmware(tmp_path_factory: pytest.TempPathFactory) -> Firmware:
-    """`firmware(name, *defines)` is the path of the ELF; each is built once."""
-    folder = tmp_path_factory.mktemp("firmware")
-    return cache(lambda name, *defines: build(name, NRF, folder, *defines))
 
 
 # Scripts: single accesses of the emulated core, one after the other.

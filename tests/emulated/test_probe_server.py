@@ -26,8 +26,7 @@ from support.debugger import (
     answers,
     lock,
 )
-from support.small_firmware import build
-from tinyc.boards import load_board
+from support.small_firmware import NRF
 from tinyc.emulator import Machine
 from tinyc.emulator.chip import FlashRules
 from tinyc.emulator.core_debug import S_HALT
@@ -37,18 +36,6 @@ from tinyc.emulator.probe_server import GENERAL_ERROR, PROBE_ERROR, TRANSFER_FAU
 from tinyc.errors import TinycError
 
 pytestmark = pytest.mark.emulated
-
-NRF = load_board("nrf52840_bare")
-
-
-@pytest.fixture(scope="module")
-def echo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build("echo", NRF, tmp_path_factory.mktemp("firmware"), "NRF_UART")
-
-
-@pytest.fixture
-def machine(echo: Path) -> Machine:
-    return Machine(echo, NRF)
 
 
 # The server.

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from functools import cache
-from pathlib import Path
 
 import pytest
 
-from support.small_firmware import build
+from support.small_firmware import NRF, Firmware
 from tinyc.boards import load_board
 from tinyc.emulator import Machine
 from tinyc.emulator.chip import FlashRules
@@ -19,7 +17,6 @@ from tinyc.errors import TinycError
 
 pytestmark = pytest.mark.emulated
 
-NRF = load_board("nrf52840_bare")
 SECOND = NRF.clock_hz
 BYTE = SECOND * 10 / 115_200
 STEPS, STORE, LOAD = 0x20010000, 2, 4
@@ -30,14 +27,12 @@ SENT = bytes(range(1, 21))
 
 
 @pytest.fixture(scope="module")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Machine]:
+def machine(firmware: Firmware) -> Callable[..., Machine]:
     """`machine(name, *defines)` runs that firmware with timed flash, and on a timed line unless told."""
-    folder = tmp_path_factory.mktemp("firmware")
-    elf: Callable[..., Path] = cache(lambda name, *defines: build(name, NRF, folder, *defines))
     rules = FlashRules(timed=True)
 
     def made(name: str, *defines: str, timed: bool = True) -> Machine:
-        return Machine(elf(name, *defines), NRF, flash_rules=rules, timed_line=timed)
+        return Machine(firmware(name, *defines), NRF, flash_rules=rules, timed_line=timed)
 
     return made
 

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from tinyc.boards import Board
+from tinyc.boards import Board, load_board
+
+NRF = load_board("nrf52840_bare")
+# Takes the name of a source and defines, gives the path of the ELF for NRF.
+Firmware = Callable[..., Path]
 
 SOURCES = Path(__file__).resolve().parent.parent / "emulated" / "firmware"
 _FLAGS = ("-nostdlib", "-O2", "-std=gnu99", "-Wall", "-Werror", "-fno-builtin", "-fomit-frame-pointer")
