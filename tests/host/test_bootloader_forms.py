@@ -1,6 +1,6 @@
 """tinyc's bootloader takes requests in MCUboot's form, and leaves a swap in it.
 
-The forms are written by hand in support/update_requests.py; test_stock_mcuboot.py holds them against MCUboot.
+The forms are written by hand in support/update_requests.py, after MCUboot's.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import pytest
 
 from support import images
 from support import update_requests as slots
+from support.boot_device import Action, Device
 from support.boot_images import DK
 from support.boot_sweeps import compiled
 from support.ed25519_vectors import VECTORS
 from support.images import signing_key
-from support.stock_mcuboot import Action, Device
 from support.update_requests import PAGE, PRIMARY, PRIMARY_END, SECONDARY, UPLOAD
 from tinyc.signing.image import make_image
 from tinyc.signing.layout import HEADER
@@ -49,7 +49,7 @@ def image(version: int, size: int = 9001, **changes: Any) -> bytes:
 
 
 def device_with(first: bytes) -> Device:
-    device = Device(program(), KEY.public)
+    device = Device(program())
     slots.flash_directly(device.flash, first)
     return device
 
@@ -86,7 +86,7 @@ def test_requests_of_the_application(action: Action) -> None:
 
 
 def test_confirmations_of_the_application() -> None:
-    device = Device(program(), KEY.public, flash=swapped_by_hand(image(OLD), image(NEW)))
+    device = Device(program(), swapped_by_hand(image(OLD), image(NEW)))
     by_hand = bytearray(device.flash)
     slots.confirm(by_hand)
     assert device.call(Action.CONFIRM).done
@@ -169,7 +169,7 @@ def test_a_swap_leaves_what_mcuboot_goes_on_from(sizes: tuple[int, int]) -> None
 def test_a_confirmed_swap_of_another_bootloader_goes_on(sizes: tuple[int, int]) -> None:
     flash = swapped_by_hand(image(OLD, sizes[0]), image(NEW, sizes[1]))
     slots.confirm(flash)
-    device = Device(program(), KEY.public, flash=flash)
+    device = Device(program(), flash)
     for _ in range(2):
         assert runs(device) == NEW
     slots.upload(device.flash, image(NEXT))
