@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import random
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ from tinyc.signing.read import read_image
 PAGE = 4096
 OLD, NEW, RECOVERY = "o", "n", "r"
 INSTALL = 9  # the kind of a record in the journal
+STACK = 3072  # bytes that it has at most
 LONGEST_BOOT = 300_000_000  # cycles: several swaps with signatures
 # The others hold what is dead, or follow from flash and RAM.
 # One joined trial in CHECKED is played to its end.
@@ -201,7 +203,9 @@ class Laboratory:
 
     def _play(self, image: FlashImage, script: Script, boot: int) -> Result:
         self._seen = ""
-        smp.message._counter = itertools.count()  # the same requests in every trial
+        # The same requests in every trial; an exchange begins with a random number.
+        smp.message._counter = itertools.count()
+        random.seed(1)
         firmware = script.firmware
         for number in range(script.boots):
             if number == 0:
@@ -321,8 +325,11 @@ class Laboratory:
                 self._pages[at] = known
             image.update(known)
         image.update(hashlib.sha1(self._array._writes).digest())
+        stack = int(engine.reg_read(registers.UC_ARM_REG_SP))
         for origin, size in machine._memory.ram_areas:
-            image.update(hashlib.sha1(engine.mem_read(origin, size)).digest())
+            # The stack is at the bottom of RAM: what is below its pointer is dead.
+            dead = stack - origin if origin < stack < origin + STACK else 0
+            image.update(hashlib.sha1(engine.mem_read(origin + dead, size - dead)).digest())
         values = [engine.reg_read(register) for register in _REGISTERS]
         line = (bytes(machine.line.to_device), bytes(machine.line.from_device))
         rest = (trail.script, trail.seen, trail.step, machine._boot, values, line)

@@ -32,8 +32,17 @@ class NordicPeripheral(Peripheral):
     def _update(self) -> None:
         if self.interrupt is None:
             return
-        level = any(self.enabled_interrupts >> i & 1 and self[0x100 + 4 * i] for i in range(32))
-        self.system.set_interrupt_line(self.interrupt, level)
+        self.system.set_interrupt_line(self.interrupt, self._wants_interrupt())
+
+    def _wants_interrupt(self) -> bool:
+        """Whether an event has happened whose interrupt is enabled. Called at every byte of a serial line."""
+        left = self.enabled_interrupts
+        while left:
+            number = left.bit_length() - 1
+            if self[0x100 + 4 * number]:
+                return True
+            left ^= 1 << number
+        return False
 
     def store(self, offset: int, value: int) -> None:
         super().store(offset, value)

@@ -79,6 +79,7 @@ class FlashController(Peripheral):
     def reset(self) -> None:
         super().reset()
         self._locked: set[int] = set()  # registers of the ACL that were written
+        self._regions: set[int] = set()  # those they belong to
 
     @property
     def powered(self) -> bool:
@@ -192,13 +193,12 @@ class FlashController(Peripheral):
         if offset in self._locked:
             return None
         self._locked.add(offset)
+        self._regions.add(region)
         return value
 
     def _check_access(self, address: int, size: int) -> None:
         """The chip blocks the access and raises a bus fault (chapter "ACL", permission schemes)."""
-        if not self._locked:
-            return
-        for region in range(self._REGIONS):
+        for region in sorted(self._regions):
             at = self._FIRST + region * self._STRIDE
             start, length, permission = (self[at + register] for register in (0, 4, 8))
             if permission & 2 and start % PAGE == 0 and start < address + size and address < start + length:
