@@ -7,6 +7,8 @@ import signal
 
 # Before NumPy is imported: two test workers with two BLAS threads each only wait for one another.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# Builds of tests write nothing into the registries of the examples; tests of the registry set it themselves.
+os.environ["TINYC_REGISTRY"] = "off"
 
 from pathlib import Path
 

@@ -7,6 +7,7 @@ The graph, and the tokenizer of a text model, are kept under `.tinyc/`, so that 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,12 +98,17 @@ def save(
     firmware: Firmware,
     package: Package | None = None,
     split: Split | None = None,
+    release: Mapping[str, Any] | None = None,
 ) -> Artifact:
-    """Store what later verbs need beside the firmware. Files are replaced only when they change."""
+    """Store what later verbs need beside the firmware. Files are replaced only when they change.
+
+    `release` is what the user says of the model as a release: origin, units, limits of memory.
+    """
     report = pipeline.make_report(program, package.firmware if package else firmware, split)
     report["update"] = _update_entry(package)
     report["audio"] = program.audio.to_json() if program.audio else None
     report["text"] = {"tokens": program.tokenizer.size} if program.tokenizer else None
+    report["release"] = dict(release) if release else None
     if prepared.bill is not None:
         report["quantization"] = {
             key: prepared.bill[key] for key in ("network_sqnr_db", "accuracy", "samples")

@@ -18,6 +18,7 @@ from tinyc.slots import RETAINED_BYTES, Slots
 FLASH_METHODS = frozenset(
     {"adafruit_dfu", "bossa", "esptool", "jlink", "platformio", "pyocd", "smp", "stm32", "uf2"}
 )
+SENSORS = ("accelerometer", "camera", "gyroscope", "magnetometer", "microphone", "thermometer")
 # What a board of such a method has to say besides: key of `[flash]` and its type.
 _FLASH_NEEDS: dict[str, dict[str, type]] = {
     "esptool": {"esptool_chip": str, "esptool_address": int},
@@ -154,6 +155,8 @@ class Board:
     """The flash map where tinyc's bootloader starts the firmware; None where it has the flash to itself."""
     hal: str = ""
     """Folder of the driver under `firmware_templates/hal`; chips with the same parts share one."""
+    sensors: tuple[str, ...] = ()
+    """What is soldered to the board, of SENSORS."""
 
     @property
     def uf2_family(self) -> int | None:
@@ -226,6 +229,7 @@ def parse_board(name: str, path: Path) -> Board:
     hal = take(table, "hal", str, soc)
     core = take(table, "core", str)
     features = take(table, "features", list, [])
+    sensors = take(table, "sensors", list, [])
     clock_hz = take(table, "clock_hz", int)
     memory = take(table, "memory", dict, {})
     flash = take(table, "flash", dict, {})
@@ -266,6 +270,9 @@ def parse_board(name: str, path: Path) -> Board:
         having = f"{core} with {', '.join(sorted(features)) or 'none'}"
         allowed = [" ".join(sorted(each)) for each in combinations(core)] or ["none"]
         problems.append(Problem("features", f"no {having}", f"needs one of: {'; '.join(allowed)}"))
+    unknown = sorted({str(sensor) for sensor in sensors if sensor not in SENSORS})
+    if unknown or len(set(map(str, sensors))) < len(sensors):
+        problems.append(Problem("sensors", f"is {sensors!r}", f"each once: {', '.join(SENSORS)}"))
     rates = BAUDS.get(hal, (DEFAULT_BAUD,))
     if baud not in rates:
         problems.append(Problem("uart.baud", f"is {baud}", f"allowed: {', '.join(map(str, rates))}"))
@@ -338,6 +345,7 @@ def parse_board(name: str, path: Path) -> Board:
         recovery=pins.get("recovery"),
         slots=slots,
         hal=hal,
+        sensors=tuple(sorted(sensors)),
     )
 
 

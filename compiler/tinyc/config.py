@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +14,22 @@ from tinyc.errors import Problem, TinycError, nearest
 from tinyc.objective import OBJECTIVES, Objective
 from tinyc.program import NO_VERSION
 from tinyc.quantize.options import EMBEDDING_BITS, Method
+from tinyc.registry.location import parse_table
 from tinyc.text.front_end import padding_problem
 from tinyc.text.tokenizer import Tokenizer, load
+from tinyc.versioning.model import RELATIONS
+from tinyc.versioning.numbers import ALLOWED, Version
 
 CONFIG_NAME = "tinyc.toml"
 CALIBRATION_METHODS = ("auto", *(method.value for method in Method))
-_NUMBER = "(0|[1-9][0-9]{0,4})"
-_VERSION = re.compile(rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}")
 # An image has four bytes for its security counter.
 _MOST_COUNTER = 0xFFFFFFFF
 INPUT_TYPES = ("raw", "audio", "text")
 
 _TABLES: dict[str, tuple[str, ...]] = {
-    "model": ("path", "name", "version"),
+    "model": ("path", "name", "version", "base", "relation"),
     "quantize": ("calibration", "method", "samples", "max_drop", "embedding_bits"),
-    "input": ("type",),
+    "input": ("type", "units", "sensor"),
     "audio": (),  # checked by AudioSettings
     "text": ("tokenizer",),
     "labels": ("names",),
@@ -37,6 +37,8 @@ _TABLES: dict[str, tuple[str, ...]] = {
     "build": ("optimize",),
     "evaluation": ("data",),
     "signing": ("key", "security_counter"),
+    "envelope": (),  # a table for each board
+    "registry": (),  # checked by registry.location
 }
 
 
@@ -68,6 +70,13 @@ class Config:
     version: str = NO_VERSION
     signing_key: Path | None = None
     security_counter: int = 0
+    base: str | None = None
+    """What the model was derived from: a build folder, a manifest or NAME@VERSION of the registry."""
+    relation: str | None = None
+    units: str | None = None
+    sensor: str | None = None
+    envelope: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Board → bytes of flash and RAM that a major version promises not to exceed."""
 
 
 def load_config(path: Path) -> Config:
@@ -135,6 +144,12 @@ class _Reader:
         embedding_bits = self._embedding_bits()
         key = self._text("signing", "key")
         security_counter = self._security_counter()
+        base = self._text("model", "base")
+        relation = self._relation(base)
+        units, sensor = self._text("input", "units"), self._text("input", "sensor")
+        envelope = self._envelope()
+        if "registry" in self.tables:
+            parse_table(path, self.tables["registry"], self.problems)
         if self.problems or model is None:
             raise TinycError("the configuration is not valid", where=str(path), problems=self.problems)
         return Config(
@@ -156,6 +171,11 @@ class _Reader:
             version,
             path.parent / key if key else None,
             security_counter,
+            base,
+            relation,
+            units,
+            sensor,
+            envelope,
         )
 
     def _get(self, table: str, key: str) -> Any:
@@ -175,18 +195,40 @@ class _Reader:
         text = self._text("model", "version")
         if text is None:
             return NO_VERSION
-        numbers = _VERSION.fullmatch(text)
-        if numbers is None or any(
-            int(number) > most for number, most in zip(numbers.groups(), (255, 255, 65535), strict=True)
-        ):
-            self.problems.append(
-                Problem(
-                    "model.version",
-                    f"is {text!r}",
-                    'needs three numbers as in "1.2.3", at most 255.255.65535',
-                )
-            )
+        try:
+            Version.parse(text)
+            wrong = "+" in text
+        except TinycError:
+            wrong = True
+        if wrong:
+            self.problems.append(Problem("model.version", f"is {text!r}", f"needs {ALLOWED}"))
         return text
+
+    def _relation(self, base: str | None) -> str | None:
+        """What the model is to `base`; both are given or none."""
+        if base is None and self._get("model", "relation") is not None:
+            self.problems.append(Problem("model.relation", "is given without `base`"))
+        elif base is not None and self._get("model", "relation") is None:
+            allowed = f"needs one of: {', '.join(RELATIONS)}"
+            self.problems.append(Problem("model.relation", "is missing beside `base`", allowed))
+        elif base is not None:
+            return self._choice("model", "relation", RELATIONS, RELATIONS[-1])
+        return None
+
+    def _envelope(self) -> dict[str, dict[str, int]]:
+        """`[envelope.BOARD]` with `flash` and `ram` in bytes."""
+        found: dict[str, dict[str, int]] = {}
+        for board, limits in self.tables.get("envelope", {}).items():
+            where = f"envelope.{board}"
+            if board not in board_names():
+                self.problems.append(Problem(where, "is no board", nearest(board, board_names())))
+            elif not isinstance(limits, dict) or not limits or set(limits) - {"flash", "ram"}:
+                self.problems.append(Problem(where, f"is {limits!r}", "needs `flash` and `ram` in bytes"))
+            elif any(type(size) is not int or size < 1 for size in limits.values()):
+                self.problems.append(Problem(where, f"is {limits!r}", "needs whole numbers from 1"))
+            else:
+                found[board] = dict(limits)
+        return found
 
     def _file(self, table: str, key: str, *, required: str = "") -> Path | None:
         """The path under a key; `required` says what a key that has to be there needs."""

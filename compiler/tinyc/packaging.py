@@ -134,9 +134,10 @@ def _key(path: Path | None) -> SigningKey | None:
 def _content(firmware: Firmware, program: Program, slots: Slots, counter: int) -> ImageContent:
     from tinyc.signing.image import ImageContent
 
+    # An image has three numbers: a pre-release has those of its release, and tells its name in full.
     return ImageContent(
         binary=firmware.outputs["bin"].read_bytes(),
-        version=program.version,
+        version=program.version.partition("-")[0],
         counter=counter,
         board=program.board.name,
         slot_map=slots.number,

@@ -1,4 +1,4 @@
-"""Where the data files of the package live: templates and boards.
+"""Where the data files of the package live: templates, boards and the ontology.
 
 A checkout's own folders win over the copies inside an installed wheel, so that editing a
 template needs no reinstall.

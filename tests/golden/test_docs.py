@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import typer.main
 
+from support.registry_format_pages import formats_page
+from support.registry_pages import ontology_page, queries_page
 from tinyc.boards import Board, board_names, load_board
 from tinyc.cli.app import app
 from tinyc.cores import CORES, FEATURES, HOST, combinations
@@ -19,6 +21,7 @@ from tinyc.emulator.qemu import MACHINES
 from tinyc.ir.ops import OPS, ConvDepthwise2D, TokenBlock
 from tinyc.kernels import cortex_m4_rows, portable_rows
 from tinyc.kernels.catalogue import CATALOGUE
+from tinyc.versioning.rules import RULES
 
 pytestmark = pytest.mark.golden
 
@@ -115,7 +118,26 @@ def boards_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-PAGES = {"operators.md": operators_page, "cli.md": command_line_page, "boards.md": boards_page}
+def version_rules_page() -> str:
+    lines = ["# Rules for versions of models", "", NOTE]
+    lines += [
+        "`tinyc version OLD NEW` goes through this table; the highest level that a rule finds is the answer."
+    ]
+    lines += ["See [versions of models](../concepts/model-versions.md).", ""]
+    lines += ["| level | rule | when |", "|---|---|---|"]
+    lines += [f"| {rule.level.name} | `{rule.name}` | {rule.meaning} |" for rule in RULES]
+    return "\n".join(lines) + "\n"
+
+
+PAGES = {
+    "operators.md": operators_page,
+    "cli.md": command_line_page,
+    "boards.md": boards_page,
+    "version-rules.md": version_rules_page,
+    "ontology.md": lambda: ontology_page(NOTE),
+    "registry-queries.md": lambda: queries_page(NOTE),
+    "registry-formats.md": lambda: formats_page(NOTE),
+}
 
 
 @pytest.mark.parametrize("page", sorted(PAGES))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import urllib.request
 import venv
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,10 @@ def test_wheel_in_a_clean_environment(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)]
     subprocess.run(build, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("tinyc-*.whl")
+    page = "tinyc/registry/web/static"
+    files = [path for path in (ROOT / "compiler" / page).rglob("*") if path.is_file()]
+    shown = {f"{page}/{path.relative_to(ROOT / 'compiler' / page).as_posix()}" for path in files}
+    assert shown and shown <= set(zipfile.ZipFile(wheel).namelist())
     environment = tmp_path / "environment"
     venv.create(environment, with_pip=True)
     python = environment / "bin" / "python"
@@ -48,3 +54,16 @@ def test_wheel_in_a_clean_environment(tmp_path: Path) -> None:
     verified = subprocess.run(verify, capture_output=True, text=True, cwd=tmp_path)
     assert verified.returncode == 0, verified.stderr
     assert json.loads(verified.stdout)["agrees"]
+
+    init = [tool, "registry", "init", str(tmp_path / "registry")]
+    subprocess.run(init, check=True, capture_output=True, cwd=tmp_path)
+    serve = [tool, "registry", "serve", "--registry", str(tmp_path / "registry"), "--port", "0"]
+    with subprocess.Popen(serve, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as server:
+        assert server.stdout is not None
+        url = server.stdout.readline().strip()
+        try:
+            for path in ("", "static/app.js", "static/vendor/yasgui.min.js", "api/queries"):
+                with urllib.request.urlopen(url + path, timeout=20) as answer:
+                    assert answer.status == 200 and answer.read()
+        finally:
+            server.terminate()

@@ -49,6 +49,17 @@ def test_boards_with_the_same_soc_agree() -> None:
             )
 
 
+def test_sensors_are_known_ones(tmp_path: Path) -> None:
+    assert load_board("nano33ble").sensors == ("accelerometer", "gyroscope", "magnetometer")
+    assert load_board("nrf52840").sensors == ()
+    path = tmp_path / "board.toml"
+    for wrong in ('["nose"]', '["camera", "camera"]', '"camera"', "[1]", "[[]]"):
+        path.write_text(GOOD.replace("clock_hz", f"sensors = {wrong}\nclock_hz", 1))
+        with pytest.raises(TinycError) as error:
+            parse_board("board", path)
+        assert [problem.where for problem in error.value.problems] == ["sensors"]
+
+
 @pytest.mark.parametrize(
     ("name", "origin", "flash", "ram"),
     [

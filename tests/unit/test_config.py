@@ -246,7 +246,7 @@ def test_the_scaffold_shows_how_to_sign(tmp_path: Path) -> None:
     assert load_config(path).signing_key == path.parent / "tinyc-key.pem"
 
 
-@pytest.mark.parametrize("version", ["0.0.1", "1.2.3", "255.255.65535"])
+@pytest.mark.parametrize("version", ["0.0.1", "1.2.3", "255.255.65535", "1.3.0-rc.0", "1.3.0-rc.12"])
 def test_a_version(project: Path, version: str) -> None:
     text = WHOLE.replace('name = "spotter"', f'version = "{version}"')
     assert load_config(write(project, text)).version == version
@@ -263,6 +263,9 @@ def test_a_version(project: Path, version: str) -> None:
         "01.2.3",
         "1.2.-3",
         "1.2.3-rc1",
+        "1.2.3-rc.01",
+        "1.2.3-beta.1",
+        "1.2.3+int8",
         " 1.2.3",
         "256.0.0",
         "1.2.65536",
@@ -274,3 +277,32 @@ def test_what_is_no_version(project: Path, version: str) -> None:
     with pytest.raises(TinycError, match="not valid") as caught:
         load_config(write(project, text))
     assert [problem.where for problem in caught.value.problems] == ["model.version"]
+
+
+def test_what_a_model_comes_from_and_promises(project: Path) -> None:
+    text = WHOLE.replace('name = "spotter"', 'name = "spotter"\nbase = "words@1.0.0"\nrelation = "pruned"')
+    text = text.replace('type = "audio"', 'type = "audio"\nunits = "pcm"\nsensor = "microphone"')
+    config = load_config(write(project, text + "[envelope.nrf52840]\nflash = 65536\n"))
+    assert (config.base, config.relation) == ("words@1.0.0", "pruned")
+    assert (config.units, config.sensor) == ("pcm", "microphone")
+    assert config.envelope == {"nrf52840": {"flash": 65_536}}
+
+
+@pytest.mark.parametrize(
+    ("model", "rest", "where"),
+    [
+        ('base = "x"', "", "model.relation"),
+        ('relation = "pruned"', "", "model.relation"),
+        ('base = "x"\nrelation = "cloned"', "", "model.relation"),
+        ("", "[envelope.nrf52841]\nflash = 1", "envelope.nrf52841"),
+        ("", "[envelope]\nnrf52840 = 3", "envelope.nrf52840"),
+        ("", "[envelope.nrf52840]\nflush = 1", "envelope.nrf52840"),
+        ("", "[envelope.nrf52840]\nram = 0", "envelope.nrf52840"),
+        ("", "[envelope.nrf52840]\nram = true", "envelope.nrf52840"),
+    ],
+)
+def test_mistakes_in_origin_and_promise(project: Path, model: str, rest: str, where: str) -> None:
+    text = WHOLE.replace('name = "spotter"', f'name = "spotter"\n{model}') + rest
+    with pytest.raises(TinycError, match="not valid") as caught:
+        load_config(write(project, text))
+    assert [problem.where for problem in caught.value.problems] == [where]

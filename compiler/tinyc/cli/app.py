@@ -20,9 +20,11 @@ from tinyc.cli.keys import app as keys
 from tinyc.cli.monitor import command as monitor
 from tinyc.cli.profile import command as profile
 from tinyc.cli.quantize import command as quantize
+from tinyc.cli.registry import app as registry
 from tinyc.cli.run import command as run
 from tinyc.cli.tune import command as tune
 from tinyc.cli.verify import command as verify
+from tinyc.cli.version import command as version
 
 app = typer.Typer(
     name="tinyc",
@@ -57,6 +59,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "flash": flash,
     "run": run,
     "verify": verify,
+    "version": version,
     "profile": profile,
     "tune": tune,
     "boards": boards,
@@ -68,3 +71,4 @@ for name, verb in VERBS.items():
     app.command(name=name)(verb)
 # Verbs with verbs of their own.
 app.add_typer(keys, name="keys")
+app.add_typer(registry, name="registry")

@@ -75,10 +75,17 @@ def command(
             show_default=False,
         ),
     ] = None,
+    any_version: Annotated[
+        bool,
+        typer.Option(
+            "--any-version", help="Take the model's version even when it is too low for what changed."
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Compile a model and build its firmware with PlatformIO."""
     from tinyc.cli import target
+    from tinyc.cli.registry.recording import record_build
 
     makes = bool(also) or arena is not None or spare_kernels
     if not split_model and (makes or firmware is not None):
@@ -91,7 +98,19 @@ def command(
         )
     request = target.SplitRequest(tuple(also or ()), arena, spare_kernels, firmware)
     split = request if split_model else None
-    found = target.built(model, board, out, toolchain, calibration, optimize, max_drop, embedding_bits, split)
+    found = target.built(
+        model,
+        board,
+        out,
+        toolchain,
+        calibration,
+        optimize,
+        max_drop,
+        embedding_bits,
+        split,
+        any_version=any_version,
+    )
+    record_build(found, output.talk)
     report = found.report
     if json:
         elf = str(found.folder / str(report["elf"]))

@@ -88,7 +88,8 @@ def command(
     """Write the firmware to a board, building it first if needed, and check that the board runs it."""
     from tinyc import artifact
     from tinyc.cli import target
-    from tinyc.flash import Job, JsonLines, check, entry, flash, flash_model
+    from tinyc.cli.registry.recording import deployment_log
+    from tinyc.flash import Job, check, entry, flash, flash_model
     from tinyc.source import resolve
 
     if revert:
@@ -113,7 +114,7 @@ def command(
         )
     job = Job(found.program.board, found.firmware, port, bootloader_port, drive, probe, timeout, trial)
     with output.steps(f"flashing {found.program.board.name}") as say:
-        log = JsonLines(found.folder)
+        log = deployment_log(found, say)
         deployment = flash_model(job, log, say) if model_only else flash(job, log, say, method)
     told = entry(deployment)
     if json:
@@ -135,10 +136,12 @@ def _console(board: Board) -> str:
 
 
 def _revert(port: str, timeout: float, as_json: bool) -> None:
+    from tinyc.cli.registry.recording import record_found
     from tinyc.flash import smp
 
     with output.steps("reverting") as say:
         hello = smp.revert(port, timeout, say)
+        record_found(hello, say)
     if as_json:
         output.as_json({"board": hello.board, "device": hello.device_id, "firmware": hello.firmware})
         return

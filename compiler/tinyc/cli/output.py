@@ -113,6 +113,8 @@ def report_error(error: TinycError) -> None:
     console = _console(True)
     place = f"{error.where}: " if error.where else ""
     console.print(f"[bold red]error[/]: {escape(place + error.what)}")
+    if excerpt := getattr(error, "excerpt", ""):
+        console.print(escape(excerpt))
     if error.problems:
         console.print()
         width = max(len(problem.where) for problem in error.problems)

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from tinyc import artifact, pipeline
 from tinyc.artifact import Artifact
 from tinyc.boards import Board, load_board
-from tinyc.cli import output
+from tinyc.cli import lineage, output
 from tinyc.emit.split_base import read_base
 from tinyc.emit.split_model import model_manifest
 from tinyc.errors import TinycError
 from tinyc.objective import Objective
+from tinyc.origin import write_origin
 from tinyc.packaging import Signing
 from tinyc.preparation import Prepared
 from tinyc.program import Program
@@ -108,8 +109,12 @@ def built(
     max_drop: float | None = None,
     embedding_bits: int | None = None,
     split: SplitRequest | None = None,
+    any_version: bool = True,
 ) -> Artifact:
-    """The build that the argument names: a build folder as it is, anything else built first."""
+    """The build that the argument names: a build folder as it is, anything else built first.
+
+    Unless `any_version`, a build whose version is too low for what changed raises TinycError at the end.
+    """
     if model is not None and artifact.is_artifact(model) and out is None:
         found = artifact.open_artifact(model)
         if board is not None and board != found.program.board.name:
@@ -133,13 +138,18 @@ def built(
         model, board, calibration, optimize, toolchain, max_drop, embedding_bits, within, split is not None
     )
     parts = _split(split, base, program, optimize, toolchain) if split is not None else None
+    origin = lineage.origin_of(source)
     folder = out or source.build_folder / program.board.name
     with output.busy(f"building for {program.board.name}"):
         firmware = pipeline.build(program, folder, toolchain, parts)
         package = pipeline.package(
             firmware, program, Signing(source.signing_key, source.security_counter), parts
         )
-    return artifact.save(folder, program, prepared, firmware, package, parts)
+    write_origin(folder, source)
+    release = lineage.release_of(source, origin)
+    found = artifact.save(folder, program, prepared, firmware, package, parts, release)
+    lineage.finish(found, source, origin, any_version=any_version)
+    return found
 
 
 def _split(

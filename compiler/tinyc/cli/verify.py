@@ -43,11 +43,13 @@ def command(
     """Stream the same vectors through reference, host C and device and compare every byte."""
     from tinyc import verification
     from tinyc.cli import target
+    from tinyc.cli.registry.recording import record_evaluation
     from tinyc.execution import Engine, host_engine, quantize_vector
 
     found = target.built(model, board, toolchain=toolchain, optimize=optimize)
     program = found.program
-    given, labels = _vectors(found, input_path or _evaluation(model), limit)
+    data = input_path or _evaluation(model)
+    given, labels = _vectors(found, data, limit)
     vectors = [quantize_vector(program, vector) for vector in given]
     vectors += verification.random_vectors(program.graph, count, seed)
     texts = _texts(program, seed)
@@ -62,6 +64,8 @@ def command(
         watched = output.progress("verifying", vectors)
         result = verification.verify(program, watched, engines, layers=layers)
     accuracy = _accuracy(found, result.outputs[: len(given)], given, labels)
+    if data is not None and limit is None and result.agrees and "int8" in accuracy:
+        record_evaluation(found, data, accuracy["int8"], output.talk)
     if json:
         output.as_json(_json(found, result, accuracy, texts, wrong_text))
     else:

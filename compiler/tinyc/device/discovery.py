@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from tinyc.device.client import DeviceClient
 from tinyc.device.hello import Hello
+from tinyc.device.ledger import Counters
 from tinyc.device.transport import SerialTransport
 from tinyc.errors import TinycError
 
@@ -28,11 +30,12 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was found behind a port: a device, or why there is none."""
+    """What was found behind a port: a device, or why there is none. `counters` where they were asked for."""
 
     port: Port
     hello: Hello | None
     problem: str | None
+    counters: Counters | None = None
 
 
 def attached() -> tuple[Port, ...]:
@@ -47,16 +50,18 @@ def attached() -> tuple[Port, ...]:
     return tuple(sorted(found, key=lambda port: port.name))
 
 
-def ask(port: Port, seconds: float = _SECONDS) -> Found:
-    """Ask who is behind a port; nothing but the question is sent to it."""
+def ask(port: Port, seconds: float = _SECONDS, *, counters: bool = False) -> Found:
+    """Ask who is behind a port, and with `counters` what it has counted; nothing else is sent to it."""
     try:
         with SerialTransport(port.name) as line:
-            return Found(port, DeviceClient(line, timeout=seconds).hello(), None)
+            client = DeviceClient(line, timeout=seconds)
+            hello = client.hello()
+            return Found(port, hello, None, client.counters() if counters else None)
     except TinycError as error:
         return Found(port, None, error.what)
 
 
-def ask_all(ports: Sequence[Port]) -> tuple[Found, ...]:
+def ask_all(ports: Sequence[Port], *, counters: bool = False) -> tuple[Found, ...]:
     """Ask at several ports at once; the answers in the order of the ports."""
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return tuple(pool.map(ask, ports))
+        return tuple(pool.map(partial(ask, counters=counters), ports))

@@ -1,7 +1,7 @@
 """Flashing boards: a module for each way, chosen by the board's file and by what is plugged in."""
 
 from tinyc.flash.job import TIMEOUT, Job, Method, Say
-from tinyc.flash.log import DeploymentLog, JsonLines, entry
+from tinyc.flash.log import DeploymentLog, JsonLines, Several, entry
 from tinyc.flash.model import flash_model
 from tinyc.flash.run import check, flash
 
@@ -12,6 +12,7 @@ __all__ = [
     "JsonLines",
     "Method",
     "Say",
+    "Several",
     "check",
     "entry",
     "flash",

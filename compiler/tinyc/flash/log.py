@@ -62,6 +62,17 @@ def record(log: DeploymentLog, job: Job, hello: Hello, method: str, port: str) -
     return deployment
 
 
+class Several:
+    """Several logs, each told in turn."""
+
+    def __init__(self, *logs: DeploymentLog) -> None:
+        self._logs = logs
+
+    def record(self, deployment: Deployment) -> None:
+        for log in self._logs:
+            log.record(deployment)
+
+
 def entry(deployment: Deployment) -> dict[str, Any]:
     """The deployment as JSON: digests and the number of the chip in hexadecimal, time in UTC."""
     firmware = deployment.firmware
