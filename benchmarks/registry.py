@@ -38,7 +38,7 @@ from tinyc.cli import output
 from tinyc.errors import TinycError
 from tinyc.registry import names, pages
 from tinyc.registry.facts import DeploymentFact
-from tinyc.registry.queries import library
+from tinyc.registry.queries import named_queries
 from tinyc.registry.registry import Registry
 from tinyc.registry.store.base import Rows, Store, Truth
 from tinyc.registry.store.embedded import EmbeddedStore
@@ -105,7 +105,7 @@ def measure(parts: Fleet, devices: int, folder: Path, scratch: Path, *, queries:
             figures[figure] = ask(store, name, parameters(parts, devices, name))
         if queries:
             figures["queries"] = {
-                name: ask(store, name, parameters(parts, devices, name)) for name in sorted(library())
+                name: ask(store, name, parameters(parts, devices, name)) for name in sorted(named_queries())
             }
         figures["update_ms"] = update(store, parts, chosen)
         figures["deploy_ms"] = deploy(store, parts, chosen)
@@ -146,7 +146,7 @@ def timed(act: Callable[[], object]) -> float:
 
 def ask(store: Store, name: str, values: dict[str, str]) -> float:
     """Milliseconds of a named query, read to its end."""
-    text = library()[name].bind(**values)
+    text = named_queries()[name].bind(**values)
 
     def run() -> None:
         answer = store.query(text)
@@ -182,7 +182,7 @@ def parameters(parts: Fleet, devices: int, name: str) -> dict[str, str]:
         "before": (registry_fleet.START + timedelta(days=30)).isoformat(),
         "word": "speech",
     }
-    wanted = library()[name].parameters
+    wanted = named_queries()[name].parameters
     if name.startswith("seloc"):
         return {each.name: known[each.name] for each in wanted if each.default is None}
     return {
@@ -239,7 +239,7 @@ def measure_rdflib(parts: Fleet, devices: int, paths: Sequence[Path]) -> dict[st
     page = f"SELECT ?p ?o ?q ?r WHERE {{ <{iri}> ?p ?o . OPTIONAL {{ ?o ?q ?r }} }}"
     figures["device_ms"] = timed(partial(_all, graph, page))
     for figure, name in _NAMED.items():
-        text = library()[name].bind(**parameters(parts, devices, name))
+        text = named_queries()[name].bind(**parameters(parts, devices, name))
         try:
             figures[figure] = timed(partial(_all, graph, text))
         except Exception as error:

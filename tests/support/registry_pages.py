@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pyoxigraph import Literal, NamedNode, RdfFormat, parse
 
 from tinyc.registry.constraints import Bound, Class, Constraint, Datatype, In, Or, local
-from tinyc.registry.queries import library
+from tinyc.registry.queries import named_queries
 from tinyc.registry.results import shortened
 from tinyc.registry.shacl import Node, NodeShape, PropertyShape, described, standard_shapes
 from tinyc.registry.store.base import Term
@@ -152,7 +152,7 @@ def queries_page(note: str) -> str:
         "is an error, with the nearest name.",
         "",
     ]
-    for name, query in library().items():
+    for name, query in named_queries().items():
         lines += [f"## {name}", "", query.description, ""]
         if query.parameters:
             lines += ["| parameter | type | default | meaning |", "|---|---|---|---|"]

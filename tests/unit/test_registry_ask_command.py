@@ -17,7 +17,7 @@ from tinyc.registry import names
 from tinyc.registry.asking import ask
 from tinyc.registry.heartbeats import Heartbeat, Heartbeats
 from tinyc.registry.location import Location
-from tinyc.registry.queries import find, library
+from tinyc.registry.queries import find, named_queries
 from tinyc.registry.registry import Registry
 from tinyc.registry.vocabulary import TD, TINYC
 
@@ -40,7 +40,7 @@ def folder(tmp_path: Path) -> Path:
 def test_without_a_name_all_are_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     said = tinyc("registry", "ask", "--json")
-    assert (said.code, [each["name"] for each in said.json]) == (0, list(library()))
+    assert (said.code, [each["name"] for each in said.json]) == (0, list(named_queries()))
     (one,) = (each for each in said.json if each["name"] == "devices-running")
     assert [(each["name"], each["type"], each["default"]) for each in one["parameters"]] == [
         ("model", "model", None),
@@ -48,7 +48,7 @@ def test_without_a_name_all_are_listed(tmp_path: Path, monkeypatch: pytest.Monke
         ("limit", "count", "1000"),
     ]
     table = tinyc("registry", "ask").stdout
-    assert all(name in table and query.description in table for name, query in library().items())
+    assert all(name in table and query.description in table for name, query in named_queries().items())
 
 
 def test_an_answer_as_table_json_and_csv(folder: Path) -> None:

@@ -69,7 +69,7 @@ def hostile() -> Iterator[Quad]:
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     store = EmbeddedStore(tmp_path_factory.mktemp("browser") / "store")
     store.insert([*parse(path=str(registry_fleet.SAMPLE)), *registry_fleet.quads(DEVICES), *hostile()])
-    with serving(store, named=queries.library()) as client:
+    with serving(store, named=queries.named_queries()) as client:
         yield str(client.base_url)
     store.close()
 

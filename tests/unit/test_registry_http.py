@@ -416,7 +416,7 @@ def test_heartbeats_are_shown(store: EmbeddedStore, tmp_path: Path) -> None:
     beat = Heartbeat(f"urn:tinyc:device:{known}", seen, free_ram=1000, uptime=7200, inferences=5, errors=2)
     with Heartbeats(f"sqlite:///{tmp_path / 'beats.sqlite'}") as table:
         table.record([beat], now=seen)
-        with serving(store, heartbeats=table, named=queries.library(), seconds=None) as client:
+        with serving(store, heartbeats=table, named=queries.named_queries(), seconds=None) as client:
             assert client.get("/api/about").json()["heartbeats"] is True
             health = client.get(f"/api/devices/{known}").json()["health"]
             assert (health["free_ram"], health["uptime"], health["errors"]) == (1000, 7200, 2)
@@ -434,9 +434,9 @@ def test_heartbeats_are_shown(store: EmbeddedStore, tmp_path: Path) -> None:
 
 
 def test_named_queries(store: EmbeddedStore) -> None:
-    with serving(store, named=queries.library(), seconds=None, rows=2) as client:
+    with serving(store, named=queries.named_queries(), seconds=None, rows=2) as client:
         listed = {query["name"]: query for query in client.get("/api/queries").json()["queries"]}
-        assert set(listed) == set(queries.library())
+        assert set(listed) == set(queries.named_queries())
         running = {one["name"]: one for one in listed["devices-running"]["parameters"]}
         assert running["model"]["default"] is None and running["version"]["default"] == "*"
         address = "/api/queries/devices-running"

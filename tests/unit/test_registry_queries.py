@@ -10,7 +10,7 @@ from support.registry_mutations import SAMPLE, sample
 from support.registry_parameters import NEEDED, needed
 from tinyc.registry import names, values
 from tinyc.registry.lookup import resolve
-from tinyc.registry.queries import NamedQuery, find, library, tokens_of
+from tinyc.registry.queries import NamedQuery, find, named_queries, tokens_of
 from tinyc.registry.store.base import Rows
 from tinyc.registry.store.embedded import EmbeddedStore
 from tinyc.registry.vocabulary import PREFIXES, RDF, TINYC
@@ -46,12 +46,14 @@ def rows(store: EmbeddedStore, name: str, **texts: str) -> list[dict[str, str]]:
 
 
 def test_there_are_many() -> None:
-    assert len(library()) >= 30
-    assert all(each.description.endswith(".") and len(each.description) < 120 for each in library().values())
-    assert {each.type for query in library().values() for each in query.parameters} <= set(values.TYPES)
+    assert len(named_queries()) >= 30
+    assert all(
+        each.description.endswith(".") and len(each.description) < 120 for each in named_queries().values()
+    )
+    assert {each.type for query in named_queries().values() for each in query.parameters} <= set(values.TYPES)
 
 
-@pytest.mark.parametrize("query", library().values(), ids=library())
+@pytest.mark.parametrize("query", named_queries().values(), ids=named_queries())
 def test_a_file_is_sparql_as_it_stands_and_with_values(query: NamedQuery, store: EmbeddedStore) -> None:
     store.query(query.text)
     text = query.bind(**needed(query))

@@ -11,7 +11,7 @@ from support import sparql_servers
 from support.registry_mutations import SAMPLE, sample
 from support.registry_parameters import needed
 from tinyc.registry.lookup import resolve
-from tinyc.registry.queries import NamedQuery, library
+from tinyc.registry.queries import NamedQuery, named_queries
 from tinyc.registry.shapes import audit
 from tinyc.registry.store.base import Rows, Store, Term
 from tinyc.registry.store.embedded import EmbeddedStore
@@ -65,7 +65,7 @@ def answer(query: NamedQuery, store: Store) -> list[tuple[str, ...]]:
     return sorted(tuple(map(plain, row)) for row in found.rows)
 
 
-@pytest.mark.parametrize("query", library().values(), ids=library())
+@pytest.mark.parametrize("query", named_queries().values(), ids=named_queries())
 def test_a_named_query_answers_alike(query: NamedQuery, here: EmbeddedStore, there: EndpointStore) -> None:
     assert answer(query, there) == answer(query, here)
 

@@ -112,7 +112,7 @@ def tokens_of(text: str) -> Iterator[tuple[str, str]]:
 
 
 @lru_cache(maxsize=1)
-def library() -> dict[str, NamedQuery]:
+def named_queries() -> dict[str, NamedQuery]:
     """Every named query, by name, in alphabetical order."""
     paths = {path.stem: path for path in (data_folder("ontology") / "queries").glob("*.rq")}
     return {name: load(paths[name]) for name in sorted(paths)}
@@ -120,9 +120,9 @@ def library() -> dict[str, NamedQuery]:
 
 def find(name: str) -> NamedQuery:
     """The query of that name. Raises TinycError with the nearest names."""
-    query = library().get(name)
+    query = named_queries().get(name)
     if query is None:
-        near = nearest(name, list(library()))
+        near = nearest(name, list(named_queries()))
         # All names are too many for a message.
         asked = near if near.startswith("did") else "`tinyc registry ask` lists them"
         raise TinycError(f"no named query is called {name!r}", hint=asked)

@@ -34,10 +34,10 @@ def command(
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV on stdout.")] = False,
 ) -> None:
     """Ask one of the named queries, or list them."""
-    from tinyc.registry.queries import find, library
+    from tinyc.registry.queries import find, named_queries
 
     if name is None:
-        _list(list(library().values()), json)
+        _list(list(named_queries().values()), json)
         return
     query = find(name)
     given = _pairs(values or [], query)

@@ -86,7 +86,11 @@ def command(
             location, writable=writable, verb="tinyc registry serve", url=f"{url}sparql"
         ) as opened:
             service = Service(
-                opened.store, getattr(opened, "heartbeats", None), queries.library(), str(location), settings
+                opened.store,
+                getattr(opened, "heartbeats", None),
+                queries.named_queries(),
+                str(location),
+                settings,
             )
             _serve(service, listening, lambda: _tell(url, writable, open_page))
 
