@@ -274,9 +274,9 @@ def test_other_requests_are_never_sent_twice(name: str, what: str) -> None:
 
 
 def test_a_late_answer_serves_the_repetition() -> None:
-    line = PeerLine(late=frozenset({0}))
-    assert client(line).echo("one") == "one"
-    assert client(line).echo("two") == "two"
+    peer = client(PeerLine(late=frozenset({0})))
+    assert peer.echo("one") == "one"
+    assert peer.echo("two") == "two"
 
 
 def test_a_late_answer_is_not_taken_for_another() -> None:
