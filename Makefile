@@ -36,14 +36,16 @@ bench: $(VENV)/.dev
 
 fuzz: $(VENV)/.dev
 	PYTHONPATH=tests $(BIN)/python -m support.smp_fuzzing
+	PYTHONPATH=tests $(BIN)/python -m support.learn_fuzzing
 	PYTHONPATH=tests $(BIN)/python -m support.image_fuzzing
 	PYTHONPATH=tests $(BIN)/python -m support.boot_fuzzing
 
-# The bootloader's C and the uploads' on a simulated flash, then bootloader and firmware on the emulated chip.
+# The bootloader's C and the uploads' on a simulated flash, then bootloader, firmware and learner on the emulated chip.
 powercut: $(VENV)/.dev
 	PYTHONPATH=tests $(BIN)/python -m support.boot_sweeps
 	PYTHONPATH=tests $(BIN)/python -m support.upload_cuts
 	PYTHONPATH=tests $(BIN)/python -m support.power_cuts --workers $(WORKERS)
+	PYTHONPATH=tests $(BIN)/python -m support.learn_cuts
 
 golden: $(VENV)/.dev
 	$(BIN)/python -m pytest -m golden --update-golden

@@ -33,7 +33,7 @@ from tinyc.ir.ops import Relu
 from tinyc.ir.tensor import DType, Quantization, Tensor
 
 MAGIC = bytes.fromhex("3db8f396")  # of an image; the rest of the file may be anything
-SLOT = slice(0x81000, 0xFD000)
+SLOT = slice(0x7D000, 0xF5000)
 _TIMED = FlashRules(strict=True, timed=True)
 _PATIENCE = 600.0  # seconds of this machine
 

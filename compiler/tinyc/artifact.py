@@ -19,6 +19,7 @@ from tinyc.errors import TinycError
 from tinyc.files import STATE_FOLDER, write_if_changed
 from tinyc.ir import serialize
 from tinyc.ir.graph import Graph
+from tinyc.learning import stored
 from tinyc.objective import Objective
 from tinyc.packaging import Package
 from tinyc.preparation import Prepared, read_prepared
@@ -28,6 +29,7 @@ from tinyc.text.tokenizer import load as read_tokenizer
 
 REPORT = "report.json"
 TOKENIZER = "tokenizer.json"
+LEARNING = "learning.npz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,7 @@ def save(
         ("float.npz", serialize.dump(prepared.float_graph) if prepared.float_graph else None),
         ("bill.json", as_json_bytes(prepared.bill) if prepared.bill else None),
         (TOKENIZER, program.tokenizer.file if program.tokenizer else None),
+        (LEARNING, stored.dump(program.learning) if program.learning else None),
     ):
         if content is None:
             (state / name).unlink(missing_ok=True)
@@ -151,6 +154,8 @@ def open_artifact(folder: Path) -> Artifact:
         board = load_board(str(report["board"]))
         audio = AudioSettings.from_json(report["audio"]) if report["audio"] else None
         tokenizer = read_tokenizer(folder / STATE_FOLDER / TOKENIZER) if report["text"] else None
+        state = folder / STATE_FOLDER / LEARNING
+        learning = stored.parse(state.read_bytes()) if report.get("learning") else None
         told = report.get("split")
         split = None
         if told:
@@ -166,6 +171,7 @@ def open_artifact(folder: Path) -> Artifact:
             optimize=Objective(report["optimize"]),
             version=str(report["version"]),
             kernels=[str(layer["kernel"]) for layer in report["layers"]],
+            learning=learning,
         )
     except FileNotFoundError as error:
         raise TinycError(

@@ -256,7 +256,7 @@ def parse_board(name: str, path: Path) -> Board:
     slots, slot_pages = None, {}
     if slot_table is not None:
         slot_pages = {key: take(slot_table, key, int) for key in ("page", "bootloader", "image")}
-        slot_pages |= {key: take(slot_table, key, int, 0) for key in ("split_image", "split_model")}
+        slot_pages |= {key: take(slot_table, key, int, 0) for key in ("split_image", "split_model", "learn")}
     left = (*table, *memory, *flash, *uart, *public, *(slot_table or ()))
     problems += [Problem(key, "is not a board field") for key in left]
     if core not in CORES:
@@ -285,6 +285,7 @@ def parse_board(name: str, path: Path) -> Board:
             image_pages=slot_pages["image"],
             split_image_pages=slot_pages["split_image"],
             split_model_pages=slot_pages["split_model"],
+            learn_pages=slot_pages["learn"],
         )
         wrong = slots.problem()
         if offset or reserved["flash_reserved"]:

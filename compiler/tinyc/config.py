@@ -11,6 +11,7 @@ from typing import Any
 from tinyc.audio.settings import AudioSettings
 from tinyc.boards import board_names
 from tinyc.errors import Problem, TinycError, nearest
+from tinyc.learning.settings import LearnSettings
 from tinyc.objective import OBJECTIVES, Objective
 from tinyc.program import NO_VERSION
 from tinyc.quantize.options import EMBEDDING_BITS, Method
@@ -39,6 +40,7 @@ _TABLES: dict[str, tuple[str, ...]] = {
     "signing": ("key", "security_counter"),
     "envelope": (),  # a table for each board
     "registry": (),  # checked by registry.location
+    "learn": (),  # checked by LearnSettings
 }
 
 
@@ -77,6 +79,8 @@ class Config:
     sensor: str | None = None
     envelope: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Board → bytes of flash and RAM that a major version promises not to exceed."""
+    learn: LearnSettings | None = None
+    """Set when the file has a table `[learn]`."""
 
 
 def load_config(path: Path) -> Config:
@@ -148,6 +152,7 @@ class _Reader:
         relation = self._relation(base)
         units, sensor = self._text("input", "units"), self._text("input", "sensor")
         envelope = self._envelope()
+        learn = self._learn()
         if "registry" in self.tables:
             parse_table(path, self.tables["registry"], self.problems)
         if self.problems or model is None:
@@ -176,6 +181,7 @@ class _Reader:
             units,
             sensor,
             envelope,
+            learn,
         )
 
     def _get(self, table: str, key: str) -> Any:
@@ -319,6 +325,15 @@ class _Reader:
         if problem is not None:
             self.problems.append(problem)
         return tokenizer
+
+    def _learn(self) -> LearnSettings | None:
+        if "learn" not in self.tables:
+            return None
+        try:
+            return LearnSettings.from_toml(self.tables["learn"], self.path.parent)
+        except TinycError as error:
+            self.problems += error.problems
+            return None
 
     def _refuse_table(self, table: str, input_type: str) -> None:
         """The table of another type of input has no meaning."""

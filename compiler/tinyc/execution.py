@@ -39,6 +39,11 @@ class DeviceEngine:
         """CPU cycles of the newest inference, 0 where they are not known."""
         client.expect(program.digest)
 
+    @property
+    def client(self) -> DeviceClient:
+        """What the engine talks through."""
+        return self._client
+
     def _load(self, inputs: Sequence[Array]) -> None:
         for name, value in zip(self._program.graph.inputs, inputs, strict=True):
             self._client.write(self._program.plan.offset(name), value.tobytes())

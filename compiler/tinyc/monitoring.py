@@ -11,10 +11,11 @@ import numpy as np
 from tinyc.device.client import DeviceClient
 from tinyc.device.errors import LineLost, NoAnswer, ProtocolError
 from tinyc.device.hello import Hello
+from tinyc.device.learned import Learned
 from tinyc.device.ledger import Counters
 from tinyc.errors import TinycError
-from tinyc.execution import dequantize
 from tinyc.ir.tensor import Array
+from tinyc.learning.answers import HeadAnswer, HeadAnswers, network_scores
 from tinyc.program import Program
 
 _BEST = 3
@@ -33,6 +34,8 @@ class Result:
     numbers: tuple[int, ...]
     cycles: int | None
     milliseconds: float | None
+    head: HeadAnswer | None = None
+    """What the active head of a device that learns says; the rest is the network's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,8 @@ class Update:
     """The newest of each input."""
     runs: int
     """Inferences since the update before."""
+    learned: Learned | None = None
+    """What a device that learns has learned."""
 
 
 def timed(hello: Hello, cycles: int) -> tuple[int | None, float | None]:
@@ -82,9 +87,9 @@ def timed(hello: Hello, cycles: int) -> tuple[int | None, float | None]:
     return cycles, cycles / hello.clock_hz * 1000 if hello.clock_hz else None
 
 
-def ranking(program: Program, output: Array) -> tuple[tuple[str, float], ...]:
-    """The best classes of the model's first output with their scores; one number alone is `value`."""
-    real = dequantize(program.graph[program.graph.outputs[0]], output).reshape(-1)
+def ranking(program: Program, outputs: Sequence[Array]) -> tuple[tuple[str, float], ...]:
+    """The best classes of the network with their scores; one number alone is `value`."""
+    real = network_scores(program, outputs)
     if real.size == 1:
         return (("value", float(real[0])),)
     labels = program.labels if len(program.labels) == real.size else [str(n) for n in range(real.size)]
@@ -92,8 +97,13 @@ def ranking(program: Program, output: Array) -> tuple[tuple[str, float], ...]:
     return tuple((labels[index], float(real[index])) for index in best)
 
 
-def raw_job(client: DeviceClient, hello: Hello, name: str, inputs: bytes) -> Job:
-    """An inference on the bytes of all inputs, of a model that is not known here."""
+def raw_job(
+    client: DeviceClient, hello: Hello, name: str, inputs: bytes, answers: HeadAnswers | None = None
+) -> Job:
+    """An inference on the bytes of all inputs, of a model that is not known here.
+
+    `answers` asks the head of a device that learns.
+    """
 
     def run() -> Result:
         with client.unbroken():
@@ -101,7 +111,8 @@ def raw_job(client: DeviceClient, hello: Hello, name: str, inputs: bytes) -> Job
             cycles = client.invoke()
             outputs = client.outputs()
         numbers = np.frombuffer(outputs, np.int8)[:_NUMBERS].tolist()
-        return Result(name, (), tuple(numbers), *timed(hello, cycles))
+        head = None if answers is None else answers.answer()
+        return Result(name, (), tuple(numbers), *timed(hello, cycles), head)
 
     return Job(name, run)
 
@@ -114,14 +125,16 @@ def watch(
     once: bool = False,
     timeout: float = 30.0,
     where: str = "",
+    answers: HeadAnswers | None = None,
 ) -> Iterator[Update]:
     """One update each `interval` seconds; without end, unless `once`.
 
     The jobs run one after the other, each at least once between two updates, and again while there is
-    time. A device that is lost is waited for. Raises TinycError when it is not back within `timeout`
-    seconds, or comes back with another model while there are jobs.
+    time. `answers`, which they ask, hears when another head is active. A device that is lost is waited for.
+    Raises TinycError when it is not back within `timeout` seconds, or comes back with another model while
+    there are jobs.
     """
-    watcher = _Watcher(client, client.hello(), tuple(jobs), timeout, where)
+    watcher = _Watcher(client, client.hello(), tuple(jobs), timeout, where, answers)
     yield watcher.update(0.0)
     while not once:
         yield watcher.update(interval)
@@ -131,8 +144,15 @@ class _Watcher:
     """What is remembered from one update to the next."""
 
     def __init__(
-        self, client: DeviceClient, hello: Hello, jobs: tuple[Job, ...], timeout: float, where: str
+        self,
+        client: DeviceClient,
+        hello: Hello,
+        jobs: tuple[Job, ...],
+        timeout: float,
+        where: str,
+        answers: HeadAnswers | None,
     ) -> None:
+        self._answers = answers
         self._client, self._hello, self._jobs = client, hello, jobs
         self._timeout, self._where = timeout, where
         self._started = time.monotonic()
@@ -142,7 +162,7 @@ class _Watcher:
     def update(self, interval: float) -> Update:
         """Spend `interval` seconds with the device."""
         results: dict[str, Result] = {}
-        counters, rates, problem, restarted, runs = None, None, None, False, 0
+        counters, rates, learned, problem, restarted, runs = None, None, None, None, False, 0
         end = time.monotonic() + interval
         try:
             if self._lost is not None:
@@ -155,6 +175,7 @@ class _Watcher:
             rates, restarted = self._compare(counters)
             if restarted:
                 self._meet(self._client.hello())
+            learned = self._learned()
         except (LineLost, NoAnswer) as error:
             problem = error.what
             self._lost = self._lost or time.monotonic()
@@ -165,8 +186,16 @@ class _Watcher:
         waiting = None if self._lost is None else now - self._lost
         return Update(
             *(now - self._started, waiting, problem, self._hello, counters, rates, restarted),
-            *(tuple(self._client.log_lines()), tuple(results.values()), runs),
+            *(tuple(self._client.log_lines()), tuple(results.values()), runs, learned),
         )
+
+    def _learned(self) -> Learned | None:
+        if not self._hello.learns:
+            return None
+        told = self._client.learner.learned()
+        if self._answers is not None:
+            self._answers.refresh(told)
+        return told
 
     def _work(self, end: float) -> Iterator[Result]:
         while True:

@@ -4,6 +4,7 @@ one for each slot."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,13 +13,14 @@ from tinyc.boards import Board
 from tinyc.emit.hello import model_name
 from tinyc.errors import TinycError
 from tinyc.files import write_together
-from tinyc.program import Firmware, Program
+from tinyc.program import NO_VERSION, Firmware, Program
 from tinyc.slots import Slots
 from tinyc.split import Split
 
 if TYPE_CHECKING:
     from tinyc.signing.image import ImageContent
     from tinyc.signing.keys import SigningKey
+    from tinyc.toolchain.trainer import TrainerFirmware
 
 IMAGE = "firmware.signed.bin"
 BOOTLOADER = "bootloader.hex"
@@ -62,6 +64,44 @@ def package(
     board, slots = program.board, program.board.slots
     if slots is None:
         return None
+    content = _content(firmware, program, slots, signing.counter)
+    models = () if split is None else _models(firmware, program, slots, signing.counter)
+    return _package(firmware, board, slots, signing, content, models)
+
+
+def package_trainer(trainer: TrainerFirmware, signing: Signing) -> Package | None:
+    """The same for firmware that trains and has no model; its image is named after the network.
+
+    Raises as `package` does.
+    """
+    from tinyc.signing.image import ImageContent
+
+    board, firmware, slots = trainer.board, trainer.firmware, trainer.board.slots
+    if slots is None:
+        return None
+    content = ImageContent(
+        binary=firmware.outputs["bin"].read_bytes(),
+        version=NO_VERSION,
+        counter=signing.counter,
+        board=board.name,
+        slot_map=slots.number,
+        firmware_digest=bytes.fromhex(firmware.identity),
+        model_digest=bytes.fromhex(firmware.digest),
+        model_name=trainer.settings.name,
+        model_version=NO_VERSION,
+        slot_bytes=slots.image_bytes,
+    )
+    return _package(firmware, board, slots, signing, content, ())
+
+
+def _package(
+    firmware: Firmware,
+    board: Board,
+    slots: Slots,
+    signing: Signing,
+    content: ImageContent,
+    models: Sequence[ImageContent],
+) -> Package:
     # Cryptography takes a while to load.
     from tinyc.signing.image import make_image
     from tinyc.signing.keys import render_boot_key
@@ -72,9 +112,8 @@ def package(
         (folder / name).unlink(missing_ok=True)
     key = _key(signing.key)
     boot = bootloader.build(board, render_boot_key(key.public if key else None), firmware.toolchain)
-    image = make_image(_content(firmware, program, slots, signing.counter), key)
-    models = () if split is None else _models(firmware, program, slots, signing.counter)
-    images_of_model = [make_image(content, key) for content in models]
+    image = make_image(content, key)
+    images_of_model = [make_image(each, key) for each in models]
     write_together(
         {
             **{folder / name: data for name, data in zip(MODELS, images_of_model, strict=False)},

@@ -1,4 +1,4 @@
-"""The product, top to bottom: load → passes → quantize → select ⇄ plan → render → build → package → run.
+"""The product: load → passes → quantize → learn → select ⇄ plan → render → build → package → run.
 
 Each stage is a function from one frozen value to the next; nothing is kept between them.
 """
@@ -14,13 +14,15 @@ from tinyc.audio.settings import AudioSettings
 from tinyc.boards import Board
 from tinyc.errors import TinycError
 from tinyc.ir.graph import Graph
+from tinyc.learning.design import Learning
+from tinyc.learning.settings import LearnSettings
 from tinyc.memory import planner
 from tinyc.memory.budget import budget
 from tinyc.memory.front_end import FrontEnd
 from tinyc.memory.plan import MemoryPlan
 from tinyc.objective import Objective
 from tinyc.packaging import Package, Signing
-from tinyc.preparation import Prepared, prepare
+from tinyc.preparation import Prepared, Progress, prepare
 from tinyc.program import NO_VERSION, Firmware, Program, Project, Step
 from tinyc.report import make_report
 from tinyc.selection import Measured
@@ -29,7 +31,24 @@ from tinyc.text import front_end as text
 from tinyc.text.tokenizer import Tokenizer
 from tinyc.token_blocks import with_blocks
 
-__all__ = ["Prepared", "build", "compile_graph", "make_report", "package", "prepare", "render"]
+__all__ = ["Prepared", "build", "compile_graph", "learn", "make_report", "package", "prepare", "render"]
+
+
+def learn(
+    prepared: Prepared,
+    board: Board,
+    settings: LearnSettings,
+    names: tuple[str, ...] = (),
+    progress: Progress | None = None,
+) -> tuple[Prepared, Learning]:
+    """Tap the graph and fit a head behind the tap; `names` are those of the model's classes.
+
+    Raises TinycError for data, tap, head and settings that do not suit each other.
+    """
+    from tinyc.learning.prepare import learning
+
+    graph, found = learning(prepared.graph, board, settings, names, progress)
+    return replace(prepared, graph=graph), found
 
 
 def compile_graph(
@@ -45,12 +64,14 @@ def compile_graph(
     kernels: Sequence[str] | None = None,
     within: FirmwareManifest | None = None,
     version: str = NO_VERSION,
+    learning: Learning | None = None,
 ) -> Program:
     """Select a kernel per layer and plan the arena. `graph` is legal and quantized.
 
     `optimize` is what the choice minimises; `measured` work replaces predictions. `kernels` are the
     symbols of exactly the kernels to use, one per layer: then nothing is chosen. The choice is `within` the
-    kernels of a firmware that exists, when there is one. `version` is the model's.
+    kernels of a firmware that exists, when there is one. `version` is the model's. `learning` is what learns
+    behind a tap of `graph`.
     Raises TinycError that lists every layer without a kernel on `board`, or whose scales fixed
     point cannot hold, and for a model that does not take the ids of `tokenizer`.
     """
@@ -75,6 +96,7 @@ def compile_graph(
         tokenizer=tokenizer,
         optimize=optimize,
         version=version,
+        learning=learning,
     )
 
 

@@ -12,6 +12,7 @@ from tinyc.boards import Board
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops.base import Op
 from tinyc.kernels.kernel import Kernel, Lowered
+from tinyc.learning.design import Learning
 from tinyc.memory.plan import MemoryPlan
 from tinyc.objective import Objective
 from tinyc.split import Split
@@ -51,10 +52,17 @@ class Program:
     tokenizer: Tokenizer | None = None
     optimize: Objective = Objective.BALANCED
     version: str = NO_VERSION
+    learning: Learning | None = None
 
     @property
     def digest(self) -> str:
         return self.graph.digest()
+
+    @property
+    def own_graph(self) -> Graph:
+        """The graph as the model has it, without the outputs that learning has added."""
+        added = self.learning.added if self.learning is not None else 0
+        return self.graph.rebuilt(outputs=self.graph.outputs[: len(self.graph.outputs) - added])
 
     @property
     def repeated_constants(self) -> Mapping[tuple[int, str], tuple[int, str]]:

@@ -1,9 +1,10 @@
 """The flash of a board with tinyc's bootloader: where the bootloader, images, models and journal lie.
 
-    bootloader | primary | secondary | model 0 | model 1 | spare | journal
+    bootloader | primary | secondary | model 0 | model 1 | learn | spare | journal
 
 The image that runs lies in the primary slot, uploads go to the secondary one. Each slot ends with a
-page for its trailer, and the secondary begins with one more, which the swap needs as room to move.
+page for its trailer, and the secondary begins with one more, which the swap needs as room to move. The
+learn pages hold what the device learned; they are kept free whether or not the firmware learns.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class Slots:
     model_pages: int = 0
     split_image_pages: int = 0
     split_model_pages: int = 0
+    learn_pages: int = 0
 
     @property
     def bootloader_bytes(self) -> int:
@@ -56,6 +58,11 @@ class Slots:
     def model(self, index: int) -> int:
         """Address of model slot 0 or 1."""
         return self.secondary + (self.image_pages + 2 + index * self.model_pages) * self.page
+
+    @property
+    def learn(self) -> int:
+        """Address of the pages for learned heads."""
+        return self._slots_end
 
     @property
     def journal(self) -> int:
@@ -95,13 +102,17 @@ class Slots:
     def number(self) -> int:
         """Names this map: an image runs only where the map is the one it was linked for."""
         places = (self.flash_origin, self.primary, self.secondary, self.model(0), self.journal)
-        fields = (*places, self.page, self.image_pages, self.model_pages)
+        fields = (*places, self.page, self.image_pages, self.model_pages, self.learn, self.learn_pages)
         return zlib.crc32(",".join(map(str, fields)).encode("ascii"))
 
     @property
-    def end(self) -> int:
-        """The first byte behind all slots."""
+    def _slots_end(self) -> int:
         return self.model(2) if self.model_pages else self.secondary + (self.image_pages + 2) * self.page
+
+    @property
+    def end(self) -> int:
+        """The first byte behind all slots and the learn pages."""
+        return self.learn + self.learn_pages * self.page
 
     def split(self) -> Slots:
         """The map with model slots. Raises ValueError when the board has none."""
@@ -115,10 +126,16 @@ class Slots:
             return f"page is {self.page}, needs a multiple of {HEADER_BYTES}"
         if self.flash % self.page or self.flash_origin % self.page:
             return f"flash is not made of pages of {self.page} bytes"
+        if self.learn_pages < 0 or self.learn_pages == 1:
+            return f"learn is {self.learn_pages} pages, needs 2 or more, or none"
         if min(self.bootloader_pages, self.image_pages) < 1:
             return "bootloader and image need at least one page each"
         if self.end > self.journal:
             return f"the slots end at 0x{self.end:x}, behind the journal at 0x{self.journal:x}"
         if self.model_pages == 0 and self.split_model_pages:
-            return self.split().problem()
+            split = self.split()
+            if self.learn_pages and split.learn != self.learn:
+                # What a device learned outlives a change from one map to the other.
+                return f"learn lies at 0x{self.learn:x}, with model slots at 0x{split.learn:x}: make it one"
+            return split.problem()
         return None

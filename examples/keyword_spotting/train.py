@@ -21,6 +21,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 import tensorflow as tf
+from network import masked, mixed, model_for
 from recordings import LABELS, Augmenter, Recording, centred, load
 
 from tinyc.audio.front_end import AudioFrontEnd
@@ -32,32 +33,6 @@ SILENCE, UNKNOWN = LABELS.index("silence"), LABELS.index("unknown")
 # Clips of one class in one pass over the data.
 CLIPS_PER_CLASS = 260
 CALIBRATION_CLIPS = 128
-
-
-def model_for(frames: int, coefficients: int) -> tf.keras.Model:
-    """A depthwise separable CNN after Zhang et al., "Hello Edge" (2017), as MLPerf Tiny sizes it."""
-    layers = tf.keras.layers
-    inputs = tf.keras.Input((frames, coefficients, 1), name="features")
-
-    def normalized(x: tf.Tensor, name: str) -> tf.Tensor:
-        x = layers.BatchNormalization(name=f"{name}_norm")(x)
-        return layers.ReLU(name=f"{name}_relu")(x)
-
-    decay = tf.keras.regularizers.L2(1e-4)
-    x = layers.Conv2D(64, (10, 4), 2, padding="same", use_bias=False, kernel_regularizer=decay, name="conv")(
-        inputs
-    )
-    x = normalized(x, "conv")
-    for block in range(1, 5):
-        name = f"depthwise_{block}"
-        x = normalized(layers.DepthwiseConv2D(3, padding="same", use_bias=False, name=name)(x), name)
-        name = f"pointwise_{block}"
-        x = layers.Conv2D(64, 1, use_bias=False, kernel_regularizer=decay, name=name)(x)
-        x = normalized(x, name)
-    x = layers.GlobalAveragePooling2D(name="pool")(x)
-    x = layers.Dropout(0.3)(x)
-    outputs = layers.Dense(len(LABELS), activation="softmax", name="dense")(x)
-    return tf.keras.Model(inputs, outputs, name="keyword_spotting")
 
 
 def training_pass(
@@ -104,28 +79,6 @@ def evaluation_set(recordings: list[Recording], front_end: AudioFrontEnd) -> tup
     return front_end.real(np.stack(clips))[..., None], np.array(labels)
 
 
-def masked(features: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A short stretch of every other clip is blanked (Park et al., "SpecAugment", 2019)."""
-    features = features.copy()
-    for clip in features:
-        for _ in range(rng.integers(0, 2)):
-            length = rng.integers(1, 6)
-            start = rng.integers(0, len(clip) - length)
-            clip[start : start + length] = clip.mean(axis=0)
-    return features
-
-
-def mixed(x: np.ndarray, y: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Some clips are blended with another one (Zhang et al., "mixup", 2018)."""
-    share = np.where(rng.random(len(x)) < 0.3, rng.beta(0.3, 0.3, len(x)), 1.0).astype(np.float32)
-    other = rng.permutation(len(x))
-    blend = share[:, None, None, None]
-    return (
-        blend * x + (1 - blend) * x[other],
-        share[:, None] * y + (1 - share[:, None]) * y[other],
-    )
-
-
 def confusion(model: tf.keras.Model, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Counts, true label by row and answer by column."""
     answers = model.predict(x, verbose=0).argmax(axis=1)
@@ -158,7 +111,7 @@ def train(arguments: argparse.Namespace) -> None:
         passes.append(training_pass(words, augment, rng, front_end))
     validation = evaluation_set(parts["validation"], front_end)
 
-    model = model_for(settings.frames, settings.coefficients)
+    model = model_for(settings.frames, settings.coefficients, len(LABELS), "keyword_spotting")
     batch = 100
     steps = arguments.epochs * (len(passes[0][0]) // batch)
     model.compile(

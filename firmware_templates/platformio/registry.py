@@ -11,6 +11,7 @@ env.Append(  # noqa: F821
         "-ffunction-sections",
         "-fdata-sections",
         "-fno-common",
+        "-ffp-contract=off",
         "-Wall",
         "-Wextra",
         "-Werror",

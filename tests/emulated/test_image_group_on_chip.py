@@ -142,7 +142,7 @@ def test_the_next_request_waits_while_flash_is_written(machine: Machine) -> None
 
 def test_requests_that_nobody_can_take(firmware: dict[int, Firmware]) -> None:
     """A host that does not wait: most of it is lost while the device computes, and nothing is done twice."""
-    built, large = firmware[1_000_000], image(program_of(PRIMARY, 490_000, 6), slot_map=slots().number)
+    built, large = firmware[1_000_000], image(program_of(PRIMARY, 475_000, 6), slot_map=slots().number)
     flood = frame(message(WRITE, TINYC, INVOKE))
     with Machine(built.elf, slot_board(1_000_000), timed_line=True) as machine:
         content = bytearray(machine.flash())

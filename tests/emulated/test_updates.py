@@ -56,7 +56,7 @@ def test_the_first_firmware_is_confirmed_from_the_start(machine: Machine, old: A
     assert hello.firmware == old.identity
     assert hello.boot is not None
     assert (hello.boot.event, hello.boot.reason, hello.boot.slot_map) == (0, 0, slots().number)
-    assert [(slot.name, slot.size) for slot in hello.slots] == [("primary", 499_712), ("secondary", 499_712)]
+    assert [(slot.name, slot.size) for slot in hello.slots] == [("primary", 483_328), ("secondary", 483_328)]
     (state,) = states(machine)
     assert (state.active, state.confirmed, state.pending) == (True, True, False)
     assert (state.version, state.hash) == ("1.0.0", hash_of(old.image))

@@ -10,6 +10,10 @@
 #include "audio.h"
 #include "cbor.h"
 #include "hal.h"
+#ifdef FLASH_SIMULATED
+#include "flash_sim.h"
+#include "learner.h"
+#endif
 #include "model.h"
 #include "smp.h"
 #include "smp_frame.h"
@@ -70,6 +74,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static const uint8_t ping[] = {0x0A, 0, 0, 5, 0, 0, 9, 0, 0xA1, 0x61, 'd', 0x61, 'p'};
     static uint8_t message[SMP_MESSAGE_BYTES];
+#ifdef FLASH_SIMULATED
+    static uint32_t started;
+    if (!started) {
+        started = 1u;
+        flash_sim_reset(1u);
+        learner_init();
+    }
+#endif
     if (size != 0u && (data[0] & 1u) != 0u) {
         for (size_t i = 1u; i < size; i++) {
             feed(data[i]);

@@ -53,6 +53,8 @@ def verbs(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
     """(name, command) of every verb; those of a group are named `group verb`."""
     for name, command in group.commands.items():
         if hasattr(command, "commands"):
+            if any(parameter.name != "help" for parameter in command.params):
+                yield f"{before}{name} OPTIONS VERB", command
             yield from verbs(command, f"{before}{name} ")
         else:
             yield before + name, command

@@ -9,6 +9,9 @@
 #include <string.h>
 
 #include "audio.h"
+#ifdef FLASH_SIMULATED
+#include "flash_sim.h"
+#endif
 #include "hal.h"
 #include "model.h"
 #include "smp.h"
@@ -67,9 +70,13 @@ int32_t tinyc_tokenize(const uint8_t *text, uint32_t bytes, int16_t *ids, int32_
 }
 
 void hal_init(void) {
+#ifdef FLASH_SIMULATED
+    flash_sim_reset(1u);
+#endif
 }
 
 uint8_t hal_uart_read_byte(void) {
+    fflush(stdout); /* whoever waits for the answer */
     const int byte = getchar();
     if (byte == EOF) {
         exit(0);

@@ -45,7 +45,7 @@ def test_cuts_one_after_the_other() -> None:
 
 @pytest.mark.parametrize("flow", ["revert", "permanent"])
 def test_full_size_slots(flow: str) -> None:
-    """The map of the board, an image of 122 pages."""
+    """The map of the board, an image of 118 pages."""
     full = images(DK)
     assert (DK.pages - 1) * DK.page < len(full[1]) <= DK.pages * DK.page
     count = sweep(compiled(find_compiler(), SWAP, DK), flow, full, every=LARGE_STEP, seconds=0)

@@ -16,7 +16,7 @@ from tinyc.signing.keys import PublicKey, SigningKey
 
 BOARD = "nrf52840"
 SLOT_MAP = 0x12345678
-ROOM = 122 * 4096
+ROOM = 118 * 4096
 
 
 def signing_key(number: int = 0) -> SigningKey:

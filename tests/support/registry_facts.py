@@ -10,6 +10,7 @@ from tinyc.registry.facts import (
     BoardFact,
     DeploymentFact,
     DeviceFact,
+    DriftFact,
     EvaluationFact,
     Fact,
     FileFact,
@@ -107,4 +108,5 @@ def every_kind() -> tuple[Fact, ...]:
         sighting(3, chip="99aa"),
         MissingFact(BOARD, "99aa", at(4)),
         LearnedStateFact(BOARD, CHIP, 1, "f" * 64, 40, FIRST, at(5), 0.91, 0.93, 44, "Warning"),
+        DriftFact(BOARD, CHIP, "Drifted", at(6)),
     )

@@ -63,10 +63,9 @@ def texts(buffer: int, view: GroupView = VIEW) -> dict[str, str]:
 
 def compiled(compiler: HostCompiler, buffer: int) -> Path:
     """The server as a program between standard input and output."""
-    templates = data_folder("firmware_templates")
     files = texts(buffer)
     files["smp_main.c"] = (HOST / "smp_main.c").read_text(encoding="utf-8")
-    files["main.c"] = (templates / "runtime" / "main.c").read_text(encoding="utf-8")
+    files["main.c"] = render("runtime/main.c.j2", view=VIEW)
     flags = (*WARNINGS, "-Wshadow", "-Wconversion", "-O1", "-g", *compiler.sanitizer_flags())
     return compile_cached(compiler, files, flags, "smp_server")
 
@@ -143,8 +142,21 @@ def parse_message(raw: bytes) -> Answer:
     first, flags, size, group, sequence, command = struct.unpack(">BBHHBB", raw[:8])
     assert flags == 0 and size == len(raw) - 8 and first >> 5 == 0
     body = cbor2.loads(raw[8:])
-    assert cbor2.dumps(body) == raw[8:], "not the shortest form"
+    assert shortest(body) == raw[8:], "not the shortest form"
     return Answer(raw, first & 7, first >> 3, group, sequence, command, body)
+
+
+def shortest(value: object) -> bytes:
+    """CBOR of a value in the order of its keys; a float has four bytes."""
+    if isinstance(value, float):
+        return struct.pack(">Bf", 0xFA, value)
+    if isinstance(value, list):
+        return cbor2.dumps([0] * len(value))[: -len(value) or None] + b"".join(map(shortest, value))
+    if isinstance(value, dict):
+        count = len(value)
+        head = cbor2.dumps(dict.fromkeys(range(count), 0))[: 1 if count < 24 else 2]
+        return head + b"".join(shortest(key) + shortest(item) for key, item in value.items())
+    return cbor2.dumps(value)
 
 
 def exchange(program: Path, stream: bytes | Iterable[bytes]) -> Heard:

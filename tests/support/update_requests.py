@@ -7,12 +7,12 @@ FLASH_BYTES = 256 * PAGE
 BLANK = 0xFF
 
 PRIMARY = 0x06000
-PRIMARY_END = PRIMARY + 123 * PAGE
-SECONDARY = 0x81000
-SECONDARY_END = SECONDARY + 124 * PAGE
+PRIMARY_END = PRIMARY + 119 * PAGE
+SECONDARY = 0x7D000
+SECONDARY_END = SECONDARY + 120 * PAGE
 # Where an upload goes: the page in front is free room for the swap.
 UPLOAD = SECONDARY + PAGE
-IMAGE_PAGES = 122
+IMAGE_PAGES = 118
 IMAGE_BYTES = IMAGE_PAGES * PAGE
 
 MAGIC = bytes.fromhex("77c295f360d2ef7f3552500f2cb67980")
@@ -46,13 +46,13 @@ def word(flash: bytearray, address: int) -> int:
 
 def flash_directly(flash: bytearray, image: bytes) -> None:
     """As a debug probe writes the primary slot: image and nothing else."""
-    erase(flash, PRIMARY, 123)
+    erase(flash, PRIMARY, 119)
     program(flash, PRIMARY, image)
 
 
 def upload(flash: bytearray, image: bytes) -> None:
     """As the application does. The page in front goes too: the header of a swapped image may lie there."""
-    erase(flash, SECONDARY, 124)
+    erase(flash, SECONDARY, 120)
     program(flash, UPLOAD, image)
 
 

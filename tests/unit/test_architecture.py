@@ -34,15 +34,19 @@ ALLOWED = {
     "memory": {"ir", "program", "boards", "audio", "text", "device"},
     "kernels": {"ir", "boards", "memory"},
     "frontends": {"ir", "models"},
-    "emit": {"ir", "kernels", "program", "boards", "files", "audio", "text", "device", "split"},
+    "emit": {"ir", "kernels", "program", "boards", "files", "audio", "text", "device", "split", "learning"},
     "audio": {"ir", "emit", "program"},
     "text": {"ir", "emit"},
     "toolchain": {"ir", "emit", "memory", "program", "boards", "files", "interpreter", "device", "split"},
     "device": set(),
     "emulator": {"boards"},
     "flash": {"boards", "program", "device", "files", "signing", "split"},
+    "learning": {
+        *("audio", "boards", "device", "emit", "emulator", "execution", "files", "interpreter", "ir"),
+        *("kernels", "memory", "program", "source", "toolchain"),
+    },
     "models": set(),
-    "registry": {"boards", "device", "files", "program", "signing", "versioning"},
+    "registry": {"boards", "device", "files", "learning", "program", "signing", "versioning"},
     "signing": {"emit", "files"},
     "versioning": {
         *("artifact", "device", "emit", "files", "interpreter", "ir", "pipeline", "program", "toolchain")

@@ -246,6 +246,22 @@ def test_the_scaffold_shows_how_to_sign(tmp_path: Path) -> None:
     assert load_config(path).signing_key == path.parent / "tinyc-key.pem"
 
 
+def test_the_scaffold_shows_how_to_learn(tmp_path: Path) -> None:
+    model = tmp_path / "net.tflite"
+    model.touch()
+    path = scaffold(tmp_path / "project", model)
+    text = path.read_text(encoding="utf-8")
+    assert load_config(path).learn is None
+    for line in ("[learn]", 'data = "factory.npz"', "capacity = 12"):
+        assert f"# {line}" in text
+        text = text.replace(f"# {line}", line)
+    path.write_text(text, encoding="utf-8")
+    (path.parent / "factory.npz").touch()
+    found = load_config(path).learn
+    assert found is not None and found.capacity == 12
+    assert found.data == path.parent / "factory.npz"
+
+
 @pytest.mark.parametrize("version", ["0.0.1", "1.2.3", "255.255.65535", "1.3.0-rc.0", "1.3.0-rc.12"])
 def test_a_version(project: Path, version: str) -> None:
     text = WHOLE.replace('name = "spotter"', f'version = "{version}"')

@@ -27,8 +27,9 @@ from smpclient.requests.statistics_management import GroupData, ListOfGroups
 
 from support.paths import ROOT
 from support.smp_peer import FakeDevice
-from tinyc.device import limits, messages
+from tinyc.device import learn_messages, limits, messages, trainer_messages
 from tinyc.device.framing import FrameDecoder, encode, is_answer
+from tinyc.device.learned import WORDS, Outcome
 
 pytestmark = pytest.mark.unit
 
@@ -50,7 +51,8 @@ REQUESTS: dict[tuple[int, int, int], Any] = {
 }
 REQUESTS |= {
     (request._GROUP_ID, request._COMMAND_ID, request._OP): request
-    for _, request in inspect.getmembers(messages, inspect.isclass)
+    for module in (messages, learn_messages, trainer_messages)
+    for _, request in inspect.getmembers(module, inspect.isclass)
     if issubclass(request, message.Request) and request is not messages.Identify
 }
 UNKNOWN = 99
@@ -177,3 +179,17 @@ def test_errors_of_the_image_group() -> None:
     )
     assert {int(number) for number in rows} == numbers
     assert all(IMG_MGMT_ERR(number) for number in numbers)
+
+
+def test_results_of_learning() -> None:
+    """The table, the client and the firmware have the same numbers."""
+    source = (ROOT / "firmware_templates" / "learning" / "learner.h").read_text(encoding="utf-8")
+    firmware = {name: int(number) for name, number in re.findall(r"LEARNER_(\w+) = (\d+)", source)}
+    assert firmware == {outcome.name: outcome.value for outcome in Outcome}
+    assert set(WORDS) == set(Outcome)
+    table = PAGE.split("| `result` | |")[1].split("HELLO has one key more")[0]
+    assert [int(number) for number in re.findall(r"^\| (\d+) \|", table, flags=re.MULTILINE)] == list(Outcome)
+    deeds = PAGE.split("| `do` | |")[1].split("`active` is")[0]
+    assert [int(number) for number in re.findall(r"^\| (\d+) \|", deeds, flags=re.MULTILINE)] == list(
+        learn_messages.Deed
+    )

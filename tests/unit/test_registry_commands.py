@@ -49,7 +49,7 @@ def test_show_a_device_by_its_chip_and_its_iri(here: Path) -> None:
     assert (page["kind"], page["board"], page["drift"], page["free_flash"]) == (
         "device",
         BOARD,
-        "Warning",
+        "Drifted",
         442_548,
     )
     (row,) = page["deployments"]

@@ -32,6 +32,8 @@ def regions(slots: Slots) -> list[tuple[int, int]]:
         (slots.secondary, slots.secondary + (slots.image_pages + 2) * page),
         (slots.journal, slots.journal + 2 * page),
     ]
+    if slots.learn_pages:
+        found.append((slots.learn, slots.learn + slots.learn_pages * page))
     if slots.model_pages:
         found += [(slots.model(i), slots.model(i) + slots.model_pages * page) for i in range(2)]
     return sorted(found)
@@ -57,19 +59,22 @@ def test_the_application_lies_in_the_primary_slot(board: Board) -> None:
 
 def test_addresses_of_the_nrf52840() -> None:
     whole, split = slots_of(NRF), slots_of(NRF.split())
-    assert (whole.primary, whole.secondary, whole.upload) == (0x6000, 0x81000, 0x82000)
+    assert (whole.primary, whole.secondary, whole.upload) == (0x6000, 0x7D000, 0x7E000)
     assert (split.primary, split.secondary, split.upload) == (0x6000, 0x36000, 0x37000)
-    assert (split.model(0), split.model(1)) == (0x67000, 0xB2000)
+    assert (split.model(0), split.model(1)) == (0x67000, 0xAE000)
     assert whole.journal == split.journal == 0xFE000
-    assert (whole.image_bytes, split.image_bytes, split.model_bytes) == (499_712, 192_512, 303_104)
+    assert whole.learn == split.learn == 0xF5000
+    assert whole.learn_pages == split.learn_pages == 8
+    assert (whole.image_bytes, split.image_bytes, split.model_bytes) == (483_328, 192_512, 286_720)
 
 
 def test_maps_that_differ_have_other_numbers() -> None:
     slots = slots_of(NRF)
     others = [slots.split(), replace(slots, image_pages=100), replace(slots, bootloader_pages=8)]
     others.append(replace(slots, flash=slots.flash // 2, image_pages=50))
+    others.append(replace(slots, learn_pages=4))
     numbers = {each.number for each in (slots, *others)}
-    assert len(numbers) == 5
+    assert len(numbers) == 6
     assert slots.number == slots_of(load_board("nrf52840")).number
 
 
@@ -97,6 +102,10 @@ def test_a_board_with_slots_is_read(tmp_path: Path) -> None:
         ("page = 4_096\nbootloader = 0\nimage = 10", "slots"),
         ("page = 4_096\nbootloader = 6\nimage = 0", "slots"),
         ("page = 4_096\nbootloader = 6\nimage = 10\nsplit_image = 100\nsplit_model = 100", "slots"),
+        ("page = 4_096\nbootloader = 6\nimage = 10\nlearn = 1", "slots"),  # a record and room to change it
+        ("page = 4_096\nbootloader = 6\nimage = 10\nlearn = 240", "slots"),
+        # Learned heads would lie elsewhere in the map with model slots.
+        ("page = 4_096\nbootloader = 6\nimage = 10\nsplit_image = 4\nsplit_model = 4\nlearn = 8", "slots"),
         ("page = 4_096\nbootloader = 6", "image"),
         ("page = 4_096\nbootloader = 6\nimage = 10\nspare = 1", "spare"),
         ('page = 4_096\nbootloader = 6\nimage = 10\nrecovery = "P7"', "slots.recovery"),

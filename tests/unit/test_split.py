@@ -172,7 +172,7 @@ def test_every_refusal_has_words() -> None:
 
 
 def test_only_a_split_board_has_a_map_with_models() -> None:
-    assert SLOTS.model_pages == 75 and SLOTS.image_pages == 47
+    assert SLOTS.model_pages == 71 and SLOTS.image_pages == 47
     assert SLOTS.model_bodies == (SLOTS.model(0) + 512, SLOTS.model(1) + 512)
     with pytest.raises(TinycError, match="no slots for models"):
         load_board("nrf52840").model_map  # noqa: B018

@@ -13,10 +13,12 @@ from tinyc.cli.build import command as build
 from tinyc.cli.check import command as check
 from tinyc.cli.devices import command as devices
 from tinyc.cli.doctor import command as doctor
+from tinyc.cli.federate import app as federate
 from tinyc.cli.flash import command as flash
 from tinyc.cli.init import command as init
 from tinyc.cli.inspect import command as inspect
 from tinyc.cli.keys import app as keys
+from tinyc.cli.learn import app as learn
 from tinyc.cli.monitor import command as monitor
 from tinyc.cli.profile import command as profile
 from tinyc.cli.quantize import command as quantize
@@ -70,5 +72,7 @@ VERBS: dict[str, Callable[..., None]] = {
 for name, verb in VERBS.items():
     app.command(name=name)(verb)
 # Verbs with verbs of their own.
+app.add_typer(federate, name="federate")
 app.add_typer(keys, name="keys")
+app.add_typer(learn, name="learn")
 app.add_typer(registry, name="registry")

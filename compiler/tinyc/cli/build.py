@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from tinyc.cli import output
+from tinyc.cli.learn_build import HeadName, LearnData, LearnFlag, LearnRequest, TapName
 from tinyc.cli.options import (
     BoardName,
     Calibration,
@@ -81,6 +82,10 @@ def command(
             "--any-version", help="Take the model's version even when it is too low for what changed."
         ),
     ] = False,
+    learn: LearnFlag = None,
+    head: HeadName = None,
+    tap: TapName = None,
+    learn_data: LearnData = None,
     json: Json = False,
 ) -> None:
     """Compile a model and build its firmware with PlatformIO."""
@@ -109,6 +114,7 @@ def command(
         embedding_bits,
         split,
         any_version=any_version,
+        learn=LearnRequest(learn, head, tap, learn_data),
     )
     record_build(found, output.talk)
     report = found.report

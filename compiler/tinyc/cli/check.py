@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from tinyc.cli import output
+from tinyc.cli.learn_build import HeadName, LearnData, LearnFlag, LearnRequest, TapName, say_learning
 from tinyc.cli.options import BoardName, Calibration, Json, Model, Optimize
+
+if TYPE_CHECKING:
+    from tinyc.memory.budget import Budget
+
+_Rows = list[tuple[str, str, str]]
 
 
 def command(
@@ -13,14 +20,20 @@ def command(
     board: BoardName = None,
     optimize: Optimize = None,
     calibration: Calibration = None,
+    learn: LearnFlag = None,
+    head: HeadName = None,
+    tap: TapName = None,
+    learn_data: LearnData = None,
     json: Json = False,
 ) -> None:
     """Say what a model takes of a board's flash and RAM, by layer, before anything is built."""
     from tinyc import variants
     from tinyc.cli import target
+    from tinyc.learning.report import learning_entry
     from tinyc.memory.budget import budget
 
-    _, _, program = target.compiled(model, board, calibration, optimize)
+    request = LearnRequest(learn, head, tap, learn_data)
+    _, _, program = target.compiled(model, board, calibration, optimize, learn=request)
     found = budget(program)
     work = variants.total(program)
     if json:
@@ -30,7 +43,8 @@ def command(
             "instructions_predicted": work.instructions if work else None,
             "cycles_predicted": work.cycles if work else None,
         }
-        output.as_json({**sums, **asdict(found), "fits": not found.problems()})
+        told = learning_entry(program.learning) if program.learning is not None else None
+        output.as_json({**sums, **asdict(found), "fits": not found.problems(), "learning": told})
     else:
         output.table(
             f"{found.model} on {found.board}",
@@ -51,21 +65,27 @@ def command(
         )
         tables = ("tokenizer tables in flash", f"{found.tokenizer:,}", "exact")
         tokenizer = [tables] if found.tokenizer else []
+        constants, ram, pages = _learning_rows(found)
         output.table(
             "",
             ("memory", "bytes>", "how known"),
             (
                 ("weights in flash", f"{found.weights:,}", "exact"),
                 *tokenizer,
+                *constants,
                 ("layer parameters in flash", f"{found.params:,}", "estimate"),
                 ("code in flash", f"{found.code:,}", "estimate"),
                 ("flash", f"{found.flash:,}", f"of {found.flash_available:,}"),
                 ("arena", f"{found.arena:,}", f"exact; lower bound {found.lower_bound:,}"),
                 ("stack", f"{found.stack:,}", "reserved by the board"),
                 ("other RAM", f"{found.runtime_ram:,}", "estimate"),
+                *ram,
                 ("RAM", f"{found.ram:,}", f"of {found.ram_available:,}"),
+                *pages,
             ),
         )
+        if program.learning is not None:
+            say_learning(learning_entry(program.learning))
         if work is not None and not program.board.is_host:
             clock = program.board.clock_hz
             output.talk(
@@ -73,3 +93,14 @@ def command(
                 f"{work.cycles / clock * 1000:.4g} ms at {clock / 1e6:g} MHz per inference"
             )
     found.require_fit()
+
+
+def _learning_rows(found: Budget) -> tuple[_Rows, _Rows, _Rows]:
+    """What learning takes of flash, of RAM, and of the pages of flash that are its own."""
+    if not found.learning_ram:
+        return [], [], []
+    constants = ("learning in flash", f"{found.learning_tables:,}", "exact: tables, factory head, guard set")
+    ram = ("learning in RAM", f"{found.learning_ram:,}", "exact: shadow head, learner, names")
+    size = found.learning_pages * found.learning_page
+    pages = ("learned heads in flash", f"{size:,}", f"{found.learning_pages} pages of their own")
+    return [constants], [ram], [pages] if size else []

@@ -16,7 +16,9 @@ from tinyc.errors import TinycError
 if TYPE_CHECKING:
     from tinyc.device.client import DeviceClient
     from tinyc.device.hello import Hello
-    from tinyc.monitoring import Job, Update
+    from tinyc.device.learned import Learned
+    from tinyc.learning.answers import HeadAnswers
+    from tinyc.monitoring import Job, Result, Update
     from tinyc.program import Program
 
 # Without an answer for so long, three times, a device counts as lost.
@@ -56,14 +58,18 @@ def command(
     """
     from tinyc.device.client import DeviceClient
     from tinyc.device.transport import SerialTransport
+    from tinyc.learning.answers import HeadAnswers
     from tinyc.monitoring import watch
 
     with contextlib.suppress(KeyboardInterrupt), SerialTransport(port) as line:
         client = DeviceClient(line, timeout=_ANSWER_SECONDS)
         hello = client.hello()
         program = None if model is None else _program(model, hello)
-        jobs = _jobs(client, hello, program, inputs) if inputs else []
-        updates = watch(client, interval=interval, jobs=jobs, once=once, timeout=timeout, where=port)
+        answers = HeadAnswers(client.learner, program) if inputs and hello.learns else None
+        jobs = _jobs(client, hello, program, inputs, answers) if inputs else []
+        updates = watch(
+            client, interval=interval, jobs=jobs, once=once, timeout=timeout, where=port, answers=answers
+        )
         if json or not sys.stdout.isatty():
             for update in updates:
                 output.json_line(entry(update))
@@ -93,20 +99,27 @@ def _program(model: Path, hello: Hello) -> Program | None:
     return None
 
 
-def _jobs(client: DeviceClient, hello: Hello, program: Program | None, inputs: list[str]) -> list[Job]:
+def _jobs(
+    client: DeviceClient,
+    hello: Hello,
+    program: Program | None,
+    inputs: list[str],
+    answers: HeadAnswers | None,
+) -> list[Job]:
     from tinyc.cli.inputs import Sample, samples
     from tinyc.cli.run import run_sample
     from tinyc.execution import DeviceEngine
     from tinyc.monitoring import Job, Result, ranking, raw_job, timed
 
     if program is None:
-        return [raw_job(client, hello, name, data) for name, data in _raw_inputs(hello, inputs)]
+        return [raw_job(client, hello, name, data, answers) for name, data in _raw_inputs(hello, inputs)]
     engine = DeviceEngine(client, program)
 
     def job(sample: Sample) -> Job:
         def run() -> Result:
             outputs = run_sample(engine, sample)
-            return Result(sample.name, ranking(program, outputs[0]), (), *timed(hello, engine.cycles))
+            head = None if answers is None else answers.answer(outputs)
+            return Result(sample.name, ranking(program, outputs), (), *timed(hello, engine.cycles), head)
 
         return Job(sample.name, run)
 
@@ -164,16 +177,39 @@ def entry(update: Update) -> dict[str, object]:
         "restarted": update.restarted,
         "log": list(update.log),
         "runs": update.runs,
-        "results": [
-            {
-                "input": result.name,
-                "label": result.ranking[0][0] if result.ranking else None,
-                "score": result.ranking[0][1] if result.ranking else None,
-                "ranking": [list(pair) for pair in result.ranking],
-                "outputs": list(result.numbers),
-                "cycles": result.cycles,
-                "milliseconds": result.milliseconds,
-            }
-            for result in update.results
-        ],
+        "results": [_result(result) for result in update.results],
+        "learning": None if update.learned is None else _learning(update.learned),
+    }
+
+
+def _result(result: Result) -> dict[str, object]:
+    from tinyc.cli.answers import head_entry
+
+    best: tuple[str | None, float | None] = result.ranking[0] if result.ranking else (None, None)
+    if result.head is not None:
+        best = result.head.answer.label, result.head.answer.score
+    return {
+        "input": result.name,
+        "label": best[0],
+        "score": best[1],
+        "ranking": [list(pair) for pair in result.ranking],
+        "outputs": list(result.numbers),
+        "cycles": result.cycles,
+        "milliseconds": result.milliseconds,
+        "head": None if result.head is None else head_entry(result.head),
+    }
+
+
+def _learning(told: Learned) -> dict[str, object]:
+    return {
+        "kind": told.kind,
+        "sequence": told.kept.sequence,
+        "classes": told.classes,
+        "labels": told.counts.labels,
+        "fresh": told.counts.fresh,
+        "held_out": told.counts.held_out,
+        "promotions": told.counts.promotions,
+        "drift": told.drift.name.lower(),
+        "alarms": told.alarms,
+        "wants_labels": told.wants_labels,
     }

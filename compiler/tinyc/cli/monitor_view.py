@@ -13,7 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from tinyc.cli import output
+from tinyc.cli.answers import active_head, scored
 from tinyc.cli.inputs import shown
+from tinyc.device.learned import Learned
 from tinyc.monitoring import Result, Update
 
 _LOG_LINES = 10
@@ -28,6 +30,7 @@ class View:
         self._port, self._inputs = port, inputs
         self._log: deque[str] = deque(maxlen=_LOG_LINES)
         self._results: dict[str, Result] = {}
+        self._learned: Learned | None = None
         self._console = output.console()
         self._live = Live(console=self._console, auto_refresh=False, vertical_overflow="crop")
 
@@ -44,6 +47,8 @@ class View:
         if update.restarted:
             self._log.append("-- the device restarted --")
         self._log.extend(update.log)
+        # What was learned stays in view while the device is gone.
+        self._learned = (update.learned or self._learned) if update.hello.learns else None
         self._results |= {result.name: result for result in update.results}
         parts: list[RenderableType] = [self._who(update), self._state(update), self._counts(update)]
         if self._inputs:
@@ -62,6 +67,7 @@ class View:
             ("firmware", f"{hello.firmware[:16]}, tinyc {_safe(hello.tinyc)}"),
             ("free RAM", output.bytes_text(hello.ram)),
             ("slots", slots or "none"),
+            *_learning(self._learned),
         ):
             grid.add_row(Text(name, style="bold"), Text(value))
         return grid
@@ -86,22 +92,43 @@ class View:
 
     def _inferences(self) -> RenderableType:
         table = Table(box=None, pad_edge=False)
-        for name in ("input", "answer"):
+        learns = any(result.head is not None for result in self._results.values())
+        for name in ("input", "answer", *(("network",) if learns else ())):
             table.add_column(name, overflow="ellipsis", no_wrap=True)
         for name in ("cycles", "ms"):
             table.add_column(name, justify="right", no_wrap=True)
         for name in self._inputs[:_RESULTS]:
             result = self._results.get(name)
             if result is None:
-                table.add_row(Text(name), "", "", "")
+                table.add_row(Text(name))
                 continue
             answer = ", ".join(f"{label} {score:.3g}" for label, score in result.ranking)
             answer = answer or " ".join(map(str, result.numbers))
             cycles = "" if result.cycles is None else f"{result.cycles:,}"
             spent = "" if result.milliseconds is None else f"{result.milliseconds:.3f}"
-            table.add_row(Text(name), Text(answer), cycles, spent)
+            head = () if not learns else (Text(_head(result)),)
+            table.add_row(Text(name), *head, Text(answer), cycles, spent)
         hidden = len(self._inputs) - _RESULTS
         return Group(table, Text(f"and {hidden} more")) if hidden > 0 else table
+
+
+def _learning(told: Learned | None) -> list[tuple[str, str]]:
+    if told is None:
+        return []
+    drift = "asks for labels" if told.wants_labels else "asks for no labels"
+    return [
+        ("head", _safe(active_head(told))),
+        ("learned", f"{told.counts.fresh:,} not yet active, {told.counts.held_out} held out"),
+        ("drift", f"{told.drift.name.lower()}, {told.alarms} alarms, {drift}"),
+    ]
+
+
+def _head(result: Result) -> str:
+    """What the active head says, and the shadow where it differs."""
+    if result.head is None:
+        return ""
+    shadow = "" if result.head.shadow is None else f" (shadow: {result.head.shadow})"
+    return _safe(f"{scored(result.head.answer)}{shadow}")
 
 
 def _safe(text: str) -> str:

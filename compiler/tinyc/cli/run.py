@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +14,7 @@ import typer
 
 from tinyc.cli import output
 from tinyc.cli.inputs import Sample, require_files, samples
+from tinyc.cli.learn.heads import HeadOption
 from tinyc.cli.options import BoardName, Json, Model, Optimize, Port, Toolchain
 from tinyc.errors import TinycError
 
@@ -20,9 +23,32 @@ if TYPE_CHECKING:
     from tinyc.cli.target import DeviceSession
     from tinyc.execution import DeviceEngine
     from tinyc.ir.tensor import Array
+    from tinyc.learning.answers import Answer, HeadAnswer, HeadAnswers
     from tinyc.program import Program
 
 _SHOWN = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """One inference: all outputs, and what the active head says where the device learns."""
+
+    outputs: tuple[Array, ...]
+    head: HeadAnswer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What is shown of it."""
+
+    name: str
+    network: Answer
+    head: HeadAnswer | None
+
+    @property
+    def answer(self) -> Answer:
+        """The active head's; where nothing learns the network's."""
+        return self.network if self.head is None else self.head.answer
 
 
 def command(
@@ -45,15 +71,21 @@ def command(
     pty: Annotated[
         bool, typer.Option("--pty", help="Open the emulated serial line as a pseudo-terminal until Ctrl-C")
     ] = False,
+    head: HeadOption = None,
     toolchain: Toolchain = "zig",
     optimize: Optimize = None,
     json: Json = False,
 ) -> None:
-    """Run the firmware on the emulated chip or a board and print what it answers."""
-    from tinyc.cli import target
+    """Run the firmware on the emulated chip or a board and print what it answers.
 
+    Where the device learns, that is what its active head says, and what the network says without it.
+    """
+    from tinyc.cli import target
+    from tinyc.cli.learn.heads import require_no_port
+
+    require_no_port(head, port)
     if pty:
-        _serve(target.built(model, board, toolchain=toolchain, optimize=optimize))
+        _serve(target.built(model, board, toolchain=toolchain, optimize=optimize), head)
         return
     if not inputs:
         raise TinycError(
@@ -65,30 +97,38 @@ def command(
     program = found.program
     asked = samples(program, inputs)
     if program.board.is_host:
+        _require_learning(found, head)
         results, where, extra = _on_host(program, asked), "this machine", {}
     else:
         with target.device_engine(found, port) as session:
             invoke = _invoke(found)
-            results = _on_device(session, asked, invoke)
-            where, extra = session.name, _counts(session, len(results), program, invoke)
-    stacked = [np.stack(column) for column in zip(*results, strict=True)]
+            answers = _answers(session, found, head)
+            results = _on_device(session, asked, invoke, answers)
+            extra = {} if answers is None else _active(answers)
+            where = session.name
+            extra |= _counts(session, len(results), program, invoke)
+    stacked = [np.stack(column) for column in zip(*(ran.outputs for ran in results), strict=True)]
     # A model's own batch of one gives way to the batch of inputs.
     stacked = [array[:, 0] if array.shape[1:2] == (1,) else array for array in stacked]
     if output_path is not None:
         _save(output_path, stacked)
-    answer = _answer(program, stacked[0], asked, where) | extra
+    rows = [_row(program, sample, ran) for sample, ran in zip(asked, results, strict=True)]
+    told = {"model": program.name, "ran_on": where, "count": len(rows)}
+    answer = told | {"results": [_entry(row) for row in rows]} | extra
     if json:
         output.as_json(answer)
     else:
-        _show(program, answer)
+        _show(program, answer, rows)
 
 
-def _show(program: Program, answer: dict[str, Any]) -> None:
-    results = answer["results"]
-    output.talk(f"ran {len(results)} input{'s' if len(results) > 1 else ''} on {answer['ran_on']}")
-    rows = [(row["input"], row["label"], f"{row['score']:.4g}") for row in results[:_SHOWN]]
-    hidden = len(results) - len(rows)
-    output.table("", ("input", "answer", "score>"), rows, f"and {hidden} more" if hidden else "")
+def _show(program: Program, answer: dict[str, Any], rows: list[Row]) -> None:
+    head = answer.get("head")
+    answered = "" if head is None else f"; {head['name']} answers"
+    output.talk(f"ran {len(rows)} input{'s' if len(rows) > 1 else ''} on {answer['ran_on']}{answered}")
+    columns = _columns(rows[:_SHOWN])
+    cells = [[cell(row) for cell in columns.values()] for row in rows[:_SHOWN]]
+    hidden = len(rows) - len(cells)
+    output.table("", tuple(columns), cells, f"and {hidden} more" if hidden else "")
     if "instructions" in answer:
         output.talk(
             f"{answer['instructions']:,} instructions, {answer['cycles_estimated']:,} cycles (estimate), "
@@ -96,13 +136,38 @@ def _show(program: Program, answer: dict[str, Any]) -> None:
         )
 
 
-def _serve(found: Artifact) -> None:
+def _columns(rows: list[Row]) -> dict[str, Callable[[Row], str]]:
+    """The columns of the table, and what is in them; shadow and drift only where they say something."""
+    from tinyc.cli.answers import scored
+    from tinyc.device.learned import Drift
+
+    heads = [row.head for row in rows if row.head is not None]
+    columns: dict[str, Callable[[Row], str]] = {
+        "input": lambda row: row.name,
+        "answer": lambda row: row.answer.words,
+        "score>": lambda row: f"{row.answer.score:.4g}",
+    }
+    if heads:
+        columns["network"] = lambda row: scored(row.network)
+    if any(head.shadow is not None for head in heads):
+        columns["shadow"] = lambda row: (row.head.shadow if row.head else None) or ""
+    if any(head.drift is not Drift.STABLE for head in heads):
+        columns["drift"] = lambda row: row.head.drift.name.lower() if row.head else ""
+    return columns
+
+
+def _serve(found: Artifact, head: Path | None) -> None:
     """The emulated board on a pseudo-terminal: its path on stdout, then the chip runs."""
     from tinyc.cli import target
+    from tinyc.cli.learn.heads import bring
+    from tinyc.device.client import DeviceClient
 
     if found.program.board.is_host:
         raise TinycError("the host board has no serial line", hint="pass --board nrf52840")
+    _require_learning(found, head)
     with target.emulated(found) as machine:
+        if head is not None:
+            bring(DeviceClient(machine.transport), head)
         output.data(machine.serve_pty())
         sys.stdout.flush()
         output.talk("the emulated board answers there; Ctrl-C ends it")
@@ -111,7 +176,7 @@ def _serve(found: Artifact) -> None:
         raise machine.serving_failure
 
 
-def _on_host(program: Program, asked: list[Sample]) -> list[tuple[Array, ...]]:
+def _on_host(program: Program, asked: list[Sample]) -> list[Ran]:
     from tinyc.execution import audio_features, host_engine, text_ids
 
     def vector(sample: Sample) -> list[Array]:
@@ -120,13 +185,48 @@ def _on_host(program: Program, asked: list[Sample]) -> list[tuple[Array, ...]]:
         return sample.vector if sample.clip is None else [audio_features(program, sample.clip)]
 
     with host_engine(program) as engine:
-        return [engine.run(vector(sample)) for sample in output.progress("running", asked)]
+        return [Ran(engine.run(vector(sample))) for sample in output.progress("running", asked)]
 
 
-def _on_device(session: DeviceSession, asked: list[Sample], invoke: str) -> list[tuple[Array, ...]]:
+def _require_learning(found: Artifact, head: Path | None) -> None:
+    """Raise TinycError for a head that there is nothing in the build for."""
+    if head is not None and found.program.learning is None:
+        raise TinycError(
+            "the build does not learn", where=str(found.folder), hint="build it with `tinyc build --learn`"
+        )
+
+
+def _answers(session: DeviceSession, found: Artifact, head: Path | None) -> HeadAnswers | None:
+    """What asks the device's head, which is that of the file if there is one. None where nothing learns."""
+    from tinyc.cli.learn.heads import bring
+    from tinyc.learning.answers import HeadAnswers
+
+    _require_learning(found, head)
+    if found.program.learning is None:
+        return None
+    client = session.engine.client
+    if head is not None:
+        bring(client, head)
+    return HeadAnswers(client.learner, found.program) if client.hello().learns else None
+
+
+def _active(answers: HeadAnswers) -> dict[str, Any]:
+    from tinyc.cli.answers import active_head
+
+    told = answers.told
+    return {"head": {"kind": told.kind, "sequence": told.kept.sequence, "name": active_head(told)}}
+
+
+def _on_device(
+    session: DeviceSession, asked: list[Sample], invoke: str, answers: HeadAnswers | None
+) -> list[Ran]:
     if session.machine is not None:
         session.machine.watch([invoke])
-    return [run_sample(session.engine, sample) for sample in output.progress("running", asked)]
+    results = []
+    for sample in output.progress("running", asked):
+        outputs = run_sample(session.engine, sample)
+        results.append(Ran(outputs, None if answers is None else answers.answer(outputs)))
+    return results
 
 
 def run_sample(engine: DeviceEngine, sample: Sample) -> tuple[Array, ...]:
@@ -172,16 +272,17 @@ def _save(path: Path, outputs: list[Array]) -> None:
         raise TinycError(f"cannot write: {error.strerror}", where=str(path)) from error
 
 
-def _answer(program: Program, outputs: Array, asked: list[Sample], where: str) -> dict[str, Any]:
-    from tinyc.execution import dequantize
+def _row(program: Program, sample: Sample, ran: Ran) -> Row:
+    from tinyc.learning.answers import network_answer
 
-    tensor = program.graph[program.graph.outputs[0]]
-    rows = []
-    for sample, value in zip(asked, dequantize(tensor, outputs), strict=True):
-        flat = value.reshape(-1)
-        best = int(np.argmax(flat))
-        label = program.labels[best] if len(program.labels) == flat.size else str(best)
-        if flat.size == 1:
-            label = "value"
-        rows.append({"input": sample.name, "index": best, "label": label, "score": float(flat[best])})
-    return {"model": program.name, "ran_on": where, "count": len(rows), "results": rows}
+    return Row(sample.name, network_answer(program, ran.outputs), ran.head)
+
+
+def _entry(row: Row) -> dict[str, Any]:
+    from tinyc.cli.answers import answer_entry, head_entry
+
+    answer = row.answer
+    told = {"input": row.name, "index": answer.index, "label": answer.label, "score": answer.score}
+    if row.head is not None:
+        told |= {"head": head_entry(row.head), "network": answer_entry(row.network)}
+    return told

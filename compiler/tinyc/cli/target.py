@@ -12,6 +12,7 @@ from tinyc import artifact, pipeline
 from tinyc.artifact import Artifact
 from tinyc.boards import Board, load_board
 from tinyc.cli import lineage, output
+from tinyc.cli.learn_build import LearnRequest, say_learning
 from tinyc.emit.split_base import read_base
 from tinyc.emit.split_model import model_manifest
 from tinyc.errors import TinycError
@@ -66,11 +67,12 @@ def compiled(
     embedding_bits: int | None = None,
     within: FirmwareManifest | None = None,
     split: bool = False,
+    learn: LearnRequest | None = None,
 ) -> tuple[Source, Prepared, Program]:
     """Compile the source that the argument names, without building it.
 
     Counts of `toolchain` replace predictions when the model is to be compiled as tuned. With `split` it is
-    for the board with slots for models.
+    for the board with slots for models. `learn` is what the command line says about learning.
     """
     source = resolve(model, calibration=calibration, max_drop=max_drop, embedding_bits=embedding_bits)
     chosen = board_of(board, source)
@@ -78,12 +80,20 @@ def compiled(
         chosen = chosen.split()
     with output.stages("preparing") as progress:
         prepared = pipeline.prepare(source, progress=progress)
-    objective = optimize or source.optimize
+    objective, plain = optimize or source.optimize, prepared.graph
+    settings = (learn or LearnRequest()).settings(source, chosen)
+    learning = None
+    if settings is not None:
+        if split:
+            raise TinycError("a model in an image of its own has no head that learns", hint="add --no-learn")
+        with output.stages("learning") as progress:
+            prepared, learning = pipeline.learn(prepared, chosen, settings, source.labels, progress)
     measured = None
     if objective is Objective.TUNED:
         from tinyc import tuning
 
-        measured = tuning.load(prepared.graph, chosen, toolchain)
+        # A tap changes no layer, so what was counted holds with a head too.
+        measured = tuning.load(plain, chosen, toolchain)
     program = pipeline.compile_graph(
         prepared.graph,
         chosen,
@@ -95,6 +105,7 @@ def compiled(
         measured=measured,
         version=source.version,
         within=within,
+        learning=learning,
     )
     return source, prepared, program
 
@@ -110,6 +121,7 @@ def built(
     embedding_bits: int | None = None,
     split: SplitRequest | None = None,
     any_version: bool = True,
+    learn: LearnRequest | None = None,
 ) -> Artifact:
     """The build that the argument names: a build folder as it is, anything else built first.
 
@@ -129,13 +141,22 @@ def built(
                 where=str(model),
                 hint="name the model instead, or leave --optimize out",
             )
-        if split is not None:
+        if split is not None or learn not in (None, LearnRequest()):
             raise TinycError("is a build already", where=str(model), hint="name the model")
         return found
     base = read_base(split.firmware) if split is not None and split.firmware is not None else None
     within = base.manifest if base is not None else None
     source, prepared, program = compiled(
-        model, board, calibration, optimize, toolchain, max_drop, embedding_bits, within, split is not None
+        model,
+        board,
+        calibration,
+        optimize,
+        toolchain,
+        max_drop,
+        embedding_bits,
+        within,
+        split is not None,
+        learn,
     )
     parts = _split(split, base, program, optimize, toolchain) if split is not None else None
     origin = lineage.origin_of(source)
@@ -235,6 +256,8 @@ def say_built(found: Artifact) -> None:
             f"{report['model']} for {report['board']}: flash {report['flash']:,} B "
             f"(weights {report['weights']:,} B), RAM {report['ram']:,} B (arena {report['arena']:,} B)"
         )
+    if report.get("learning"):
+        say_learning(report["learning"])
     update = report["update"]
     if update is None:
         return

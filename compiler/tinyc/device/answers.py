@@ -40,6 +40,11 @@ _GROUP_WORDS: dict[int, dict[int, str]] = {
         Failure.MALFORMED: "the request is malformed",
         Failure.OUT_OF_RANGE: "the request is out of range",
         Failure.NO_MODEL: "no slot has a model that this firmware runs",
+        Failure.NO_ROOM: "there is no room for another class, or its name is too long",
+        Failure.STALE: "the device has gone on meanwhile: this is not its last observation, or not its head",
+        Failure.NO_ROUND: "no round of training has begun, as after a restart",
+        Failure.NOT_FINITE: "training diverged: it came to numbers that are NaN or infinite",
+        Failure.OTHER_START: "the parameters that it holds are not those that were sent",
     },
     GroupId.IMAGE_MANAGEMENT: {
         IMG_MGMT_ERR.NO_IMAGE: "there is no image",

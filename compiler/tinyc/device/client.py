@@ -16,6 +16,7 @@ from tinyc.device import invocation, limits, messages, restart, text
 from tinyc.device.errors import ProtocolError, Restarted
 from tinyc.device.exchange import V1, V2, Answer, Exchange
 from tinyc.device.hello import Hello, Identity, parse_hello, parse_identity
+from tinyc.device.learning import Learner
 from tinyc.device.ledger import Counters
 from tinyc.device.transport import Transport
 from tinyc.errors import Problem, TinycError
@@ -208,6 +209,11 @@ class DeviceClient:
         """
         limits.check_text(text, self.buffer_bytes())
         return self._ask(messages.Text(text=text), self._run_timeout).ids
+
+    @property
+    def learner(self) -> Learner:
+        """What the device has learned, and how it is taught."""
+        return Learner(self)
 
     def request(self, request: SMPRequest[Answer, V1, V2], timeout: float | None = None) -> Answer:
         """Send any request that may be done twice, and return the fields of the answer.

@@ -9,6 +9,7 @@ from functools import partial
 
 from tinyc.device.client import DeviceClient
 from tinyc.device.hello import Hello
+from tinyc.device.learned import Learned
 from tinyc.device.ledger import Counters
 from tinyc.device.transport import SerialTransport
 from tinyc.errors import TinycError
@@ -36,6 +37,10 @@ class Found:
     hello: Hello | None
     problem: str | None
     counters: Counters | None = None
+    learned: Learned | None = None
+    """What it has learned, where that was asked for and it learns."""
+    head: bytes = b""
+    """The bytes of its active head, where that has been learned."""
 
 
 def attached() -> tuple[Port, ...]:
@@ -51,14 +56,31 @@ def attached() -> tuple[Port, ...]:
 
 
 def ask(port: Port, seconds: float = _SECONDS, *, counters: bool = False) -> Found:
-    """Ask who is behind a port, and with `counters` what it has counted; nothing else is sent to it."""
+    """Ask who is behind a port, and with `counters` what it has counted and learned.
+
+    Nothing else is sent to it.
+    """
     try:
         with SerialTransport(port.name) as line:
             client = DeviceClient(line, timeout=seconds)
             hello = client.hello()
-            return Found(port, hello, None, client.counters() if counters else None)
+            if not counters:
+                return Found(port, hello, None)
+            learned, head = _learned(client, hello)
+            return Found(port, hello, None, client.counters(), learned, head)
     except TinycError as error:
         return Found(port, None, error.what)
+
+
+def _learned(client: DeviceClient, hello: Hello) -> tuple[Learned | None, bytes]:
+    """What a device has learned, and the head that it has of it; nothing where it tells no sense of that."""
+    if not hello.learns:
+        return None, b""
+    try:
+        learned = client.learner.learned()
+        return learned, client.learner.head(learned.shape.bytes) if learned.kept.sequence else b""
+    except TinycError:  # it is there all the same
+        return None, b""
 
 
 def ask_all(ports: Sequence[Port], *, counters: bool = False) -> tuple[Found, ...]:

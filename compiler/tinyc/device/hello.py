@@ -156,6 +156,8 @@ class Hello:
     """There: digest of what fills the first input from sound or text."""
     refused: tuple[Refusal, ...] = ()
     """There: what became of the model in each slot."""
+    learns: str = ""
+    """The kind of the head that learns, empty where nothing does."""
 
     @property
     def has_model(self) -> bool:
@@ -204,6 +206,7 @@ def parse_hello(answer: HelloResponse) -> Hello:
         format=answer.format,
         front_end=answer.front.hex(),
         refused=tuple(Refusal(*refusal) for refusal in answer.refused),
+        learns=answer.learns,
     )
 
 

@@ -45,6 +45,12 @@ def largest_data(buffer: int) -> int:
     return largest_message(buffer) - HEADER - head
 
 
+def largest_values(buffer: int) -> int:
+    """The longest `values` beside `seen`, in a TEACH request."""
+    head = _SHORT + _SHORT + len("seen") + _FULL + _SHORT + len("values") + _HALF
+    return largest_message(buffer) - HEADER - head
+
+
 def largest_text(buffer: int) -> int:
     """The longest text (UTF-8) of a TEXT request."""
     return largest_message(buffer) - HEADER - (_SHORT + _SHORT + len("text") + _HALF)

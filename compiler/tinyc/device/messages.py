@@ -36,6 +36,15 @@ class Command(IntEnum):
     AUDIO = 7
     TEXT = 8
     KERNELS = 9
+    LEARN = 10
+    TEACH = 11
+    CLASS = 12
+    HEAD = 13
+    LEARN_DO = 14
+    TRAINER = 20
+    PARAMETERS = 21
+    TRAIN = 22
+    DELTA = 23
 
 
 @unique
@@ -47,6 +56,11 @@ class Failure(IntEnum):
     MALFORMED = 2
     OUT_OF_RANGE = 3
     NO_MODEL = 4
+    NO_ROOM = 5
+    STALE = 6
+    NO_ROUND = 20
+    NOT_FINITE = 21
+    OTHER_START = 22
 
 
 class TinycErrorV1(error.ErrorV1):
@@ -61,17 +75,23 @@ class TinycErrorV2(error.ErrorV2[Failure]):
     _GROUP_ID = GROUP
 
 
-class _Group:
+class GroupRequest:
+    """Whose errors a request of this group is refused with."""
+
     _ErrorV1 = TinycErrorV1
     _ErrorV2 = TinycErrorV2
 
 
-class _Read(message.ReadResponse):
+class GroupRead(message.ReadResponse):
+    """An answer of this group to a read."""
+
     model_config = ConfigDict(extra="ignore", frozen=True)
     _GROUP_ID = GROUP
 
 
-class _Write(message.WriteResponse):
+class GroupWrite(message.WriteResponse):
+    """An answer of this group to a write."""
+
     model_config = ConfigDict(extra="ignore", frozen=True)
     _GROUP_ID = GROUP
 
@@ -95,7 +115,7 @@ class BootFields(BaseModel):
     """Where models have slots: the address of the one to use."""
 
 
-class _HelloResponse(_Read):
+class _HelloResponse(GroupRead):
     _COMMAND_ID = Command.HELLO
 
     @model_validator(mode="before")
@@ -145,9 +165,11 @@ class HelloResponse(_HelloResponse):
     """Only there: digest of what fills the first input from sound or text, zeros for none."""
     refused: tuple[tuple[Unsigned, Bytes, Bytes], ...] = ()
     """Only there: for each model slot why its model does not run, what it wants, and what is there."""
+    learns: Words = ""
+    """Only in firmware that learns: the kind of its head."""
 
 
-class Hello(message.ReadRequest, _Group):
+class Hello(message.ReadRequest, GroupRequest):
     """Ask who is there."""
 
     _GROUP_ID = GROUP
@@ -167,7 +189,7 @@ class IdentityResponse(_HelloResponse):
     boot: BootFields | None = None
 
 
-class Identify(message.ReadRequest, _Group):
+class Identify(message.ReadRequest, GroupRequest):
     """HELLO, for whoever answers."""
 
     _GROUP_ID = GROUP
@@ -175,14 +197,14 @@ class Identify(message.ReadRequest, _Group):
     _Response = IdentityResponse
 
 
-class InputResponse(_Write):
+class InputResponse(GroupWrite):
     _COMMAND_ID = Command.INPUT
 
     off: Unsigned
     """The next byte."""
 
 
-class Input(message.WriteRequest, _Group):
+class Input(message.WriteRequest, GroupRequest):
     """Fill a part of all model inputs, one after the other, from byte `off` on."""
 
     _GROUP_ID = GROUP
@@ -193,14 +215,14 @@ class Input(message.WriteRequest, _Group):
     data: bytes
 
 
-class InvokeResponse(_Write):
+class InvokeResponse(GroupWrite):
     _COMMAND_ID = Command.INVOKE
 
     cycles: Unsigned
     """CPU cycles, 0 where the core has no counter."""
 
 
-class Invoke(message.WriteRequest, _Group):
+class Invoke(message.WriteRequest, GroupRequest):
     """Run all layers."""
 
     _GROUP_ID = GROUP
@@ -208,14 +230,14 @@ class Invoke(message.WriteRequest, _Group):
     _Response = InvokeResponse
 
 
-class OutputResponse(_Read):
+class OutputResponse(GroupRead):
     _COMMAND_ID = Command.OUTPUT
 
     off: Unsigned
     data: Bytes
 
 
-class Output(message.ReadRequest, _Group):
+class Output(message.ReadRequest, GroupRequest):
     """Read `len` bytes of all model outputs, one after the other, from byte `off` on."""
 
     _GROUP_ID = GROUP
@@ -226,14 +248,14 @@ class Output(message.ReadRequest, _Group):
     len: int
 
 
-class ProfileResponse(_Write):
+class ProfileResponse(GroupWrite):
     _COMMAND_ID = Command.PROFILE
 
     first: Unsigned
     cycles: tuple[Unsigned, ...]
 
 
-class Profile(message.WriteRequest, _Group):
+class Profile(message.WriteRequest, GroupRequest):
     """Run `count` layers from layer `first` on, in order."""
 
     _GROUP_ID = GROUP
@@ -244,7 +266,7 @@ class Profile(message.WriteRequest, _Group):
     count: int
 
 
-class CountersResponse(_Read):
+class CountersResponse(GroupRead):
     _COMMAND_ID = Command.COUNTERS
 
     packets: Unsigned
@@ -256,7 +278,7 @@ class CountersResponse(_Read):
     invocations: Unsigned
 
 
-class Counters(message.ReadRequest, _Group):
+class Counters(message.ReadRequest, GroupRequest):
     """Ask what the device has counted since it started."""
 
     _GROUP_ID = GROUP
@@ -264,14 +286,14 @@ class Counters(message.ReadRequest, _Group):
     _Response = CountersResponse
 
 
-class ArenaReadResponse(_Read):
+class ArenaReadResponse(GroupRead):
     _COMMAND_ID = Command.ARENA
 
     off: Unsigned
     data: Bytes
 
 
-class ArenaRead(message.ReadRequest, _Group):
+class ArenaRead(message.ReadRequest, GroupRequest):
     """Read `len` bytes of the arena from byte `off` on."""
 
     _GROUP_ID = GROUP
@@ -282,14 +304,14 @@ class ArenaRead(message.ReadRequest, _Group):
     len: int
 
 
-class ArenaWriteResponse(_Write):
+class ArenaWriteResponse(GroupWrite):
     _COMMAND_ID = Command.ARENA
 
     off: Unsigned
     """The next byte."""
 
 
-class ArenaWrite(message.WriteRequest, _Group):
+class ArenaWrite(message.WriteRequest, GroupRequest):
     """Store `data` in the arena from byte `off` on."""
 
     _GROUP_ID = GROUP
@@ -300,14 +322,14 @@ class ArenaWrite(message.WriteRequest, _Group):
     data: bytes
 
 
-class AudioResponse(_Write):
+class AudioResponse(GroupWrite):
     _COMMAND_ID = Command.AUDIO
 
     frames: Unsigned
     """Frames finished since the reset."""
 
 
-class Audio(message.WriteRequest, _Group):
+class Audio(message.WriteRequest, GroupRequest):
     """Forget all sound when `reset`, then hear `data`, int16 little endian. Both may be left out."""
 
     _GROUP_ID = GROUP
@@ -318,14 +340,14 @@ class Audio(message.WriteRequest, _Group):
     data: bytes | None = None
 
 
-class TextResponse(_Write):
+class TextResponse(GroupWrite):
     _COMMAND_ID = Command.TEXT
 
     ids: Unsigned
     """Token ids of the text, those around it included."""
 
 
-class Text(message.WriteRequest, _Group):
+class Text(message.WriteRequest, GroupRequest):
     """Fill the model's input with the token ids of a text."""
 
     _GROUP_ID = GROUP
@@ -335,14 +357,14 @@ class Text(message.WriteRequest, _Group):
     text: bytes
 
 
-class KernelsResponse(_Read):
+class KernelsResponse(GroupRead):
     _COMMAND_ID = Command.KERNELS
 
     off: Unsigned
     data: Bytes
 
 
-class Kernels(message.ReadRequest, _Group):
+class Kernels(message.ReadRequest, GroupRequest):
     """Read digests of the kernel set from byte `off` on: `len` bytes, or as many as there are."""
 
     _GROUP_ID = GROUP

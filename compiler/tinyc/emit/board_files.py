@@ -52,6 +52,8 @@ class SlotsView:
     model_pages: int
     model_0: int
     model_1: int
+    learn: int
+    learn_pages: int
     number: int
     retained: int
     retained_bytes: int
@@ -90,6 +92,8 @@ def slots_header(board: Board, slots: Slots) -> str:
         model_pages=slots.model_pages,
         model_0=slots.model(0) if slots.model_pages else 0,
         model_1=slots.model(1) if slots.model_pages else 0,
+        learn=slots.learn,
+        learn_pages=slots.learn_pages,
         number=slots.number,
         retained=memory.ram_origin + memory.ram - RETAINED_BYTES,
         retained_bytes=RETAINED_BYTES,

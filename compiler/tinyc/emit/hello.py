@@ -39,6 +39,7 @@ def answer_bytes(program: Program) -> int:
         "name": model_name(program),
         "version": program.version,
         "tinyc": tinyc.__version__,
+        **({} if program.learning is None else {"learns": program.learning.head.kind}),
     }
     numbers = {
         "proto": limits.PROTOCOL,

@@ -45,7 +45,6 @@ _PLAIN = {
     "src/cbor.c": "device/cbor.c",
     "src/smp.c": "device/smp.c",
     "src/smp_frame.c": "device/smp_frame.c",
-    "src/main.c": "runtime/main.c",
     "src/hal.c": "hal/{hal}/hal.c",
     "src/startup.c": "hal/{family}/startup.c",
     "src/memory.c": "runtime/memory.c",
@@ -91,6 +90,9 @@ class GroupView:
     text: bool
     slots: bool
     split: bool
+    learn: bool = False
+    tap: int = 0
+    """The output that a learned head reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +111,12 @@ class IniView:
     machine_flags: str
     baud: int
     split: bool
+    learn: bool = False
 
     @classmethod
-    def of(cls, board: Board, name: str, toolchain: str, *, split: bool = False) -> IniView:
+    def of(
+        cls, board: Board, name: str, toolchain: str, *, split: bool = False, learn: bool = False
+    ) -> IniView:
         """Raises TinycError for an unknown toolchain, and for a board that its registry lacks."""
         if toolchain not in TOOLCHAINS:
             raise TinycError(f"unknown toolchain `{toolchain}`", allowed=", ".join(TOOLCHAINS))
@@ -136,6 +141,7 @@ class IniView:
             machine_flags=" ".join(board.instruction_set.gcc),
             baud=board.uart_baud,
             split=split,
+            learn=learn,
         )
 
 
@@ -160,6 +166,21 @@ def render(program: Program, toolchain: str = "zig", split: Split | None = None)
     hello.check(program, split=split is not None)
     if split is not None and split.base is not None:
         return _beside(split.base, program, split)
+    files = board_texts(board)
+    view = _group_view(program, split)
+    files["src/tinyc_group.c"] = render_template("device/tinyc_group.c.j2", view=view)
+    files["src/main.c"] = render_template("runtime/main.c.j2", view=view)
+    if split is not None:
+        files |= split_model.render_firmware(program, split) | split_model.render_images(program, split)
+    else:
+        own = _with_model(program)
+        # A header that updates and learning both need lies in one place.
+        files |= {path: text for path, text in own.items() if path.replace("src/", "include/") not in files}
+    return with_toolchain(Project(program, files, split), toolchain)
+
+
+def board_texts(board: Board) -> dict[str, str]:
+    """What every application for `board` has, whatever it does: chip, serial port, SMP and the platform."""
     templates = data_folder("firmware_templates")
     places = {"soc": board.soc, "hal": board.hal, "family": board.instruction_set.family.folder}
     plain = _PLAIN if board.slots is None else _PLAIN | _UPDATES
@@ -171,13 +192,14 @@ def render(program: Program, toolchain: str = "zig", split: Split | None = None)
     files["board.ld"] = board_files.application_script(board)
     if board.slots is not None:
         files["include/slots.h"] = board_files.slots_header(board, board.slots)
-    files["src/tinyc_group.c"] = render_template("device/tinyc_group.c.j2", view=_group_view(program, split))
-    if split is not None:
-        files |= split_model.render_firmware(program, split) | split_model.render_images(program, split)
-    else:
-        files |= _with_model(program)
     files[f"platforms/tinyc/boards/{board.name}.json"] = board_files.platformio_board(board)
-    return with_toolchain(Project(program, files, split), toolchain)
+    return files
+
+
+def registry_script() -> dict[str, str]:
+    """What a build with a public platform needs beside `platformio.ini`."""
+    script = data_folder("firmware_templates") / "platformio" / "registry.py"
+    return {_REGISTRY_SCRIPT: script.read_text(encoding="utf-8")}
 
 
 def _beside(base: Base, program: Program, split: Split) -> Project:
@@ -199,6 +221,10 @@ def _with_model(program: Program) -> dict[str, str]:
         length = program.graph[program.graph.inputs[0]].elements
         texts = render_tokenizer(program.tokenizer, length)
         files.update({f"src/{name}": text for name, text in texts.items()})
+    if program.learning is not None:
+        from tinyc.learning.emit import render_learning
+
+        files.update({f"src/{name}": text for name, text in render_learning(program).items()})
     return files
 
 
@@ -211,15 +237,16 @@ def with_toolchain(project: Project, toolchain: str) -> Project:
             raise TinycError("the firmware is of another toolchain", allowed=f"--toolchain {used}")
         return project
     program = project.program
-    view = IniView.of(program.board, symbols.prefix(program), toolchain, split=split is not None)
+    learns = program.learning is not None
+    prefix = symbols.prefix(program)
+    view = IniView.of(program.board, prefix, toolchain, split=split is not None, learn=learns)
     files = dict(project.files)
     files.pop(_REGISTRY_SCRIPT, None)
     files["platformio.ini"] = platformio_ini(view)
     readme = "README.md.j2" if split is None else "README_split.md.j2"
     files["README.md"] = render_template(f"project/{readme}", view=view)
     if not view.local:
-        script = data_folder("firmware_templates") / "platformio" / "registry.py"
-        files[_REGISTRY_SCRIPT] = script.read_text(encoding="utf-8")
+        files |= registry_script()
     files[_IDENTITY] = render_template("device/identity.h.j2", digest=bytes.fromhex(firmware_digest(files)))
     return replace(project, files=MappingProxyType(dict(sorted(files.items()))))
 
@@ -243,6 +270,8 @@ def _group_view(program: Program, split: Split | None) -> GroupView:
         text=program.tokenizer is not None,
         slots=program.board.slots is not None,
         split=split is not None,
+        learn=program.learning is not None,
+        tap=graph.outputs.index(program.learning.tap.tensor) if program.learning is not None else 0,
     )
 
 
@@ -254,8 +283,13 @@ def write(project: Project, folder: Path) -> tuple[Path, ...]:
     Raises TinycError when the folder cannot be written, or when a file that tinyc did not write is
     in the way.
     """
+    return write_texts(project.files, folder)
+
+
+def write_texts(files: Mapping[str, str], folder: Path) -> tuple[Path, ...]:
+    """`write` for the texts of any project."""
     try:
-        return _write(project.files, folder)
+        return _write(files, folder)
     except OSError as error:
         raise TinycError(
             f"cannot write the project: {error.strerror or error}",

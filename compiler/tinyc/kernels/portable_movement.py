@@ -70,6 +70,16 @@ def _accepts(op: Op, graph: Graph) -> bool:
     return not any(t.is_constant for t in operands) and not quantization_mismatch(operands, results)
 
 
+def _accepts_joined(op: Op, graph: Graph) -> bool:
+    """A whole without quantization holds its parts as they are."""
+    operands, results = graph.operands(op), graph.results(op)
+    (whole,) = results if isinstance(op, Concatenation) else operands
+    if any(t.is_constant for t in operands):
+        return False
+    is_free = whole.quantization is None and whole.dtype.size == 1
+    return is_free or not quantization_mismatch(operands, results)
+
+
 def _accepts_move(op: Op, graph: Graph) -> bool:
     (x,) = graph.operands(op)
     return _accepts(op, graph) and len(merged(_axes(op, graph)[0], x.dtype.size)[0]) <= MOVE_AXES
@@ -190,7 +200,7 @@ KERNELS = (
             op=op,
             source=f"portable/{name}_x8.c.j2",
             headers=("include/rows.h",),
-            accepts=_accepts,
+            accepts=_accepts_joined,
             lower=_lower_rows,
             work=FittedWork(f"tinyc_{name}_x8__portable", _row_features),
             specialize=_specialize,

@@ -1,7 +1,7 @@
 """What a program will take of a board's flash and RAM, by layer, before anything is built.
 
-Exact: the arena, and the bytes of the constant arrays and of the tokenizer's tables, which the ELF must
-show to the byte.
+Exact: the arena, and the bytes of the constant arrays, of the tokenizer's and the head's tables, which the
+ELF must show to the byte.
 Estimated: code and the runtime around the model, because they depend on the compiler. Parameter
 structs are counted with 32-bit fields. The stack is what the board reserves for it.
 """
@@ -31,6 +31,12 @@ _RUNTIME_RAM = 208
 _UPDATE_CODE = 7_100
 _UPDATE_RAM = 3_692
 _HEAVIEST = 3
+# Code of what learns by the kind of head: the head, learner, guard, drift, records, its group.
+_LEARNING_CODE = {"slda": 9_200, "sgd": 10_000, "ncm": 8_600, "sparse": 14_900}
+_LEARNING_CODE_OF_OTHERS = 9_000
+# Gains, norms and dense layers over rows of int16.
+_LEARNING_ROW_CODE = 2_600
+_LEARNING_RUNTIME_RAM = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,8 @@ class Budget:
     """All sizes in bytes. `code` and `runtime_ram` are estimates, the rest is exact.
 
     `tokenizer` are the tables of a tokenizer, 0 without one; its code and working memory count with the rest.
+    `learning_tables` are the constants of a head that learns, `learning_ram` what it keeps in RAM, 0 without
+    one. `learning_pages` of `learning_page` bytes of flash are its own, beside the application's.
     """
 
     model: str
@@ -68,16 +76,20 @@ class Budget:
     tokenizer: int
     flash_available: int
     ram_available: int
+    learning_tables: int = 0
+    learning_ram: int = 0
+    learning_pages: int = 0
+    learning_page: int = 0
 
     @property
     def flash(self) -> int:
         """Flash that the firmware will take, about."""
-        return self.weights + self.tokenizer + self.params + self.code
+        return self.weights + self.tokenizer + self.learning_tables + self.params + self.code
 
     @property
     def ram(self) -> int:
         """RAM that the firmware will take, about, the reserved stack included."""
-        return self.arena + self.stack + self.runtime_ram
+        return self.arena + self.stack + self.runtime_ram + self.learning_ram
 
     @property
     def macs(self) -> int:
@@ -96,10 +108,14 @@ class Budget:
             ]
             if self.tokenizer:
                 found.append(Problem("tokenizer", f"{self.tokenizer} bytes of tables"))
+            if self.learning_tables:
+                found.append(Problem("learning", f"{self.learning_tables} bytes of tables"))
         if self.ram > self.ram_available:
             heavy = sorted(self.layers, key=lambda layer: (-layer.live, layer.index))[:_HEAVIEST]
             found.append(self._problem("RAM", self.ram, self.ram_available))
             found += [Problem(_where(layer), f"{layer.live} bytes alive in the arena") for layer in heavy]
+            if self.learning_ram:
+                found.append(Problem("learning", f"{self.learning_ram} bytes of the head that learns"))
         return tuple(found)
 
     def _problem(self, memory: str, need: int, have: int) -> Problem:
@@ -108,8 +124,9 @@ class Budget:
     @property
     def certainly_too_large(self) -> bool:
         """True when the exact parts alone exceed the board, so that no compiler can help."""
-        constants = self.weights + self.tokenizer
-        return constants > self.flash_available or self.arena + self.stack > self.ram_available
+        constants = self.weights + self.tokenizer + self.learning_tables
+        ram = self.arena + self.stack + self.learning_ram
+        return constants > self.flash_available or ram > self.ram_available
 
     def require_fit(self) -> None:
         """Raise DoesNotFit when there are problems."""
@@ -137,6 +154,9 @@ def budget(program: Program) -> Budget:
     memory = program.board.memory
     layers = tuple(_layer(program, step) for step in program.steps)
     front_end = FrontEnd.of(program.audio, program.tokenizer)
+    learning = program.learning
+    region = learning.safety.region if learning is not None else None
+    own_ram = _LEARNING_RUNTIME_RAM if learning is not None else 0
     return Budget(
         model=program.name,
         board=program.board.name,
@@ -147,10 +167,14 @@ def budget(program: Program) -> Budget:
         arena=program.plan.arena_size,
         lower_bound=program.plan.lower_bound,
         stack=memory.stack,
-        runtime_ram=runtime_ram(memory.ram) + update_bytes(program.board)[1] + front_end.ram,
+        runtime_ram=runtime_ram(memory.ram) + update_bytes(program.board)[1] + front_end.ram + own_ram,
         tokenizer=front_end.tables,
         flash_available=memory.application_flash,
         ram_available=memory.application_ram,
+        learning_tables=learning.tables if learning is not None else 0,
+        learning_ram=learning.ram if learning is not None else 0,
+        learning_pages=region.pages if region is not None else 0,
+        learning_page=region.page if region is not None else 0,
     )
 
 
@@ -213,7 +237,16 @@ def _code(program: Program, front_end: FrontEnd) -> int:
         round(sum(pieces.values()))
         + fixed_code(len(program.steps), front_end)
         + update_bytes(program.board)[0]
+        + _learning_code(program)
     )
+
+
+def _learning_code(program: Program) -> int:
+    if program.learning is None:
+        return 0
+    head = program.learning.head
+    rows = _LEARNING_ROW_CODE if head.options.get("sparse_tokens") else 0
+    return _LEARNING_CODE.get(head.kind, _LEARNING_CODE_OF_OTHERS) + rows
 
 
 @cache

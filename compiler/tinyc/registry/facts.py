@@ -16,6 +16,7 @@ from tinyc.registry.facts_builds import (
 from tinyc.registry.facts_fleet import (
     DeploymentFact,
     DeviceFact,
+    DriftFact,
     LearnedStateFact,
     MissingFact,
     SightingFact,
@@ -33,6 +34,7 @@ _CLASSES: tuple[type[Fact], ...] = (
     SightingFact,
     MissingFact,
     LearnedStateFact,
+    DriftFact,
 )
 KINDS: dict[str, type[Fact]] = {each.kind: each for each in _CLASSES}
 
@@ -50,6 +52,7 @@ __all__ = [
     "BoardFact",
     "DeploymentFact",
     "DeviceFact",
+    "DriftFact",
     "EvaluationFact",
     "Fact",
     "FileFact",

@@ -208,7 +208,8 @@ class MissingFact(Fact):
 class LearnedStateFact(Fact):
     """What a device has learned, the `sequence`th time that it was promoted. It is never a release.
 
-    `before` and `after` are the guard metric, fractions of 1 over `samples`; `drift` is one of DRIFTS.
+    `before` and `after` are the guard metric, fractions of 1 over `samples`, None where nobody knows them;
+    `drift` is one of DRIFTS.
     """
 
     kind: ClassVar[str] = "learned"
@@ -219,8 +220,8 @@ class LearnedStateFact(Fact):
     updates: int
     model: ModelRef
     at: datetime
-    before: float
-    after: float
+    before: float | None
+    after: float | None
     samples: int
     drift: str = ""
 
@@ -252,15 +253,17 @@ class LearnedStateFact(Fact):
             (PROV.wasDerivedFrom, self.model.iri),
             (PROV.generatedAtTime, moment(self.at)),
             (PROV.wasGeneratedBy, activity),
-            (TINYC.guardMetric, metric),
+            (TINYC.guardMetric, metric if self.after is not None else None),
         )
-        measured = triples_of(
-            metric,
-            (_TYPE, TINYC.GuardMetric),
-            (TINYC.before, decimal(self.before)),
-            (TINYC.after, decimal(self.after)),
-            (TINYC.samples, whole(self.samples)),
-        )
+        measured: tuple[Triple, ...] = ()
+        if self.after is not None:
+            measured = triples_of(
+                metric,
+                (_TYPE, TINYC.GuardMetric),
+                (TINYC.before, decimal(self.before)),
+                (TINYC.after, decimal(self.after)),
+                (TINYC.samples, whole(self.samples)),
+            )
         learned = triples_of(
             activity,
             (_TYPE, TINYC.Learning),
@@ -282,6 +285,34 @@ class LearnedStateFact(Fact):
             )
             steps.append(Step(drift, ((device, TINYC.drift),), guards))
         return Change(tuple(steps))
+
+
+@dataclass(frozen=True, slots=True)
+class DriftFact(Fact):
+    """How far the input of a device is from what its model was trained on, at `at`: one of DRIFTS."""
+
+    kind: ClassVar[str] = "drift"
+    board: str
+    chip: str
+    drift: str
+    at: datetime
+
+    def __post_init__(self) -> None:
+        need(board=self.board, chip=self.chip)
+        if self.drift not in DRIFTS:
+            raise ValueError(f"drift is {self.drift!r}, needs one of {', '.join(DRIFTS)}")
+
+    @property
+    def key(self) -> str:
+        return f"drift {names.device(self.board, self.chip).value} {instant(self.at)}"
+
+    def change(self, *, live: bool = True) -> Change:
+        """One that is replayed does not take the place of what a later state told."""
+        device = names.device(self.board, self.chip)
+        guards = () if live else (newer(device, TINYC.learnedState, PROV.generatedAtTime, self.at),)
+        drift = triples_of(device, (TINYC.drift, TINYC[self.drift]))
+        told = DeviceFact(self.board, self.chip)
+        return Change((*_device_steps(told), Step(drift, ((device, TINYC.drift),), guards)))
 
 
 def _site(name: str) -> tuple[Triple, ...]:

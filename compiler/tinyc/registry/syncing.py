@@ -123,6 +123,7 @@ def _seen(registry: Registry, found: Found, hello: Hello, at: datetime, site: st
     except Refused as error:
         why = "; ".join(problem.what for problem in error.problems) or error.what
         return replace(told, state=REFUSED, note=why)
+    notes += _note_learned(registry, found, hello, at)
     known = reading.is_known_firmware(registry.store, names.firmware(hello.firmware))
     firmware = names.firmware(hello.firmware)
     state = SAME
@@ -133,6 +134,23 @@ def _seen(registry: Registry, found: Found, hello: Hello, at: datetime, site: st
     elif missing:
         state = BACK
     return replace(told, state=state, known=known, note="; ".join(notes))
+
+
+def _note_learned(registry: Registry, found: Found, hello: Hello, at: datetime) -> tuple[str, ...]:
+    """Write down what a device has learned; notes, also of what was refused."""
+    from tinyc.learning.transfer import digest_of
+    from tinyc.registry.learning import learned_facts
+
+    if found.learned is None:
+        return ()
+    notes: tuple[str, ...] = ()
+    digest = digest_of(found.learned, found.head)
+    for fact in learned_facts(hello, found.learned, digest, at=at):
+        try:
+            notes += tuple(registry.apply(fact).notes)
+        except Refused as error:
+            notes += (f"what it has learned is refused: {error.what}",)
+    return notes
 
 
 def _missing(registry: Registry, here: set[NamedNode], at: datetime, site: str) -> list[Seen]:

@@ -169,7 +169,7 @@ def read_sizes(elf: Path, program: Program) -> Sizes:
 
 
 def compare_prediction(image: Image, program: Program) -> Sizes:
-    """Check that arena and weights are in the ELF exactly as planned, in flash and RAM as they should.
+    """Check that arena, weights and a head's constants are in the ELF exactly as planned, in their memories.
 
     Returns the sizes. Raises TinycError that lists every disagreement: it is a bug in tinyc or in
     the compiler, never the user's mistake.
@@ -179,6 +179,8 @@ def compare_prediction(image: Image, program: Program) -> Sizes:
     ram = range(memory.ram_origin + memory.ram_reserved, memory.ram_end)
     problems = compare_symbols({emitted.arena: emitted.arena_bytes}, image, ram, "RAM")
     problems += compare_symbols(emitted.weights, image, flash, "flash")
+    if program.learning is not None:
+        problems += compare_symbols(program.learning.symbols, image, flash, "flash")
     if problems:
         raise TinycError(
             "the linked firmware differs from the memory plan",

@@ -18,7 +18,8 @@ from pathlib import Path
 from tinyc.errors import TinycError
 from tinyc.resources import cache_folder
 
-WARNINGS = ("-std=c99", "-Wall", "-Wextra", "-Werror")
+# No compiler may fuse a product and a sum: floating point gives the same bits everywhere.
+WARNINGS = ("-std=c99", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror")
 # Entries kept in the cache; those that lie unused for longest go first, but none that another process may
 # be about to run.
 _ENTRIES = 400

@@ -43,7 +43,8 @@ def manifest_of(artifact: Artifact) -> Manifest:
     from tinyc.emit.split_model import FORMAT as IMAGE_FORMAT
 
     program, report = artifact.program, artifact.report
-    graph = program.graph
+    # A tap is no part of what the model promises.
+    graph = program.own_graph
     layers = digests.layers_of(graph)
     body, head = digests.parts_of(graph, layers)
     golden, embedding = digests.golden(graph)

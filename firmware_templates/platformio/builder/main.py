@@ -55,6 +55,8 @@ env.Append(
         "-fdata-sections",
         "-fno-common",
         "-fno-ident",
+        # Floating point gives the same bits everywhere: no compiler fuses a product and a sum.
+        "-ffp-contract=off",
         "-Wall",
         "-Wextra",
         "-Werror",
@@ -87,10 +89,18 @@ def small_flags(environment, node):
     return environment.Object(node, CCFLAGS=[*environment["CCFLAGS"], "-Os"])
 
 
+def exact_flags(environment, node):
+    """Learning code has the same bits on every core: vectors of Helium round tiny numbers to zero."""
+    more = ["-fno-tree-vectorize", "-fno-tree-slp-vectorize"]
+    return environment.Object(node, CCFLAGS=[*environment["CCFLAGS"], *more])
+
+
 env.AddBuildMiddleware(memory_flags, "*memory.c")
+for pattern in ("head_*", "sparse_*", "learner", "guard", "drift", "trainer", "trainer_delta"):
+    env.AddBuildMiddleware(exact_flags, f"*{pattern}.c")
 SMALL = ("boot_info", "cbor", "crc32", "ed25519", "hal", "image", "image_group", "image_verify", "journal")
 SMALL += ("loader_group", "main", "request", "retained", "sha512", "smp", "smp_frame", "startup", "swap")
-SMALL += ("tinyc_group", "trailer", "upload")
+SMALL += ("tinyc_group", "trailer", "trainer_app", "trainer_group", "upload")
 for name in SMALL:
     env.AddBuildMiddleware(small_flags, f"*{name}.c")
 

@@ -18,7 +18,8 @@ from tinyc.quantize.fixed_point import Rounding
 class Concatenation(Op):
     """inputs: one or more tensors whose shapes differ along `axis` only; `axis` counts from 0.
 
-    All inputs and the output have one type and one quantization, as TensorFlow Lite demands.
+    All inputs and the output have one type and one quantization, as TensorFlow Lite demands; or the output
+    has none, and holds the elements of its parts as they are.
     """
 
     kind: ClassVar[str] = "CONCATENATION"
@@ -49,5 +50,6 @@ class Concatenation(Op):
         results: Sequence[Tensor],
         rounding: Rounding,
     ) -> tuple[Array, ...]:
-        check_same_quantization(self.kind, operands, results)
+        if results[0].quantization is not None:
+            check_same_quantization(self.kind, operands, results)
         return (np.concatenate(values, axis=self.axis),)

@@ -19,7 +19,8 @@ from tinyc.quantize.fixed_point import Rounding
 class Split(Op):
     """input: x; output i has extent sizes[i] along `axis`, which counts from 0.
 
-    TensorFlow Lite's SPLIT has equal sizes, its SPLIT_V any.
+    TensorFlow Lite's SPLIT has equal sizes, its SPLIT_V any. Where x has no quantization the outputs may have
+    one each, see `Concatenation`.
     """
 
     kind: ClassVar[str] = "SPLIT"
@@ -46,6 +47,7 @@ class Split(Op):
         results: Sequence[Tensor],
         rounding: Rounding,
     ) -> tuple[Array, ...]:
-        check_same_quantization(self.kind, operands, results)
+        if operands[0].quantization is not None:
+            check_same_quantization(self.kind, operands, results)
         ends = list(accumulate(self.sizes))[:-1]
         return tuple(np.ascontiguousarray(part) for part in np.split(values[0], ends, axis=self.axis))

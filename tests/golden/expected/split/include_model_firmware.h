@@ -6,8 +6,8 @@
 
 /* Where the bodies of the two slots begin, behind the headers of their images, and the most bytes of one. */
 #define MODEL_BODY_0 0x00067200u
-#define MODEL_BODY_1 0x000b2200u
-#define MODEL_BODY_BYTES 301568u
+#define MODEL_BODY_1 0x000ae200u
+#define MODEL_BODY_BYTES 285184u
 
 /* The most that a model's arena may have. */
 #define MODEL_ARENA_BYTES 19u

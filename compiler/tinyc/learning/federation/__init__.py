@@ -1,0 +1,1 @@
+"""Federated meta-learning: many devices teach one initialisation without sending their samples."""
