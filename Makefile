@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 DEMO_INPUTS = $(patsubst examples/keyword_spotting/%,%,$(sort $(wildcard examples/keyword_spotting/inputs/*.wav)))
 
-.PHONY: demo test lint bench fuzz powercut golden wheel clean
+.PHONY: demo test lint bench fuzz powercut flower golden wheel clean
 
 # The demo installs only what the compiler needs; the tests add TensorFlow, LiteRT and the linters.
 $(VENV)/.tinyc: pyproject.toml
@@ -46,6 +46,12 @@ powercut: $(VENV)/.dev
 	PYTHONPATH=tests $(BIN)/python -m support.upload_cuts
 	PYTHONPATH=tests $(BIN)/python -m support.power_cuts --workers $(WORKERS)
 	PYTHONPATH=tests $(BIN)/python -m support.learn_cuts
+
+# Flower needs older versions of libraries than tinyc's environment has, so its tests have one of their own.
+flower:
+	$(PYTHON) -m venv $(VENV)-flower
+	$(VENV)-flower/bin/python -m pip install --quiet --editable ".[flower]" pytest
+	$(VENV)-flower/bin/python -m pytest tests/unit/test_flower.py tests/emulated/test_flower_gateways.py
 
 golden: $(VENV)/.dev
 	$(BIN)/python -m pytest -m golden --update-golden
