@@ -26,7 +26,7 @@ sys.path.insert(0, str(HERE.parent / "keyword_spotting"))
 
 import numpy as np
 import tensorflow as tf
-from network import masked, mixed, model_for
+from network import masked, mixed, model_for, prepare
 from recordings import KEYWORDS, Augmenter, Recording, load
 from words import NEW_WORDS, body_recordings, keyword_features, reversed_words, spliced_words
 
@@ -117,15 +117,7 @@ def train(
     model = model_for(settings.frames, settings.coefficients, len(classes), "keyword_learning")
     batch = 100
     steps = arguments.epochs * (len(passes[0][0]) // batch)
-    model.compile(
-        tf.keras.optimizers.AdamW(
-            tf.keras.optimizers.schedules.CosineDecay(
-                1e-4, steps, warmup_target=2e-3, warmup_steps=steps // 20
-            ),
-            weight_decay=1e-4,
-        ),
-        tf.keras.losses.CategoricalCrossentropy(),
-    )
+    prepare(model, steps)
     targets = np.eye(len(classes), dtype=np.float32)
     for epoch in range(arguments.epochs):
         x, y = passes[epoch % len(passes)]

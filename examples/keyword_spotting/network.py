@@ -32,6 +32,19 @@ def model_for(frames: int, coefficients: int, classes: int, name: str) -> tf.ker
     return tf.keras.Model(inputs, outputs, name=name)
 
 
+def prepare(model: tf.keras.Model, steps: int, label_smoothing: float = 0.0) -> None:
+    """AdamW with a warm-up and a cosine decay over all `steps`."""
+    model.compile(
+        tf.keras.optimizers.AdamW(
+            tf.keras.optimizers.schedules.CosineDecay(
+                1e-4, steps, warmup_target=2e-3, warmup_steps=steps // 20
+            ),
+            weight_decay=1e-4,
+        ),
+        tf.keras.losses.CategoricalCrossentropy(label_smoothing=label_smoothing),
+    )
+
+
 def masked(features: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A short stretch of every other clip is blanked (Park et al., "SpecAugment", 2019)."""
     features = features.copy()

@@ -21,7 +21,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 import tensorflow as tf
-from network import masked, mixed, model_for
+from network import masked, mixed, model_for, prepare
 from recordings import LABELS, Augmenter, Recording, centred, load
 
 from tinyc.audio.front_end import AudioFrontEnd
@@ -114,15 +114,7 @@ def train(arguments: argparse.Namespace) -> None:
     model = model_for(settings.frames, settings.coefficients, len(LABELS), "keyword_spotting")
     batch = 100
     steps = arguments.epochs * (len(passes[0][0]) // batch)
-    model.compile(
-        tf.keras.optimizers.AdamW(
-            tf.keras.optimizers.schedules.CosineDecay(
-                1e-4, steps, warmup_target=2e-3, warmup_steps=steps // 20
-            ),
-            weight_decay=1e-4,
-        ),
-        tf.keras.losses.CategoricalCrossentropy(label_smoothing=0.03),
-    )
+    prepare(model, steps, label_smoothing=0.03)
     targets = np.eye(len(LABELS), dtype=np.float32)
     for epoch in range(arguments.epochs):
         x, y = passes[epoch % len(passes)]

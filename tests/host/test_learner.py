@@ -8,8 +8,8 @@ import pytest
 
 from support import learners
 from support.learner_play import play_at_random
+from tinyc.device.learned import Outcome
 from tinyc.learning.fit import HeadOptions
-from tinyc.learning.safety import Result
 from tinyc.toolchain.host_compiler import find_compiler
 
 pytestmark = pytest.mark.host
@@ -41,4 +41,4 @@ def test_the_twin_does_the_same(name: str) -> None:
         play = play_at_random(case, seed, 700)
         play.compare(learners.run(program, stdin=play.given))
         seen |= {int.from_bytes(said.answer[:4], "little") for said in play.said if said.event[0] in "lprE"}
-    assert {Result.LEARNED, Result.HELD_OUT, Result.PROMOTED} <= seen
+    assert {Outcome.LEARNED, Outcome.HELD_OUT, Outcome.PROMOTED} <= seen

@@ -13,7 +13,7 @@ from support import label_streams, learners
 from support.label_streams import STREAMS, accuracy
 from support.learner_play import Play
 from support.learners import Case
-from tinyc.learning.safety import Result
+from tinyc.device.learned import Outcome
 from tinyc.toolchain.host_compiler import find_compiler
 
 pytestmark = pytest.mark.host
@@ -76,7 +76,7 @@ def test_a_head_that_is_worse_in_the_field_is_taken_back() -> None:
     play, size, rng = Play(case), case.design.state_bytes, np.random.default_rng(4)
     factory = play.export()
 
-    def teach(count: int, seed: int) -> list[Result]:
+    def teach(count: int, seed: int) -> list[Outcome]:
         for index in range(case.safety.new_classes(case.design)):
             play.name_class(f"new{index}".encode())
         labels = rng.integers(0, ALL, count)
@@ -86,14 +86,14 @@ def test_a_head_that_is_worse_in_the_field_is_taken_back() -> None:
             results.append(play.label(label))
         return results
 
-    assert Result.PROMOTED in teach(500, 5)
+    assert Outcome.PROMOTED in teach(500, 5)
     learned = play.export()[:size]
     assert accuracy(case, learned, range(5, ALL)) > 0.7
     play.restart()
-    assert play.import_state(factory, part=200) is Result.PROMOTED
+    assert play.import_state(factory, part=200) is Outcome.PROMOTED
     assert play.export()[:size] == case.design.head().to_bytes()
     results = teach(60, 6)
-    print(f"{results.index(Result.REVERTED) + 1} labels until the learned head is back")
+    print(f"{results.index(Outcome.REVERTED) + 1} labels until the learned head is back")
     assert play.export()[:size] == learned
     play.restart()
     assert play.export()[:size] == learned
@@ -108,12 +108,12 @@ def test_a_state_that_is_none_is_not_loaded() -> None:
     play, good = Play(case), Play(case).export()
     broken = bytearray(good)
     broken[case.design.state_bytes - 4 : case.design.state_bytes] = np.float32(np.nan).tobytes()
-    assert play.import_state(good, part=100, wrong="crc") is Result.DAMAGED
-    assert play.import_state(good, part=100, wrong="body") is Result.WRONG_BODY
-    assert play.import_state(good, part=100, wrong="order") is Result.NOT_STAGED
-    assert play.import_state(bytes(broken), part=100) is Result.DAMAGED
+    assert play.import_state(good, part=100, wrong="crc") is Outcome.DAMAGED
+    assert play.import_state(good, part=100, wrong="body") is Outcome.WRONG_BODY
+    assert play.import_state(good, part=100, wrong="order") is Outcome.NOT_STAGED
+    assert play.import_state(bytes(broken), part=100) is Outcome.DAMAGED
     assert play.twin.stats().saves == 0
-    assert play.import_state(good, part=100) is Result.PROMOTED
+    assert play.import_state(good, part=100) is Outcome.PROMOTED
     play.stats()
     play.flash()
     play.compare(learners.run(program, stdin=play.given))

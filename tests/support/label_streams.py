@@ -13,7 +13,8 @@ import numpy.typing as npt
 
 from support.learner_play import words
 from support.learners import Case, run
-from tinyc.learning.safety import Result, Stats
+from tinyc.device.learned import Outcome
+from tinyc.learning.safety import Stats
 
 ANSWER = struct.Struct("<IfIfI")
 STATS_BYTES = len(Stats().to_bytes())
@@ -53,7 +54,7 @@ STREAMS: dict[str, Callable[[Labels, np.random.Generator, int], Labels]] = {
 class Passed:
     """What a stream did: results of all labels, and statistics and active heads along the way."""
 
-    results: list[Result]
+    results: list[Outcome]
     stats: list[Stats]
     heads: list[bytes]
 
@@ -86,7 +87,7 @@ def play(program: Path, case: Case, latents: npt.NDArray[np.int8], labels: Label
     results, stats, heads = [], [], []
     for number in range(len(labels)):
         at += ANSWER.size
-        results.append(Result(int.from_bytes(output[at : at + 4], "little")))
+        results.append(Outcome(int.from_bytes(output[at : at + 4], "little")))
         at += 4
         if (number + 1) % step == 0 or number + 1 == len(labels):
             stats.append(Stats.from_bytes(output[at : at + STATS_BYTES]))

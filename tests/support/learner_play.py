@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from support.learners import Case
+from tinyc.device.learned import Outcome
 from tinyc.learning.learner import Learner
-from tinyc.learning.safety import Result
 
 
 def words(*values: int) -> bytes:
@@ -42,7 +42,7 @@ class Play:
         answer = self.twin.observe(latent)
         self._add("o", latent.tobytes(), struct.pack("<IfIfI", *astuple(answer)))
 
-    def label(self, target: Any) -> Result:
+    def label(self, target: Any) -> Outcome:
         if self.case.design.is_regression:
             result = self.twin.values(target)
             self._add("l", np.asarray(target, np.float32).tobytes(), words(result))
@@ -63,12 +63,12 @@ class Play:
         scores, result = self.twin.scores(of)
         self._add(f"s {of}", words(of), words(result) + scores.tobytes())
 
-    def promote(self) -> Result:
+    def promote(self) -> Outcome:
         result = self.twin.promote()
         self._add("p", b"", words(result))
         return result
 
-    def revert(self, to_factory: bool) -> Result:
+    def revert(self, to_factory: bool) -> Outcome:
         result = self.twin.revert(to_factory)
         self._add(f"r {to_factory}", words(int(to_factory)), words(result))
         return result
@@ -81,7 +81,7 @@ class Play:
         self._add("e", b"", state)
         return state
 
-    def import_state(self, state: bytes, *, part: int, end: bool = True, wrong: str = "") -> Result | None:
+    def import_state(self, state: bytes, *, part: int, end: bool = True, wrong: str = "") -> Outcome | None:
         """`wrong`: "size", "order", "crc" or "body"."""
         size = len(state) + (wrong == "size")
         self._add(f"b {size}", words(size), words(self.twin.import_begin(size)))

@@ -7,11 +7,11 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
+from tinyc.device.learned import Drift
 from tinyc.errors import TinycError
 from tinyc.learning.drift import (
     DriftDetector,
     DriftSettings,
-    DriftState,
     drift_settings,
     limit_for,
     run_length,
@@ -66,7 +66,7 @@ def test_the_detector_keeps_the_rate_it_was_set_for() -> None:
     detector = DriftDetector(settings)
     while observations < 30_000:
         observations += 1
-        if detector.observe(np.float32(rng.choice(FACTORY))) is DriftState.ALARM:
+        if detector.observe(np.float32(rng.choice(FACTORY))) is Drift.ALARM:
             alarms += 1
             detector.restart()
     assert 70 <= alarms <= 135  # 100 are expected
@@ -82,10 +82,10 @@ def test_a_change_is_noticed(change: float, within: int) -> None:
         with np.errstate(invalid="ignore"):
             surprise = np.float32(rng.choice(FACTORY) * np.float32(change))
         state = detector.observe(surprise)
-        warned = count if warned is None and state is not DriftState.STABLE else warned
-        if state is DriftState.ALARM:
+        warned = count if warned is None and state is not Drift.STABLE else warned
+        if state is Drift.ALARM:
             break
-    assert detector.state is DriftState.ALARM and detector.alarms == 1
+    assert detector.state is Drift.ALARM and detector.alarms == 1
     assert warned is not None and warned < count
 
 
@@ -93,11 +93,11 @@ def test_an_alarm_ends_when_it_has_been_calm() -> None:
     settings = DriftSettings(mean=1.0, scale=1.0, warning=2.0, limit=4.0, calm=20)
     detector = DriftDetector(settings)
     states = [detector.observe(np.float32(5.0)) for _ in range(3)]
-    assert states == [DriftState.WARNING, DriftState.ALARM, DriftState.ALARM]
+    assert states == [Drift.WARNING, Drift.ALARM, Drift.ALARM]
     # Never more than twice the limit: 8 comes down by a half each time, and the 12th is the first calm one.
     states = [detector.observe(np.float32(1.0)) for _ in range(40)]
-    assert states.index(DriftState.STABLE) == 11 + settings.calm - 1
-    assert DriftState.WARNING not in states
+    assert states.index(Drift.STABLE) == 11 + settings.calm - 1
+    assert Drift.WARNING not in states
     assert detector.alarms == 1
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,14 @@ from tinyc.device.ledger import Counters
 from tinyc.device.transport import Transport
 from tinyc.errors import Problem, TinycError
 
-_Part = messages.ArenaReadResponse | messages.OutputResponse
+
+class Part(Protocol):
+    """An answer that carries `data` from byte `off` on."""
+
+    @property
+    def off(self) -> int: ...
+    @property
+    def data(self) -> bytes: ...
 
 
 class DeviceClient:
@@ -112,11 +119,11 @@ class DeviceClient:
 
     def write(self, offset: int, data: bytes) -> None:
         """Store `data` in the arena from byte `offset` on."""
-        self._send(offset, data, lambda off, part: self._ask(messages.ArenaWrite(off=off, data=part)).off)
+        self.send(offset, data, lambda off, part: self._ask(messages.ArenaWrite(off=off, data=part)).off)
 
     def read(self, offset: int, size: int) -> bytes:
         """`size` bytes of the arena from byte `offset` on."""
-        return self._fetch(offset, size, lambda off, count: self._ask(messages.ArenaRead(off=off, len=count)))
+        return self.fetch(offset, size, lambda off, count: self._ask(messages.ArenaRead(off=off, len=count)))
 
     def invoke(self) -> int:
         """Run all layers, exactly once.
@@ -153,13 +160,13 @@ class DeviceClient:
         hello = self._hello or self.hello()
         if len(inputs) != hello.input_bytes:
             raise TinycError(f"the input has {len(inputs)} bytes", allowed=f"{hello.input_bytes} bytes")
-        self._send(0, inputs, lambda off, part: self._ask(messages.Input(off=off, data=part)).off)
+        self.send(0, inputs, lambda off, part: self._ask(messages.Input(off=off, data=part)).off)
 
     def outputs(self) -> bytes:
         """All model outputs, one after the other."""
         hello = self._hello or self.hello()
         size = hello.output_bytes
-        return self._fetch(0, size, lambda off, count: self._ask(messages.Output(off=off, len=count)))
+        return self.fetch(0, size, lambda off, count: self._ask(messages.Output(off=off, len=count)))
 
     def kernels(self) -> frozenset[str]:
         """Digests of the kernels that a model in an image of its own may call."""
@@ -249,7 +256,7 @@ class DeviceClient:
             self._buffer = min(told, limits.LARGEST_BUFFER)
         return self._buffer
 
-    def _send(self, at: int, data: bytes, ask: Callable[[int, bytes], int]) -> None:
+    def send(self, at: int, data: bytes, ask: Callable[[int, bytes], int]) -> None:
         """Send `data` to byte `at` on, in as many requests as it takes.
 
         `ask` sends one of them and returns the device's next byte.
@@ -262,7 +269,7 @@ class DeviceClient:
             if found != end:
                 raise ProtocolError(f"the device goes on at byte {found} after bytes {off} to {end}")
 
-    def _fetch(self, at: int, size: int, ask: Callable[[int, int], _Part]) -> bytes:
+    def fetch(self, at: int, size: int, ask: Callable[[int, int], Part]) -> bytes:
         """Read `size` bytes from byte `at` on, in as many requests as it takes; `ask` sends one."""
         parts = []
         most = limits.largest_data(self.buffer_bytes()) if size else 1

@@ -7,6 +7,8 @@ from enum import IntEnum
 
 
 class Drift(IntEnum):
+    """`enum drift_state` of drift.h."""
+
     STABLE = 0
     WARNING = 1
     ALARM = 2

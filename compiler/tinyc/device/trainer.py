@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from tinyc.device import limits
 from tinyc.device import trainer_messages as messages
 from tinyc.device.client import DeviceClient
 from tinyc.device.errors import ProtocolError
@@ -20,7 +18,6 @@ HIDDEN = ("tanh", "relu", "leaky")
 LOSSES = ("mse", "softmax")
 HEADS = ("shared", "zero", "kept")
 _TRAIN_SECONDS = 60.0
-_Part = messages.ParametersReadResponse | messages.DeltaResponse
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +61,11 @@ class TrainerClient:
 
     def write(self, offset: int, data: bytes) -> None:
         """Store `data` in the start of the next round."""
-        most = self._most()
-        for at in range(0, len(data), most):
-            part = data[at : at + most]
-            answer = self._client.request(messages.ParametersWrite(off=offset + at, data=part))
-            _expect(answer.off, offset + at + len(part))
+        self._client.send(
+            offset,
+            data,
+            lambda off, part: self._client.request(messages.ParametersWrite(off=off, data=part)).off,
+        )
 
     def begin(self, number: int, start: bytes, *, rate: float, head_samples: int, head: str) -> None:
         """Begin round `number` at `start`, the first bytes of the parameters that were written.
@@ -90,40 +87,29 @@ class TrainerClient:
 
     def train(self, data: bytes) -> int:
         """Learn all samples of the round. Returns CPU cycles, 0 where the core does not count them."""
-        most, cycles = self._most(), 0
-        for at in range(0, len(data), most):
-            part = data[at : at + most]
-            answer = self._client.request(messages.Train(off=at, data=part), _TRAIN_SECONDS)
-            _expect(answer.off, at + len(part))
+        cycles = 0
+
+        def learn(off: int, part: bytes) -> int:
+            nonlocal cycles
+            answer = self._client.request(messages.Train(off=off, data=part), _TRAIN_SECONDS)
             cycles += answer.cycles
+            return answer.off
+
+        self._client.send(0, data, learn)
         return cycles
 
     def parameters(self, offset: int, size: int) -> bytes:
         """What is being trained; between rounds the start, where the last layer is the trained one."""
-        return self._read(
+        return self._client.fetch(
             offset, size, lambda off, part: self._client.request(messages.ParametersRead(off=off, len=part))
         )
 
     def delta(self, layers: int, keep: int) -> bytes:
         """End the round: the `keep` largest changes in the first `layers` layers, encoded."""
         size = self._client.request(messages.Encode(layers=layers, keep=keep), _TRAIN_SECONDS).size
-        return self._read(0, size, lambda off, part: self._client.request(messages.Delta(off=off, len=part)))
-
-    def _most(self) -> int:
-        return limits.largest_data(self._client.buffer_bytes())
-
-    def _read(self, at: int, size: int, ask: Callable[[int, int], _Part]) -> bytes:
-        parts, most = [], self._most()
-        for off in range(at, at + size, most):
-            wanted = min(most, at + size - off)
-            answer = ask(off, wanted)
-            if (answer.off, len(answer.data)) != (off, wanted):
-                raise ProtocolError(
-                    f"the device sent {len(answer.data)} bytes from byte {answer.off} on "
-                    f"for {wanted} from byte {off} on"
-                )
-            parts.append(answer.data)
-        return b"".join(parts)
+        return self._client.fetch(
+            0, size, lambda off, part: self._client.request(messages.Delta(off=off, len=part))
+        )
 
 
 def _expect(found: int, expected: int) -> None:

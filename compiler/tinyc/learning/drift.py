@@ -14,11 +14,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import IntEnum
 
 import numpy as np
 import numpy.typing as npt
 
+from tinyc.device.learned import Drift
 from tinyc.emit.arrays import literal
 from tinyc.errors import TinycError
 
@@ -27,12 +27,6 @@ FEWEST = 50
 """Surprises that limits can be computed from."""
 _STATES = 120
 _HIGHEST_LIMIT = 500.0
-
-
-class DriftState(IntEnum):
-    STABLE = 0
-    WARNING = 1
-    ALARM = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +129,7 @@ class DriftDetector:
     def __init__(self, settings: DriftSettings) -> None:
         self.settings = settings
         self.high, self.low = F(0), F(0)
-        self.state = DriftState.STABLE
+        self.state = Drift.STABLE
         self.calm = 0
         self.alarms = 0
         self._most = F(2) * F(settings.limit)
@@ -143,9 +137,9 @@ class DriftDetector:
     def restart(self) -> None:
         """Sums from 0 on; the count of alarms stays."""
         self.high, self.low = F(0), F(0)
-        self.state, self.calm = DriftState.STABLE, 0
+        self.state, self.calm = Drift.STABLE, 0
 
-    def observe(self, surprise: np.float32) -> DriftState:
+    def observe(self, surprise: np.float32) -> Drift:
         """The state after one more surprise; one that is not finite counts as the largest."""
         settings = self.settings
         z = clip = F(settings.clip)
@@ -157,15 +151,15 @@ class DriftDetector:
         self.low = self._bounded((self.low - z) - F(settings.slack))
         top = max(self.high, self.low)
         if top > F(settings.limit):
-            self.alarms += self.state is not DriftState.ALARM
-            self.state, self.calm = DriftState.ALARM, 0
+            self.alarms += self.state is not Drift.ALARM
+            self.state, self.calm = Drift.ALARM, 0
         elif top > F(settings.warning):
-            self.state = DriftState.WARNING if self.state is DriftState.STABLE else self.state
+            self.state = Drift.WARNING if self.state is Drift.STABLE else self.state
             self.calm = 0
-        elif self.state is not DriftState.STABLE:
+        elif self.state is not Drift.STABLE:
             self.calm += 1
             if self.calm >= settings.calm:
-                self.state, self.calm = DriftState.STABLE, 0
+                self.state, self.calm = Drift.STABLE, 0
         return self.state
 
     def _bounded(self, value: np.float32) -> np.float32:

@@ -17,12 +17,12 @@ from typing import Any
 
 import numpy as np
 
+from tinyc.device.learned import Drift, Outcome
 from tinyc.errors import TinycError
 from tinyc.learning import guard as judging
-from tinyc.learning.drift import DriftDetector, DriftState
+from tinyc.learning.drift import DriftDetector
 from tinyc.learning.guard import Duel, Mark
 from tinyc.learning.heads.design import Floats, Head, HeadDesign, Int8s
-from tinyc.learning.safety import Result as Result
 from tinyc.learning.safety import Safety as Safety
 from tinyc.learning.safety import Stats as Stats
 from tinyc.learning.store import Facts, Reason, Store
@@ -116,7 +116,7 @@ class Learner:
         label = 0 if self.design.is_regression else int(np.argmax(scores))
         surprise = self._active.surprise(self._latent)
         drift = self._drift.observe(surprise)
-        if self._normalises and drift is DriftState.STABLE and self._staged is None:
+        if self._normalises and drift is Drift.STABLE and self._staged is None:
             self.shadow.normalise(self._latent)  # type: ignore[attr-defined]
             self._normalised = True
         shadow_label = label
@@ -125,88 +125,88 @@ class Learner:
         self._answer = Answer(label, scores[label], shadow_label, surprise, int(drift))
         return self._answer
 
-    def label(self, label: int) -> Result:
+    def label(self, label: int) -> Outcome:
         """The last observed latent has this label. Once per observation."""
         if self._staged is not None or not self._waits:
-            return self._result(Result.NOTHING_OBSERVED if self._staged is None else Result.BUSY)
+            return self._result(Outcome.NOTHING_OBSERVED if self._staged is None else Outcome.BUSY)
         name = self._raw_name(label)
         if name is None or (label >= self.design.factory_classes and not name.strip(b"\0")):
-            return self._result(Result.NO_SUCH_CLASS)
+            return self._result(Outcome.NO_SUCH_CLASS)
         return self._result(self._learn(label))
 
-    def values(self, target: Floats) -> Result:
+    def values(self, target: Floats) -> Outcome:
         """The last observed latent has these values, float32 (capacity,). Once per observation."""
         if self._staged is not None or not self._waits:
-            return self._result(Result.NOTHING_OBSERVED if self._staged is None else Result.BUSY)
+            return self._result(Outcome.NOTHING_OBSERVED if self._staged is None else Outcome.BUSY)
         if not np.isfinite(target).all():
-            return self._result(Result.BAD_VALUE)
+            return self._result(Outcome.BAD_VALUE)
         return self._result(self._learn(np.array(target, np.float32)))
 
-    def name_class(self, name: str | bytes) -> tuple[int, Result]:
+    def name_class(self, name: str | bytes) -> tuple[int, Outcome]:
         """The index of the class of that name, a new one if there is room; or NO_CLASS, and why."""
         raw = name.encode() if isinstance(name, str) else bytes(name)
         size = self.safety.name_bytes
         if not 1 <= len(raw) <= size:
-            return NO_CLASS, Result.BAD_NAME
+            return NO_CLASS, Outcome.BAD_NAME
         if self._staged is not None:
-            return NO_CLASS, Result.BUSY
+            return NO_CLASS, Outcome.BUSY
         if 0 in raw:
-            return NO_CLASS, Result.BAD_NAME
+            return NO_CLASS, Outcome.BAD_NAME
         wanted = raw.ljust(size, b"\0")
         if not self.design.is_regression:
             every = [self._raw_name(index) for index in range(self.design.capacity)]
             if wanted in every:
-                return every.index(wanted), Result.DONE
+                return every.index(wanted), Outcome.DONE
             for index in range(self.safety.new_classes(self.design)):
                 if self._names[index * size] == 0:
                     self._names[index * size : (index + 1) * size] = wanted
-                    return self.design.factory_classes + index, Result.DONE
-        return NO_CLASS, Result.NO_ROOM
+                    return self.design.factory_classes + index, Outcome.DONE
+        return NO_CLASS, Outcome.NO_ROOM
 
     def class_name(self, index: int) -> str | None:
         """Empty where the class has none, None where there is no such index."""
         raw = self._raw_name(index)
         return None if raw is None else raw.rstrip(b"\0").decode(errors="replace")
 
-    def scores(self, of: int) -> tuple[Floats, Result]:
+    def scores(self, of: int) -> tuple[Floats, Outcome]:
         """Of the last latent, by the active head (0), the shadow (1), last-good (2), the factory's (3)."""
         heads = (self._active, self.shadow, self._good, self._factory)
         if self._stats.observations == 0:
-            return np.zeros(0, np.float32), Result.NOTHING_OBSERVED
+            return np.zeros(0, np.float32), Outcome.NOTHING_OBSERVED
         if not 0 <= of < len(heads):
-            return np.zeros(0, np.float32), Result.BAD_VALUE
+            return np.zeros(0, np.float32), Outcome.BAD_VALUE
         if self._staged is not None and heads[of] is self.shadow:
-            return np.zeros(0, np.float32), Result.BUSY
-        return heads[of].scores(self._latent), Result.DONE
+            return np.zeros(0, np.float32), Outcome.BUSY
+        return heads[of].scores(self._latent), Outcome.DONE
 
-    def promote(self) -> Result:
+    def promote(self) -> Outcome:
         """Somebody asks for a promotion."""
         if self._staged is not None:
-            return self._result(Result.BUSY)
+            return self._result(Outcome.BUSY)
         if self._stats.fresh == 0 and not self._normalised:
-            return self._result(Result.NOTHING_NEW)
+            return self._result(Outcome.NOTHING_NEW)
         return self._result(self._attempt(_ON_REQUEST))
 
-    def revert(self, to_factory: bool = False) -> Result:
+    def revert(self, to_factory: bool = False) -> Outcome:
         """Go back to the last-good head, or to the factory's and without the learned names."""
         if self._staged is not None:
-            return self._result(Result.BUSY)
-        result = Result.NOTHING_BEFORE
+            return self._result(Outcome.BUSY)
+        result = Outcome.NOTHING_BEFORE
         if self.store.sequence:
             result = self._revert_to(Reason.FACTORY) if to_factory else self._revert_to_good()
         elif to_factory:
             self._copy_active()
-            result = Result.RESET
-        if to_factory and result is not Result.FLASH_FAILED:
+            result = Outcome.RESET
+        if to_factory and result is not Outcome.FLASH_FAILED:
             self._names[:] = bytes(len(self._names))
         return self._result(result)
 
-    def reset(self) -> Result:
+    def reset(self) -> Outcome:
         """The shadow is a copy of the active head again; an import is given up."""
         if self._staged is not None:
             self._give_up()
         self._copy_active()
-        return self._result(Result.RESET)
+        return self._result(Outcome.RESET)
 
     def export(self) -> bytes:
         """The active head's state and the names of the classes that are not the factory's."""
@@ -214,41 +214,41 @@ class Learner:
         names = self.store.names() or bytes(size)
         return self.store.active() + names[:size]
 
-    def import_begin(self, size: int) -> Result:
+    def import_begin(self, size: int) -> Outcome:
         if self._staged is not None:
             self._give_up()
         if size != len(self.export()):
-            return self._result(Result.WRONG_SIZE)
+            return self._result(Outcome.WRONG_SIZE)
         self._staged = bytearray()
         self._names[:] = bytes(len(self._names))
-        return self._result(Result.DONE)
+        return self._result(Outcome.DONE)
 
-    def import_write(self, offset: int, data: bytes) -> Result:
+    def import_write(self, offset: int, data: bytes) -> Outcome:
         if self._staged is None:
-            return self._result(Result.NOT_STAGED)
+            return self._result(Outcome.NOT_STAGED)
         if offset != len(self._staged) or offset + len(data) > len(self.export()):
-            return self._result(Result.WRONG_SIZE)
+            return self._result(Outcome.WRONG_SIZE)
         self._staged += data
         names = self._staged[self.design.state_bytes :]
         self._names[: len(names)] = names
-        return self._result(Result.DONE)
+        return self._result(Outcome.DONE)
 
-    def import_end(self, crc: int, body_hash: bytes, forced: bool = False) -> Result:
+    def import_end(self, crc: int, body_hash: bytes, forced: bool = False) -> Outcome:
         """PROMOTED, or why not; then shadow and names are those of the active head."""
         staged, size = self._staged, self.design.state_bytes
         if staged is None:
-            return self._result(Result.NOT_STAGED)
+            return self._result(Outcome.NOT_STAGED)
         if len(staged) != len(self.export()):
-            result = Result.NOT_STAGED
+            result = Outcome.NOT_STAGED
         elif body_hash != self.safety.body_hash:
-            result = Result.WRONG_BODY
+            result = Outcome.WRONG_BODY
         elif zlib.crc32(staged) != crc or not is_valid(self.design, bytes(staged[:size])):
-            result = Result.DAMAGED
+            result = Outcome.DAMAGED
         else:
             self.shadow.load(bytes(staged[:size]))
             self._stats.fresh = 0
             result = self._attempt(_OF_FORCE if forced else _OF_IMPORT)
-            if result is Result.PROMOTED:
+            if result is Outcome.PROMOTED:
                 self._staged = None
         if self._staged is not None:
             self._give_up()
@@ -266,7 +266,7 @@ class Learner:
         stats.only_active, stats.only_good = self._duel.only_active, self._duel.only_good
         stats.drift, stats.alarms = int(self._drift.state), self._drift.alarms
         stats.drift_high, stats.drift_low = self._drift.high, self._drift.low
-        stats.wants_labels = int(self._drift.state is not DriftState.STABLE)
+        stats.wants_labels = int(self._drift.state is not Drift.STABLE)
         stats.sequence, stats.good, stats.saves = self.store.sequence, self.store.good, self.store.saves
         stats.head_crc = zlib.crc32(self.store.active())
         stats.classes = 0 if self.design.is_regression else self.design.factory_classes + named
@@ -278,7 +278,7 @@ class Learner:
     def _normalises(self) -> bool:
         return bool(self.design.options.get("normalise", 0))
 
-    def _result(self, result: Result) -> Result:
+    def _result(self, result: Outcome) -> Outcome:
         self._stats.last_result = int(result)
         return result
 
@@ -305,12 +305,12 @@ class Learner:
         self._drift.restart()
         self._copy_active()
 
-    def _throw_away(self) -> Result:
+    def _throw_away(self) -> Outcome:
         self._copy_active()
         self._stats.resets += 1
-        return Result.RESET
+        return Outcome.RESET
 
-    def _judge(self, rule: _Rule) -> tuple[Result, Mark]:
+    def _judge(self, rule: _Rule) -> tuple[Outcome, Mark]:
         on_guard = judging.mark_of(self.shadow, self.safety.guard)
         by_active, by_shadow = Mark(), Mark()
         for latent, target in self._held:
@@ -320,45 +320,45 @@ class Learner:
         marks = (self._active_mark, on_guard, by_active, by_shadow)
         self._facts = Facts(rule.reason, self._stats.fresh, *(mark.bits for mark in marks))
         if not on_guard.finite or not by_shadow.finite or not is_valid(self.design, self.shadow.to_bytes()):
-            return Result.BAD_VALUE, on_guard
+            return Outcome.BAD_VALUE, on_guard
         if rule.trusted:
-            return Result.DONE, on_guard
+            return Outcome.DONE, on_guard
         if not judging.holds(on_guard, self._factory_mark, self.safety.guard):
-            return Result.GUARD_WORSE, on_guard
+            return Outcome.GUARD_WORSE, on_guard
         if len(self._held) < rule.minimum:
-            return Result.TOO_FEW, on_guard
+            return Outcome.TOO_FEW, on_guard
         against = judging.compare(by_shadow, by_active)
         if against < 0:
-            return Result.WORSE, on_guard
-        return (Result.NOT_BETTER if against < rule.gain else Result.DONE), on_guard
+            return Outcome.WORSE, on_guard
+        return (Outcome.NOT_BETTER if against < rule.gain else Outcome.DONE), on_guard
 
-    def _attempt(self, rule: _Rule) -> Result:
+    def _attempt(self, rule: _Rule) -> Outcome:
         gate, on_guard = self._judge(rule)
         state = self.shadow.to_bytes()
-        if gate is Result.DONE and not self.store.save(state, bytes(self._names), self._facts):
-            gate = Result.FLASH_FAILED
+        if gate is Outcome.DONE and not self.store.save(state, bytes(self._names), self._facts):
+            gate = Outcome.FLASH_FAILED
         self._stats.last_gate = int(gate)
-        if gate is Result.BAD_VALUE:
+        if gate is Outcome.BAD_VALUE:
             self._stats.not_finite += 1
             return self._throw_away()
-        if gate is not Result.DONE:
+        if gate is not Outcome.DONE:
             return gate
         self._stats.promotions += 1
         self._begin_with(on_guard)
-        return Result.PROMOTED
+        return Outcome.PROMOTED
 
-    def _revert_to(self, reason: Reason) -> Result:
+    def _revert_to(self, reason: Reason) -> Outcome:
         facts = Facts(reason, 0, self._active_mark.bits)
         if not self.store.save(self.store.good_state(), bytes(self._names), facts):
-            return Result.FLASH_FAILED
+            return Outcome.FLASH_FAILED
         self._stats.reverts += 1
         self._begin_with(None)
-        return Result.REVERTED
+        return Outcome.REVERTED
 
-    def _revert_to_good(self) -> Result:
+    def _revert_to_good(self) -> Outcome:
         return self._revert_to(Reason.REVERT if self.store.good else Reason.FACTORY)
 
-    def _learn(self, target: Any) -> Result:
+    def _learn(self, target: Any) -> Outcome:
         self._waits = False
         self._stats.labels += 1
         self._stats.active_seen += 1
@@ -368,29 +368,29 @@ class Learner:
         if self.store.sequence:
             judging.add(by_good, self._good, self._latent, target)
             better = self._duel.add(judging.compare(by_active, by_good))
-            if better and self._revert_to_good() is Result.REVERTED:
-                return Result.REVERTED
+            if better and self._revert_to_good() is Outcome.REVERTED:
+                return Outcome.REVERTED
         if self._stats.labels % self.safety.held_out_every == 0:
             return self._hold_out(target)
         self.shadow.update(self._latent, target)
         self._stats.updates += 1
         self._stats.fresh += 1
-        return Result.LEARNED
+        return Outcome.LEARNED
 
-    def _hold_out(self, target: Any) -> Result:
+    def _hold_out(self, target: Any) -> Outcome:
         # The order within the ring matters for sums of errors.
         at = self._held_total % self.safety.held_out
         self._held[at : at + 1] = [(self._latent, target)]
         self._held_total += 1
         if self._stats.fresh < self.safety.min_updates:
-            self._stats.last_gate = int(Result.TOO_SOON)
-            return Result.HELD_OUT
+            self._stats.last_gate = int(Outcome.TOO_SOON)
+            return Outcome.HELD_OUT
         result = self._attempt(self._by_itself)
-        if result in (Result.GUARD_WORSE, Result.WORSE):
+        if result in (Outcome.GUARD_WORSE, Outcome.WORSE):
             self._worse += 1
             if self._worse >= self.safety.patience:
                 return self._throw_away()
-        return result if result in (Result.PROMOTED, Result.RESET) else Result.HELD_OUT
+        return result if result in (Outcome.PROMOTED, Outcome.RESET) else Outcome.HELD_OUT
 
     def _give_up(self) -> None:
         self._names[:] = self.store.names() or bytes(len(self._names))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from enum import IntEnum
 from typing import Any
 
 import numpy as np
@@ -15,36 +14,6 @@ from tinyc.learning.drift import DriftSettings
 from tinyc.learning.guard import Guard
 from tinyc.learning.heads.design import HeadDesign
 from tinyc.learning.store import Layout, Region
-
-
-class Result(IntEnum):
-    """What came of a call: `enum learner_result` of learner.h, where each is explained."""
-
-    DONE = 0
-    LEARNED = 1
-    HELD_OUT = 2
-    PROMOTED = 3
-    REVERTED = 4
-    RESET = 5
-    NOTHING_OBSERVED = 16
-    NO_SUCH_CLASS = 17
-    NO_ROOM = 18
-    BAD_NAME = 19
-    BAD_VALUE = 20
-    NOTHING_NEW = 21
-    TOO_SOON = 22
-    TOO_FEW = 23
-    GUARD_WORSE = 24
-    NOT_BETTER = 25
-    WORSE = 26
-    NOTHING_BEFORE = 27
-    FLASH_FAILED = 28
-    NOT_STAGED = 29
-    WRONG_SIZE = 30
-    WRONG_BODY = 31
-    DAMAGED = 32
-    BUSY = 33
-
 
 _FLOATS = ("drift_high", "drift_low")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from abc import ABC, abstractmethod
 from typing import Self
 
 import numpy as np
@@ -11,7 +12,7 @@ from tinyc.learning import float_math
 from tinyc.learning.heads.design import Floats, HeadDesign, Int8s, Values
 
 
-class StatefulHead:
+class StatefulHead(ABC):
     """A design and the arrays of its state, of the fields' shapes. Starts with the factory state."""
 
     def __init__(self, design: HeadDesign) -> None:
@@ -34,8 +35,9 @@ class StatefulHead:
                 setattr(other, name, copy.deepcopy(value, memo))
         return other
 
+    @abstractmethod
     def scores_many(self, latents: Int8s) -> Floats:
-        raise NotImplementedError
+        """See `Head`."""
 
     def scores(self, latent: Int8s) -> Floats:
         return np.asarray(self.scores_many(latent.reshape(1, -1))[0])
