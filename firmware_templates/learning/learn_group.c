@@ -27,6 +27,7 @@ enum deed { PROMOTE = 0, REVERT = 1, FACTORY = 2, RESET = 3, IMPORT = 4, FORCED 
 
 static const struct learner_answer nothing;
 static const struct learner_answer *answer = &nothing;
+static uint32_t shadow_label; /* what the shadow says to it, for TEACH that asks */
 static uint32_t seen;   /* number of the last observation, 0: none yet */
 static uint32_t taught; /* 1: it has had its label, with this result */
 static uint32_t taught_result;
@@ -255,6 +256,9 @@ uint32_t learn_group(struct smp_request *request) {
     case LEARN:
         return reads ? SMP_OK : SMP_UNSUPPORTED;
     case TEACH:
+        if (reads) {
+            shadow_label = learner_shadow_label();
+        }
         return reads ? SMP_OK : take_label(request);
 #if !LEARN_REGRESSION
     case CLASS:
@@ -366,7 +370,7 @@ static void put_observation(void) {
     cbor_put_uint_at("label", answer->label);
     cbor_put_text("score");
     put_float(answer->score);
-    cbor_put_uint_at("shadow", answer->shadow_label);
+    cbor_put_uint_at("shadow", shadow_label);
     cbor_put_text("surprise");
     put_float(answer->surprise);
     cbor_put_uint_at("drift", answer->drift);

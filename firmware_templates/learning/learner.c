@@ -96,7 +96,6 @@ const struct learner_answer *learner_observe(const int8_t *latent) {
     it.answer.surprise = learn_head_surprise(active, it.latent, scores);
     it.answer.label = LEARN_REGRESSION ? 0u : label;
     it.answer.score = scores[it.answer.label];
-    it.answer.shadow_label = it.answer.label;
     it.answer.drift = drift_observe(&it.drift, it.answer.surprise);
 #if LEARN_NORMALISE
     if (it.answer.drift == DRIFT_STABLE && !it.importing) {
@@ -104,12 +103,17 @@ const struct learner_answer *learner_observe(const int8_t *latent) {
         it.normalised = 1u;
     }
 #endif
+    return &it.answer;
+}
+
+uint32_t learner_shadow_label(void) {
 #if !LEARN_REGRESSION
     if (it.fresh != 0u && !it.importing) {
-        it.answer.shadow_label = learn_head_scores(&shadow, it.latent, scores);
+        float scores[LEARN_CAPACITY];
+        return learn_head_scores(&shadow, it.latent, scores);
     }
 #endif
-    return &it.answer;
+    return it.answer.label;
 }
 
 static uint32_t bits_of(struct guard_mark mark) {

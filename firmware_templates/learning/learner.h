@@ -60,11 +60,10 @@ enum learner_result {
     LEARNER_BUSY = 33,       /* an import is under way */
 };
 
-/* drift: enum drift_state. Without a shadow of its own shadow_label is label; for a regression both are 0. */
+/* drift: enum drift_state. label is 0 for a regression. */
 struct learner_answer {
     uint32_t label;
     float score; /* of that label; the first value of a regression */
-    uint32_t shadow_label;
     float surprise;
     uint32_t drift;
 };
@@ -135,6 +134,12 @@ uint32_t learner_name_class(const char *name, uint32_t length, uint32_t *result)
 
 /* LEARN_NAME_BYTES, filled up with zeros; empty where the class has none. 0 where there is no such index. */
 const char *learner_class_name(uint32_t index);
+
+/*
+ * What the shadow would answer to the last observed latent: the label of the active head where it has learned nothing,
+ * 0 for a regression. Nobody on the device needs it, so it is computed for who asks.
+ */
+uint32_t learner_shadow_label(void);
 
 /* Scores of the last observed latent by the active head (0), the shadow (1), last-good (2) or the factory's (3). */
 uint32_t learner_scores(uint32_t of, float *scores);

@@ -21,7 +21,7 @@ int main(void) {
             learner_observe((const int8_t *)(learner_arena() + LEARNER_OUTPUT_1_OFFSET));
         uint32_t score;
         memcpy(&score, &answer->score, sizeof score);
-        printf("%u %u %u", (unsigned)answer->label, (unsigned)answer->shadow_label, (unsigned)score);
+        printf("%u %u %u", (unsigned)answer->label, (unsigned)learner_shadow_label(), (unsigned)score);
         printf(" %u\n", (unsigned)learner_label((uint32_t)label));
     }
     return 0;

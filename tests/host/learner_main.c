@@ -33,6 +33,7 @@ static void observe(void) {
     int8_t latent[LEARN_LATENT];
     take(latent, sizeof latent);
     give(learner_observe(latent), sizeof(struct learner_answer));
+    give_word(learner_shadow_label());
     memset(latent, 0, sizeof latent); /* the learner has its own copy */
 }
 

@@ -55,7 +55,7 @@ def test_model_and_head_drop_into_another_project(builds: LearnBuilds) -> None:
         outputs = interpreter.run(program.graph, [vector.reshape(1, 12, 10, 1)])
         answer = twin.observe(outputs[1].reshape(-1).astype(np.int8))
         score = int(np.float32(answer.score).view(np.uint32))
-        expected.append(f"{answer.label} {answer.shadow_label} {score} {int(twin.label(int(label)))}")
+        expected.append(f"{answer.label} {twin.shadow_label()} {score} {int(twin.label(int(label)))}")
     for compiler in compilers():
         flags = (*WARNINGS, *STRICT, *compiler.sanitizer_flags())
         run = compile_cached(compiler, texts, flags, "drop_in")

@@ -61,7 +61,7 @@ class Both:
         wanted, told = self.twin.observe(latent), self.learner.observation()
         assert (told.label, told.shadow, int(told.drift)) == (
             wanted.label,
-            wanted.shadow_label,
+            self.twin.shadow_label(),
             int(wanted.drift),
         )
         assert np.float32(told.score).tobytes() == np.float32(wanted.score).tobytes()

@@ -58,7 +58,7 @@ class Session:
         latent = dict(zip(self.program.graph.outputs, outputs, strict=True))[self.learning.tap.tensor]
         answer = self.twin.observe(latent.reshape(-1).view(np.int8))
         told = self.remote.observation()
-        assert (told.label, told.shadow) == (answer.label, answer.shadow_label)
+        assert (told.label, told.shadow) == (answer.label, self.twin.shadow_label())
         assert np.float32(told.score).tobytes() == np.float32(answer.score).tobytes()
         assert np.float32(told.surprise).tobytes() == np.float32(answer.surprise).tobytes()
         assert int(told.drift) == int(answer.drift)

@@ -40,7 +40,7 @@ class Play:
 
     def observe(self, latent: Any) -> None:
         answer = self.twin.observe(latent)
-        self._add("o", latent.tobytes(), struct.pack("<IfIfI", *astuple(answer)))
+        self._add("o", latent.tobytes(), struct.pack("<IffII", *astuple(answer), self.twin.shadow_label()))
 
     def label(self, target: Any) -> Outcome:
         if self.case.design.is_regression:

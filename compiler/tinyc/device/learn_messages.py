@@ -71,7 +71,7 @@ class ObservedResponse(GroupRead):
     label: Unsigned
     score: Real
     shadow: Unsigned
-    """What the shadow, which learns, would have said."""
+    """What the shadow, which learns, would say now."""
     surprise: Real
     drift: Unsigned
     taught: bool

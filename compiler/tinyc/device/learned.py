@@ -185,7 +185,10 @@ class Learned:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What the head said to the last inference. `seen` is its number, 0 when there was none."""
+    """What the active head said to the last inference, and what the shadow says to it now.
+
+    `seen` is the inference's number, 0 when there was none.
+    """
 
     seen: int
     label: int

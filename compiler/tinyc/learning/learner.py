@@ -36,7 +36,6 @@ class Answer:
 
     label: int
     score: np.float32
-    shadow_label: int
     surprise: np.float32
     drift: int
 
@@ -98,7 +97,7 @@ class Learner:
         self._facts = Facts(Reason.PROMOTION)
         self._held: list[tuple[Int8s, Any]] = []
         self._latent: Int8s = np.zeros(self.design.latent, np.int8)
-        self._answer = Answer(0, np.float32(0), 0, np.float32(0), 0)
+        self._answer = Answer(0, np.float32(0), np.float32(0), 0)
         self._waits = self._normalised = False
         self._staged: bytearray | None = None
         self._worse = self._held_total = 0
@@ -119,11 +118,14 @@ class Learner:
         if self._normalises and drift is Drift.STABLE and self._staged is None:
             self.shadow.normalise(self._latent)  # type: ignore[attr-defined]
             self._normalised = True
-        shadow_label = label
-        if not self.design.is_regression and self._stats.fresh and self._staged is None:
-            shadow_label = int(np.argmax(self.shadow.scores(self._latent)))
-        self._answer = Answer(label, scores[label], shadow_label, surprise, int(drift))
+        self._answer = Answer(label, scores[label], surprise, int(drift))
         return self._answer
+
+    def shadow_label(self) -> int:
+        """What the shadow would answer to the last observed latent."""
+        if not self.design.is_regression and self._stats.fresh and self._staged is None:
+            return int(np.argmax(self.shadow.scores(self._latent)))
+        return self._answer.label
 
     def label(self, label: int) -> Outcome:
         """The last observed latent has this label. Once per observation."""
