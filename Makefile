@@ -36,6 +36,8 @@ bench: $(VENV)/.dev
 
 fuzz: $(VENV)/.dev
 	PYTHONPATH=tests $(BIN)/python -m support.smp_fuzzing
+	PYTHONPATH=tests $(BIN)/python -m support.iphc_fuzzing
+	PYTHONPATH=tests $(BIN)/python -m support.lpc_fuzzing
 	PYTHONPATH=tests $(BIN)/python -m support.learn_fuzzing
 	PYTHONPATH=tests $(BIN)/python -m support.image_fuzzing
 	PYTHONPATH=tests $(BIN)/python -m support.boot_fuzzing

@@ -24,6 +24,7 @@ from tinyc.objective import Objective
 from tinyc.packaging import Package
 from tinyc.preparation import Prepared, read_prepared
 from tinyc.program import Firmware, Program, Sizes
+from tinyc.sixlowpan.settings import LowpanSettings
 from tinyc.split import Split
 from tinyc.text.tokenizer import load as read_tokenizer
 
@@ -156,6 +157,8 @@ def open_artifact(folder: Path) -> Artifact:
         tokenizer = read_tokenizer(folder / STATE_FOLDER / TOKENIZER) if report["text"] else None
         state = folder / STATE_FOLDER / LEARNING
         learning = stored.parse(state.read_bytes()) if report.get("learning") else None
+        told = report.get("sixlowpan")
+        lowpan = LowpanSettings.from_json(told) if told else None
         told = report.get("split")
         split = None
         if told:
@@ -172,6 +175,7 @@ def open_artifact(folder: Path) -> Artifact:
             version=str(report["version"]),
             kernels=[str(layer["kernel"]) for layer in report["layers"]],
             learning=learning,
+            lowpan=lowpan,
         )
     except FileNotFoundError as error:
         raise TinycError(

@@ -19,6 +19,7 @@ FLASH_METHODS = frozenset(
     {"adafruit_dfu", "bossa", "esptool", "jlink", "platformio", "pyocd", "smp", "stm32", "uf2"}
 )
 SENSORS = ("accelerometer", "camera", "gyroscope", "magnetometer", "microphone", "thermometer")
+RADIOS = ("ieee802154",)
 # What a board of such a method has to say besides: key of `[flash]` and its type.
 _FLASH_NEEDS: dict[str, dict[str, type]] = {
     "esptool": {"esptool_chip": str, "esptool_address": int},
@@ -157,6 +158,8 @@ class Board:
     """Folder of the driver under `firmware_templates/hal`; chips with the same parts share one."""
     sensors: tuple[str, ...] = ()
     """What is soldered to the board, of SENSORS."""
+    radio: str = ""
+    """The kind of radio that there is a driver for, of RADIOS; empty without one."""
 
     @property
     def uf2_family(self) -> int | None:
@@ -230,6 +233,7 @@ def parse_board(name: str, path: Path) -> Board:
     core = take(table, "core", str)
     features = take(table, "features", list, [])
     sensors = take(table, "sensors", list, [])
+    radio = take(table, "radio", str, "")
     clock_hz = take(table, "clock_hz", int)
     memory = take(table, "memory", dict, {})
     flash = take(table, "flash", dict, {})
@@ -273,6 +277,8 @@ def parse_board(name: str, path: Path) -> Board:
     unknown = sorted({str(sensor) for sensor in sensors if sensor not in SENSORS})
     if unknown or len(set(map(str, sensors))) < len(sensors):
         problems.append(Problem("sensors", f"is {sensors!r}", f"each once: {', '.join(SENSORS)}"))
+    if radio not in ("", *RADIOS):
+        problems.append(Problem("radio", f"is {radio!r}", f"allowed: {', '.join(RADIOS)}"))
     rates = BAUDS.get(hal, (DEFAULT_BAUD,))
     if baud not in rates:
         problems.append(Problem("uart.baud", f"is {baud}", f"allowed: {', '.join(map(str, rates))}"))
@@ -347,6 +353,7 @@ def parse_board(name: str, path: Path) -> Board:
         slots=slots,
         hal=hal,
         sensors=tuple(sorted(sensors)),
+        radio=radio,
     )
 
 

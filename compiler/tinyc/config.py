@@ -16,6 +16,7 @@ from tinyc.objective import OBJECTIVES, Objective
 from tinyc.program import NO_VERSION
 from tinyc.quantize.options import EMBEDDING_BITS, Method
 from tinyc.registry.location import parse_table
+from tinyc.sixlowpan.settings import LowpanSettings
 from tinyc.text.front_end import padding_problem
 from tinyc.text.tokenizer import Tokenizer, load
 from tinyc.versioning.model import RELATIONS
@@ -41,6 +42,7 @@ _TABLES: dict[str, tuple[str, ...]] = {
     "envelope": (),  # a table for each board
     "registry": (),  # checked by registry.location
     "learn": (),  # checked by LearnSettings
+    "sixlowpan": (),  # checked by LowpanSettings
 }
 
 
@@ -81,6 +83,8 @@ class Config:
     """Board → bytes of flash and RAM that a major version promises not to exceed."""
     learn: LearnSettings | None = None
     """Set when the file has a table `[learn]`."""
+    lowpan: LowpanSettings | None = None
+    """Set when the file has a table `[sixlowpan]`."""
 
 
 def load_config(path: Path) -> Config:
@@ -152,7 +156,7 @@ class _Reader:
         relation = self._relation(base)
         units, sensor = self._text("input", "units"), self._text("input", "sensor")
         envelope = self._envelope()
-        learn = self._learn()
+        learn, lowpan = self._learn(), self._lowpan()
         if "registry" in self.tables:
             parse_table(path, self.tables["registry"], self.problems)
         if self.problems or model is None:
@@ -182,6 +186,7 @@ class _Reader:
             sensor,
             envelope,
             learn,
+            lowpan,
         )
 
     def _get(self, table: str, key: str) -> Any:
@@ -331,6 +336,15 @@ class _Reader:
             return None
         try:
             return LearnSettings.from_toml(self.tables["learn"], self.path.parent)
+        except TinycError as error:
+            self.problems += error.problems
+            return None
+
+    def _lowpan(self) -> LowpanSettings | None:
+        if "sixlowpan" not in self.tables:
+            return None
+        try:
+            return LowpanSettings.from_toml(self.tables["sixlowpan"], self.path.parent)
         except TinycError as error:
             self.problems += error.problems
             return None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,11 +17,13 @@ class Staged:
     """New contents that lie beside their targets until `commit` renames them into place.
 
     Use it as a context manager: whatever was not committed is removed at the end.
+    Those that are `private` can be read by their owner only, from their first byte on.
     Raises OSError as the file system does.
     """
 
-    def __init__(self, contents: Mapping[Path, bytes]) -> None:
+    def __init__(self, contents: Mapping[Path, bytes], private: Collection[Path] = ()) -> None:
         self._contents = contents
+        self._private = private
         self._parts: list[tuple[Path, Path]] = []
 
     def __enter__(self) -> Staged:
@@ -29,7 +32,10 @@ class Staged:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 part = part_of(target)
                 self._parts.append((part, target))
-                part.write_bytes(content)
+                if target in self._private:
+                    _write_private(part, content)
+                else:
+                    part.write_bytes(content)
         except BaseException:
             self.__exit__()
             raise
@@ -45,14 +51,20 @@ class Staged:
             part.unlink(missing_ok=True)
 
 
+def _write_private(path: Path, content: bytes) -> None:
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+        stream.write(content)
+
+
 def part_of(target: Path) -> Path:
     """Where the new content of `target` lies until it is complete."""
     return target.with_name(target.name + PART)
 
 
-def write_together(contents: Mapping[Path, bytes]) -> None:
-    """Write all files, or none when one cannot be written. Raises OSError."""
-    with Staged(contents) as staged:
+def write_together(contents: Mapping[Path, bytes], private: Collection[Path] = ()) -> None:
+    """Write all files, or none when one cannot be written; `private` ones for their owner. Raises OSError."""
+    with Staged(contents, private) as staged:
         staged.commit()
 
 

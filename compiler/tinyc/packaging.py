@@ -20,7 +20,6 @@ from tinyc.split import Split
 if TYPE_CHECKING:
     from tinyc.signing.image import ImageContent
     from tinyc.signing.keys import SigningKey
-    from tinyc.toolchain.trainer import TrainerFirmware
 
 IMAGE = "firmware.signed.bin"
 BOOTLOADER = "bootloader.hex"
@@ -69,14 +68,14 @@ def package(
     return _package(firmware, board, slots, signing, content, models)
 
 
-def package_trainer(trainer: TrainerFirmware, signing: Signing) -> Package | None:
-    """The same for firmware that trains and has no model; its image is named after the network.
+def package_without_model(firmware: Firmware, board: Board, name: str, signing: Signing) -> Package | None:
+    """The same for firmware that has no model; its image is named after what it has instead.
 
     Raises as `package` does.
     """
     from tinyc.signing.image import ImageContent
 
-    board, firmware, slots = trainer.board, trainer.firmware, trainer.board.slots
+    slots = board.slots
     if slots is None:
         return None
     content = ImageContent(
@@ -87,7 +86,7 @@ def package_trainer(trainer: TrainerFirmware, signing: Signing) -> Package | Non
         slot_map=slots.number,
         firmware_digest=bytes.fromhex(firmware.identity),
         model_digest=bytes.fromhex(firmware.digest),
-        model_name=trainer.settings.name,
+        model_name=name,
         model_version=NO_VERSION,
         slot_bytes=slots.image_bytes,
     )
@@ -114,16 +113,17 @@ def _package(
     boot = bootloader.build(board, render_boot_key(key.public if key else None), firmware.toolchain)
     image = make_image(content, key)
     images_of_model = [make_image(each, key) for each in models]
-    write_together(
-        {
-            **{folder / name: data for name, data in zip(MODELS, images_of_model, strict=False)},
-            folder / IMAGE: image,
-            folder / BOOTLOADER: images.hex_of({slots.flash_origin: boot.content}).encode("ascii"),
-            folder / FACTORY: images.hex_of(factory(board, boot.content, image, *images_of_model[:1])).encode(
-                "ascii"
-            ),
-        }
-    )
+    contents = {
+        **{folder / name: data for name, data in zip(MODELS, images_of_model, strict=False)},
+        folder / IMAGE: image,
+        folder / BOOTLOADER: images.hex_of({slots.flash_origin: boot.content}).encode("ascii"),
+        folder / FACTORY: images.hex_of(factory(board, boot.content, image, *images_of_model[:1])).encode(
+            "ascii"
+        ),
+    }
+    # What is made of a firmware with keys is as secret as it is.
+    secret = not firmware.elf.stat().st_mode & 0o077
+    write_together(contents, (folder / IMAGE, folder / FACTORY) if secret else ())
     more = {"image": folder / IMAGE, "bootloader": folder / BOOTLOADER, "factory": folder / FACTORY}
     more |= {f"model_image_{slot}": folder / MODELS[slot] for slot in range(len(images_of_model))}
     return Package(

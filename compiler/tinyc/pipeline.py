@@ -26,6 +26,7 @@ from tinyc.preparation import Prepared, Progress, prepare
 from tinyc.program import NO_VERSION, Firmware, Program, Project, Step
 from tinyc.report import make_report
 from tinyc.selection import Measured
+from tinyc.sixlowpan.settings import LowpanSettings
 from tinyc.split import FirmwareManifest, Split
 from tinyc.text import front_end as text
 from tinyc.text.tokenizer import Tokenizer
@@ -65,13 +66,14 @@ def compile_graph(
     within: FirmwareManifest | None = None,
     version: str = NO_VERSION,
     learning: Learning | None = None,
+    lowpan: LowpanSettings | None = None,
 ) -> Program:
     """Select a kernel per layer and plan the arena. `graph` is legal and quantized.
 
     `optimize` is what the choice minimises; `measured` work replaces predictions. `kernels` are the
     symbols of exactly the kernels to use, one per layer: then nothing is chosen. The choice is `within` the
     kernels of a firmware that exists, when there is one. `version` is the model's. `learning` is what learns
-    behind a tap of `graph`.
+    behind a tap of `graph`, `lowpan` the node that serves the model over the air.
     Raises TinycError that lists every layer without a kernel on `board`, or whose scales fixed
     point cannot hold, and for a model that does not take the ids of `tokenizer`.
     """
@@ -97,6 +99,7 @@ def compile_graph(
         optimize=optimize,
         version=version,
         learning=learning,
+        lowpan=lowpan,
     )
 
 

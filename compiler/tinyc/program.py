@@ -15,6 +15,7 @@ from tinyc.kernels.kernel import Kernel, Lowered
 from tinyc.learning.design import Learning
 from tinyc.memory.plan import MemoryPlan
 from tinyc.objective import Objective
+from tinyc.sixlowpan.settings import LowpanSettings
 from tinyc.split import Split
 from tinyc.text.description import Tokenizer
 
@@ -53,6 +54,8 @@ class Program:
     optimize: Objective = Objective.BALANCED
     version: str = NO_VERSION
     learning: Learning | None = None
+    lowpan: LowpanSettings | None = None
+    """Set where the model is served over 6LoWPAN as well."""
 
     @property
     def digest(self) -> str:

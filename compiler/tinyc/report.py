@@ -10,6 +10,7 @@ from tinyc.ir.ops.token_block import TokenBlock
 from tinyc.ir.tensor import Tensor
 from tinyc.learning.report import learning_entry
 from tinyc.program import Firmware, Program, Step
+from tinyc.sixlowpan.plan import lowpan_entry
 from tinyc.split import Split, read_firmware
 from tinyc.variants import predicted
 
@@ -113,6 +114,7 @@ def make_report(program: Program, firmware: Firmware, split: Split | None = None
         "layers": layer_entries(program),
         "symbols": [asdict(symbol) for symbol in size_table(firmware.elf)],
         "learning": learning_entry(program.learning) if program.learning is not None else None,
+        "sixlowpan": lowpan_entry(program.lowpan) if program.lowpan is not None else None,
         **({} if split is None else {"split": _split_entry(split, firmware)}),
     }
 

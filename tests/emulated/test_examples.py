@@ -11,6 +11,7 @@ from support.devices import BOARDS, running
 from support.paths import ROOT
 from tinyc import pipeline, source
 from tinyc.audio.wav import read_wav
+from tinyc.boards import load_board
 from tinyc.cli import target
 from tinyc.device.client import DeviceClient
 from tinyc.device.limits import buffer_bytes
@@ -33,12 +34,12 @@ TOO_LARGE = {
 }
 # The network of keyword_spotting, with a head: a board that keeps it, one that does not, a small one.
 LEARNING = {"nrf52840", "nrf52840_bare", "microbit"}
-CASES = [
-    (example, board)
-    for example in EXAMPLES
-    for board in BOARDS
-    if example != "keyword_learning" or board in LEARNING
-]
+# Boards for which an example is not just another program.
+ONLY = {
+    "keyword_learning": LEARNING,
+    "lowpan_sensor": {board for board in BOARDS if load_board(board).radio},
+}
+CASES = [(example, board) for example in EXAMPLES for board in BOARDS if board in ONLY.get(example, {board})]
 
 
 def compiled(example: str, board: str) -> Program:

@@ -229,6 +229,12 @@ def test_nrf52840_flash_identity_and_clocks(firmware: Firmware) -> None:
     assert machine.now > 32 * SECOND // 32768
 
 
+def test_no_match_is_lost_while_other_channels_are_written(firmware: Firmware) -> None:
+    machine = Machine(firmware("timer"), NRF)
+    machine.run(SECOND)
+    assert results(machine)[0] == 64
+
+
 @pytest.mark.parametrize("name", ["nano33ble", "xiao_nrf52840"])
 def test_vector_table_behind_a_bootloader(firmware: Firmware, name: str) -> None:
     board = load_board(name)

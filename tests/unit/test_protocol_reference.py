@@ -27,9 +27,12 @@ from smpclient.requests.statistics_management import GroupData, ListOfGroups
 
 from support.paths import ROOT
 from support.smp_peer import FakeDevice
-from tinyc.device import learn_messages, limits, messages, trainer_messages
+from tinyc.device import learn_messages, limits, lowpan_messages, messages, trainer_messages
 from tinyc.device.framing import FrameDecoder, encode, is_answer
 from tinyc.device.learned import WORDS, Outcome
+from tinyc.sixlowpan.fragments import Verdict
+from tinyc.sixlowpan.told import NODE, RADIO
+from tinyc.sixlowpan.words import meaning
 
 pytestmark = pytest.mark.unit
 
@@ -51,7 +54,7 @@ REQUESTS: dict[tuple[int, int, int], Any] = {
 }
 REQUESTS |= {
     (request._GROUP_ID, request._COMMAND_ID, request._OP): request
-    for module in (messages, learn_messages, trainer_messages)
+    for module in (messages, learn_messages, lowpan_messages, trainer_messages)
     for _, request in inspect.getmembers(module, inspect.isclass)
     if issubclass(request, message.Request) and request is not messages.Identify
 }
@@ -193,3 +196,13 @@ def test_results_of_learning() -> None:
     assert [int(number) for number in re.findall(r"^\| (\d+) \|", deeds, flags=re.MULTILINE)] == list(
         learn_messages.Deed
     )
+
+
+def test_counters_of_6lowpan() -> None:
+    """The table has each counter with its number and meaning, and the radio's come in their order."""
+    section = PAGE.split("## 6LoWPAN")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (\d+) \| `(\w+)` \| (.*) \|$", section, flags=re.MULTILINE)
+    assert rows == [(str(it.value), it.name.lower(), meaning(it)) for it in Verdict]
+    for names, start, end in ((NODE, "node", "radio"), (RADIO, "radio", "memory")):
+        part = section.split(f"`{start}` has")[1].split(f"`{end}` has")[0]
+        assert tuple(re.findall(r"`(\w+)`", part)) == names

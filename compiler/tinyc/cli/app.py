@@ -19,6 +19,7 @@ from tinyc.cli.init import command as init
 from tinyc.cli.inspect import command as inspect
 from tinyc.cli.keys import app as keys
 from tinyc.cli.learn import app as learn
+from tinyc.cli.lowpan import app as lowpan
 from tinyc.cli.monitor import command as monitor
 from tinyc.cli.profile import command as profile
 from tinyc.cli.quantize import command as quantize
@@ -75,4 +76,5 @@ for name, verb in VERBS.items():
 app.add_typer(federate, name="federate")
 app.add_typer(keys, name="keys")
 app.add_typer(learn, name="learn")
+app.add_typer(lowpan, name="lowpan")
 app.add_typer(registry, name="registry")

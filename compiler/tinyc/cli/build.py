@@ -20,6 +20,7 @@ from tinyc.cli.options import (
     Out,
     Toolchain,
 )
+from tinyc.cli.parts import PartsRequest, With, Without
 from tinyc.errors import TinycError
 
 
@@ -86,6 +87,8 @@ def command(
     head: HeadName = None,
     tap: TapName = None,
     learn_data: LearnData = None,
+    with_parts: With = None,
+    without: Without = None,
     json: Json = False,
 ) -> None:
     """Compile a model and build its firmware with PlatformIO."""
@@ -115,6 +118,7 @@ def command(
         split,
         any_version=any_version,
         learn=LearnRequest(learn, head, tap, learn_data),
+        parts=PartsRequest.of(with_parts, without),
     )
     record_build(found, output.talk)
     report = found.report

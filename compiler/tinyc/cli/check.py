@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tinyc.cli import output
 from tinyc.cli.learn_build import HeadName, LearnData, LearnFlag, LearnRequest, TapName, say_learning
 from tinyc.cli.options import BoardName, Calibration, Json, Model, Optimize
+from tinyc.cli.parts import PartsRequest, With, Without, say_lowpan
 
 if TYPE_CHECKING:
     from tinyc.memory.budget import Budget
@@ -24,6 +25,8 @@ def command(
     head: HeadName = None,
     tap: TapName = None,
     learn_data: LearnData = None,
+    with_parts: With = None,
+    without: Without = None,
     json: Json = False,
 ) -> None:
     """Say what a model takes of a board's flash and RAM, by layer, before anything is built."""
@@ -31,9 +34,11 @@ def command(
     from tinyc.cli import target
     from tinyc.learning.report import learning_entry
     from tinyc.memory.budget import budget
+    from tinyc.sixlowpan.plan import lowpan_entry
 
     request = LearnRequest(learn, head, tap, learn_data)
-    _, _, program = target.compiled(model, board, calibration, optimize, learn=request)
+    parts = PartsRequest.of(with_parts, without)
+    _, _, program = target.compiled(model, board, calibration, optimize, learn=request, parts=parts)
     found = budget(program)
     work = variants.total(program)
     if json:
@@ -44,7 +49,9 @@ def command(
             "cycles_predicted": work.cycles if work else None,
         }
         told = learning_entry(program.learning) if program.learning is not None else None
-        output.as_json({**sums, **asdict(found), "fits": not found.problems(), "learning": told})
+        node = lowpan_entry(program.lowpan) if program.lowpan is not None else None
+        more = {"fits": not found.problems(), "learning": told, "sixlowpan": node}
+        output.as_json({**sums, **asdict(found), **more})
     else:
         output.table(
             f"{found.model} on {found.board}",
@@ -80,10 +87,13 @@ def command(
                 ("stack", f"{found.stack:,}", "reserved by the board"),
                 ("other RAM", f"{found.runtime_ram:,}", "estimate"),
                 *ram,
+                *_lowpan_rows(found),
                 ("RAM", f"{found.ram:,}", f"of {found.ram_available:,}"),
                 *pages,
             ),
         )
+        if program.lowpan is not None:
+            say_lowpan(lowpan_entry(program.lowpan))
         if program.learning is not None:
             say_learning(learning_entry(program.learning))
         if work is not None and not program.board.is_host:
@@ -93,6 +103,15 @@ def command(
                 f"{work.cycles / clock * 1000:.4g} ms at {clock / 1e6:g} MHz per inference"
             )
     found.require_fit()
+
+
+def _lowpan_rows(found: Budget) -> _Rows:
+    """What a 6LoWPAN node keeps in RAM, by part."""
+    around = ("node", "radio")
+    return [
+        (f"6LoWPAN {name} in RAM", f"{size:,}", "estimate" if name in around else "exact")
+        for name, size in found.lowpan.items()
+    ]
 
 
 def _learning_rows(found: Budget) -> tuple[_Rows, _Rows, _Rows]:

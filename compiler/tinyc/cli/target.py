@@ -13,6 +13,7 @@ from tinyc.artifact import Artifact
 from tinyc.boards import Board, load_board
 from tinyc.cli import lineage, output
 from tinyc.cli.learn_build import LearnRequest, say_learning
+from tinyc.cli.parts import PartsRequest, say_lowpan, say_store
 from tinyc.emit.split_base import read_base
 from tinyc.emit.split_model import model_manifest
 from tinyc.errors import TinycError
@@ -68,11 +69,13 @@ def compiled(
     within: FirmwareManifest | None = None,
     split: bool = False,
     learn: LearnRequest | None = None,
+    parts: PartsRequest | None = None,
 ) -> tuple[Source, Prepared, Program]:
     """Compile the source that the argument names, without building it.
 
     Counts of `toolchain` replace predictions when the model is to be compiled as tuned. With `split` it is
-    for the board with slots for models. `learn` is what the command line says about learning.
+    for the board with slots for models. `learn` is what the command line says about learning, `parts` what it
+    adds and leaves out.
     """
     source = resolve(model, calibration=calibration, max_drop=max_drop, embedding_bits=embedding_bits)
     chosen = board_of(board, source)
@@ -88,6 +91,13 @@ def compiled(
             raise TinycError("a model in an image of its own has no head that learns", hint="add --no-learn")
         with output.stages("learning") as progress:
             prepared, learning = pipeline.learn(prepared, chosen, settings, source.labels, progress)
+    lowpan = (parts or PartsRequest()).lowpan(source, chosen)
+    if lowpan is not None and split:
+        raise TinycError(
+            "a model in an image of its own is not served over 6LoWPAN", hint="add --without sixlowpan"
+        )
+    if lowpan is not None:
+        say_store(chosen, lowpan, learns=learning is not None)
     measured = None
     if objective is Objective.TUNED:
         from tinyc import tuning
@@ -106,6 +116,7 @@ def compiled(
         version=source.version,
         within=within,
         learning=learning,
+        lowpan=lowpan,
     )
     return source, prepared, program
 
@@ -122,6 +133,7 @@ def built(
     split: SplitRequest | None = None,
     any_version: bool = True,
     learn: LearnRequest | None = None,
+    parts: PartsRequest | None = None,
 ) -> Artifact:
     """The build that the argument names: a build folder as it is, anything else built first.
 
@@ -141,7 +153,8 @@ def built(
                 where=str(model),
                 hint="name the model instead, or leave --optimize out",
             )
-        if split is not None or learn not in (None, LearnRequest()):
+        asked = learn not in (None, LearnRequest()) or parts not in (None, PartsRequest())
+        if split is not None or asked:
             raise TinycError("is a build already", where=str(model), hint="name the model")
         return found
     base = read_base(split.firmware) if split is not None and split.firmware is not None else None
@@ -157,18 +170,19 @@ def built(
         within,
         split is not None,
         learn,
+        parts,
     )
-    parts = _split(split, base, program, optimize, toolchain) if split is not None else None
+    images = _split(split, base, program, optimize, toolchain) if split is not None else None
     origin = lineage.origin_of(source)
     folder = out or source.build_folder / program.board.name
     with output.busy(f"building for {program.board.name}"):
-        firmware = pipeline.build(program, folder, toolchain, parts)
+        firmware = pipeline.build(program, folder, toolchain, images)
         package = pipeline.package(
-            firmware, program, Signing(source.signing_key, source.security_counter), parts
+            firmware, program, Signing(source.signing_key, source.security_counter), images
         )
     write_origin(folder, source)
     release = lineage.release_of(source, origin)
-    found = artifact.save(folder, program, prepared, firmware, package, parts, release)
+    found = artifact.save(folder, program, prepared, firmware, package, images, release)
     lineage.finish(found, source, origin, any_version=any_version)
     return found
 
@@ -258,6 +272,8 @@ def say_built(found: Artifact) -> None:
         )
     if report.get("learning"):
         say_learning(report["learning"])
+    if report.get("sixlowpan"):
+        say_lowpan(report["sixlowpan"])
     update = report["update"]
     if update is None:
         return

@@ -41,6 +41,8 @@ class Command(IntEnum):
     CLASS = 12
     HEAD = 13
     LEARN_DO = 14
+    LOWPAN = 15
+    NEIGHBOURS = 16
     TRAINER = 20
     PARAMETERS = 21
     TRAIN = 22

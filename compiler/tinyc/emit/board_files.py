@@ -33,6 +33,7 @@ class BoardView:
     ram_size: int
     stack: int
     smp_buffer: int
+    radio: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +60,15 @@ class SlotsView:
     retained_bytes: int
 
 
-def board_header(board: Board, *, bootloader: bool = False) -> str:
-    """`board.h` of an application, or of the bootloader: chip, pins and buffers."""
-    return render("project/board.h.j2", view=_view(board, bootloader=bootloader))
+def board_header(board: Board, *, bootloader: bool = False, radio: bool = False) -> str:
+    """`board.h` of an application, or of the bootloader; `radio`: its driver is there."""
+    return render("project/board.h.j2", view=_view(board, bootloader=bootloader, radio=radio))
 
 
-def application_script(board: Board) -> str:
-    """`board.ld` of an application."""
-    return render("project/board.ld.j2", view=_view(board))
+def application_script(board: Board, reserved: int = 0) -> str:
+    """`board.ld` of an application, which leaves `reserved` bytes at the end of its flash alone."""
+    size = board.memory.application_flash - reserved
+    return render("project/board.ld.j2", view=_view(board, size=size))
 
 
 def bootloader_script(board: Board, slots: Slots, stack: int) -> str:
@@ -128,6 +130,7 @@ def _view(
     board: Board,
     *,
     bootloader: bool = False,
+    radio: bool = False,
     origin: int | None = None,
     size: int | None = None,
     stack: int | None = None,
@@ -151,4 +154,5 @@ def _view(
         ram_size=memory.application_ram,
         stack=memory.stack if stack is None else stack,
         smp_buffer=limits.buffer_bytes(memory.ram),
+        radio=radio,
     )

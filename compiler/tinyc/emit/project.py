@@ -31,6 +31,8 @@ TOOLCHAINS = ("zig", "gcc", "registry")
 # Carries the digest of all other texts.
 _IDENTITY = "include/identity.h"
 _MANIFEST = f"{STATE_FOLDER}/files.json"
+# Keys of a 6LoWPAN node: only its owner can read it.
+PRIVATE = "src/lpc_peers.c"
 
 # Path in the project → file under firmware_templates, copied as it is. `family` is that of the core.
 _PLAIN = {
@@ -93,6 +95,10 @@ class GroupView:
     learn: bool = False
     tap: int = 0
     """The output that a learned head reads."""
+    lowpan: bool = False
+    """Whether it is a 6LoWPAN node, whose counters `lpc_group.c` serves."""
+    served: str = "lowpan_model"
+    """What a node does beside serving the radio."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +118,12 @@ class IniView:
     baud: int
     split: bool
     learn: bool = False
+    lowpan: bool = False
+    secret: bool = False
+    """Whether there are keys in it."""
 
     @classmethod
-    def of(
-        cls, board: Board, name: str, toolchain: str, *, split: bool = False, learn: bool = False
-    ) -> IniView:
+    def of(cls, board: Board, name: str, toolchain: str, *, split: bool = False, **what: bool) -> IniView:
         """Raises TinycError for an unknown toolchain, and for a board that its registry lacks."""
         if toolchain not in TOOLCHAINS:
             raise TinycError(f"unknown toolchain `{toolchain}`", allowed=", ".join(TOOLCHAINS))
@@ -141,7 +148,7 @@ class IniView:
             machine_flags=" ".join(board.instruction_set.gcc),
             baud=board.uart_baud,
             split=split,
-            learn=learn,
+            **what,
         )
 
 
@@ -166,21 +173,29 @@ def render(program: Program, toolchain: str = "zig", split: Split | None = None)
     hello.check(program, split=split is not None)
     if split is not None and split.base is not None:
         return _beside(split.base, program, split)
-    files = board_texts(board)
+    files = board_texts(board, radio=program.lowpan is not None)
     view = _group_view(program, split)
     files["src/tinyc_group.c"] = render_template("device/tinyc_group.c.j2", view=view)
-    files["src/main.c"] = render_template("runtime/main.c.j2", view=view)
+    main = "main.c.j2" if program.lowpan is None else "main_radio.c.j2"
+    files["src/main.c"] = render_template(f"runtime/{main}", view=view)
     if split is not None:
         files |= split_model.render_firmware(program, split) | split_model.render_images(program, split)
     else:
         own = _with_model(program)
         # A header that updates and learning both need lies in one place.
         files |= {path: text for path, text in own.items() if path.replace("src/", "include/") not in files}
+        if program.lowpan is not None:
+            from tinyc.emit import lowpan
+
+            files |= lowpan.model_texts(program)
     return with_toolchain(Project(program, files, split), toolchain)
 
 
-def board_texts(board: Board) -> dict[str, str]:
-    """What every application for `board` has, whatever it does: chip, serial port, SMP and the platform."""
+def board_texts(board: Board, *, radio: bool = False) -> dict[str, str]:
+    """What every application for `board` has, whatever it does: chip, serial port, SMP and the platform.
+
+    With `radio` the interrupts of its driver have their handlers.
+    """
     templates = data_folder("firmware_templates")
     places = {"soc": board.soc, "hal": board.hal, "family": board.instruction_set.family.folder}
     plain = _PLAIN if board.slots is None else _PLAIN | _UPDATES
@@ -188,7 +203,7 @@ def board_texts(board: Board) -> dict[str, str]:
         path.format(**places): (templates / source.format(**places)).read_text(encoding="utf-8")
         for path, source in plain.items()
     }
-    files["include/board.h"] = board_files.board_header(board)
+    files["include/board.h"] = board_files.board_header(board, radio=radio)
     files["board.ld"] = board_files.application_script(board)
     if board.slots is not None:
         files["include/slots.h"] = board_files.slots_header(board, board.slots)
@@ -237,9 +252,9 @@ def with_toolchain(project: Project, toolchain: str) -> Project:
             raise TinycError("the firmware is of another toolchain", allowed=f"--toolchain {used}")
         return project
     program = project.program
-    learns = program.learning is not None
-    prefix = symbols.prefix(program)
-    view = IniView.of(program.board, prefix, toolchain, split=split is not None, learn=learns)
+    what = {"learn": program.learning is not None, "lowpan": program.lowpan is not None}
+    what["secret"] = program.lowpan is not None and program.lowpan.has_keys
+    view = IniView.of(program.board, symbols.prefix(program), toolchain, split=split is not None, **what)
     files = dict(project.files)
     files.pop(_REGISTRY_SCRIPT, None)
     files["platformio.ini"] = platformio_ini(view)
@@ -272,6 +287,7 @@ def _group_view(program: Program, split: Split | None) -> GroupView:
         split=split is not None,
         learn=program.learning is not None,
         tap=graph.outputs.index(program.learning.tap.tensor) if program.learning is not None else 0,
+        lowpan=program.lowpan is not None,
     )
 
 
@@ -311,7 +327,7 @@ def _write(files: Mapping[str, str], folder: Path) -> tuple[Path, ...]:
             hint="choose an empty folder with --out, or move these files away",
         )
     folder.mkdir(parents=True, exist_ok=True)
-    with Staged({folder / path: data[path] for path in changed}) as staged:
+    with Staged({folder / path: data[path] for path in changed}, (folder / PRIVATE,)) as staged:
         # Names first: a run that is interrupted while renaming must know its files again.
         _write_manifest(folder, known | set(data))
         staged.commit()

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tinyc.boards import Board, Memory
+from tinyc.emulator.air import Antenna
 from tinyc.emulator.alignment import multi_word_accesses
 from tinyc.emulator.chip import LENIENT, DebugParts, FlashRules, load_chip
 from tinyc.emulator.chip_memory import ChipMemory
@@ -77,9 +78,9 @@ class Machine(Served):
         self.image = merge(images)
         self.scheduler = Scheduler(self.recheck)
         self.line = TimedLine(self) if timed_line else SerialLine()
+        self.antenna = Antenna()
         self.pins: dict[tuple[int, int], int] = {}
-        self._idle_cycles = self._slept = self._profile_start = 0
-        self._wanted = 0
+        self._idle_cycles = self._slept = self._profile_start = self._wanted = 0
         self._sleeping: Stop | None = None
         self._gave_up_polling = self._reset_requested = False
         self._watched: tuple[str, ...] = ()
@@ -281,9 +282,9 @@ class Machine(Served):
                 if upcoming > limit:
                     return Ended.BUDGET
                 continue
+            self._sleeping = None
             if self.now >= limit:
                 return Ended.BUDGET
-            self._sleeping = None
             counter.stop_request = 0
             self._take_interrupt()
             upcoming = self.scheduler.next_time()

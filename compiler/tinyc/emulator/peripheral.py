@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping
 from enum import Enum, auto
 from typing import Any, ClassVar, Protocol, TypeVar
 
+from tinyc.emulator.air import Antenna
 from tinyc.emulator.scheduler import Scheduler
 from tinyc.emulator.serial_line import SerialLine
 
@@ -42,6 +43,7 @@ class System(Protocol):
     clock_hz: int
     scheduler: Scheduler
     line: SerialLine
+    antenna: Antenna
 
     pins: dict[tuple[int, int], int]
     """Levels that something outside drives, by port and pin."""

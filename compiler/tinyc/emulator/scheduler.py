@@ -31,6 +31,8 @@ class Scheduler:
         self._on_change = on_change
         self._events: list[Event] = []
         self._order = 0
+        self.moment: int | None = None
+        """The time of the event that is being fired: the core may have run past it."""
 
     def at(self, time: int, action: Callable[[], None]) -> Event:
         """Schedule `action`."""
@@ -49,7 +51,9 @@ class Scheduler:
     def fire(self, now: int) -> None:
         """Run every event that is due."""
         while (time := self.next_time()) is not None and time <= now:
+            self.moment = time
             heapq.heappop(self._events).action()
+        self.moment = None
 
     def clear(self) -> None:
         """Forget everything."""

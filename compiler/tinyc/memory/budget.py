@@ -9,7 +9,8 @@ structs are counted with 32-bit fields. The stack is what the board reserves for
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 
 from tinyc.boards import Board
@@ -19,6 +20,7 @@ from tinyc.ir.graph import Graph
 from tinyc.memory.front_end import FrontEnd
 from tinyc.program import Program, Step
 from tinyc.resources import data_folder
+from tinyc.sixlowpan import plan
 
 # Estimates in bytes, fitted to nRF52840 builds of the MLPerf Tiny models with Clang, which gives
 # larger code than GCC; they are within 15 % there. Headers hold the inlined parts of kernels.
@@ -61,6 +63,7 @@ class Budget:
     `tokenizer` are the tables of a tokenizer, 0 without one; its code and working memory count with the rest.
     `learning_tables` are the constants of a head that learns, `learning_ram` what it keeps in RAM, 0 without
     one. `learning_pages` of `learning_page` bytes of flash are its own, beside the application's.
+    `lowpan` has the bytes of RAM of a 6LoWPAN node by part; those of its receive path are exact.
     """
 
     model: str
@@ -80,6 +83,7 @@ class Budget:
     learning_ram: int = 0
     learning_pages: int = 0
     learning_page: int = 0
+    lowpan: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def flash(self) -> int:
@@ -89,7 +93,12 @@ class Budget:
     @property
     def ram(self) -> int:
         """RAM that the firmware will take, about, the reserved stack included."""
-        return self.arena + self.stack + self.runtime_ram + self.learning_ram
+        return self.arena + self.stack + self.runtime_ram + self.learning_ram + self.lowpan_ram
+
+    @property
+    def lowpan_ram(self) -> int:
+        """What a 6LoWPAN node keeps in RAM."""
+        return sum(self.lowpan.values())
 
     @property
     def macs(self) -> int:
@@ -116,6 +125,8 @@ class Budget:
             found += [Problem(_where(layer), f"{layer.live} bytes alive in the arena") for layer in heavy]
             if self.learning_ram:
                 found.append(Problem("learning", f"{self.learning_ram} bytes of the head that learns"))
+            if self.lowpan:
+                found.append(Problem("6LoWPAN", f"{self.lowpan_ram} bytes of the node"))
         return tuple(found)
 
     def _problem(self, memory: str, need: int, have: int) -> Problem:
@@ -125,7 +136,7 @@ class Budget:
     def certainly_too_large(self) -> bool:
         """True when the exact parts alone exceed the board, so that no compiler can help."""
         constants = self.weights + self.tokenizer + self.learning_tables
-        ram = self.arena + self.stack + self.learning_ram
+        ram = self.arena + self.stack + self.learning_ram + self.lowpan_ram
         return constants > self.flash_available or ram > self.ram_available
 
     def require_fit(self) -> None:
@@ -169,13 +180,21 @@ def budget(program: Program) -> Budget:
         stack=memory.stack,
         runtime_ram=runtime_ram(memory.ram) + update_bytes(program.board)[1] + front_end.ram + own_ram,
         tokenizer=front_end.tables,
-        flash_available=memory.application_flash,
+        flash_available=memory.application_flash - _reserved_flash(program),
         ram_available=memory.application_ram,
         learning_tables=learning.tables if learning is not None else 0,
         learning_ram=learning.ram if learning is not None else 0,
         learning_pages=region.pages if region is not None else 0,
         learning_page=region.page if region is not None else 0,
+        lowpan=plan.ram_parts(program.lowpan) if program.lowpan is not None else {},
     )
+
+
+def _reserved_flash(program: Program) -> int:
+    """Flash at the end of the application's that no code may take."""
+    from tinyc.sixlowpan.emit_node import reserved_flash
+
+    return 0 if program.lowpan is None else reserved_flash(program.board, program.lowpan)
 
 
 def _where(layer: LayerBudget) -> str:
@@ -238,6 +257,7 @@ def _code(program: Program, front_end: FrontEnd) -> int:
         + fixed_code(len(program.steps), front_end)
         + update_bytes(program.board)[0]
         + _learning_code(program)
+        + (plan.code_bytes(program.lowpan) if program.lowpan is not None else 0)
     )
 
 

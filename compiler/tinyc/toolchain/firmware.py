@@ -20,7 +20,7 @@ from tinyc.program import Firmware, Program, Project, Sizes
 from tinyc.split import FIRMWARE, MODEL, to_json
 from tinyc.toolchain import images, platformio, split_images
 from tinyc.toolchain.elf import Image, compare_prediction, read_elf
-from tinyc.toolchain.stack import stack_bound
+from tinyc.toolchain.stack import stack_with_interrupts
 
 _OUTPUTS = ("firmware.elf", "firmware.hex", "firmware.bin")
 _UF2 = "firmware.uf2"
@@ -71,6 +71,10 @@ def _compile(project: Project, folder: Path, toolchain: str, key: str) -> Sizes:
         # The last build did not end, or never was: its object files are not to be trusted.
         shutil.rmtree(folder / ".pio" / "build", ignore_errors=True)
     _forget(folder, stamp)
+    lowpan = project.program.lowpan
+    secret = lowpan is not None and lowpan.has_keys
+    if secret:
+        platformio.keep_private(folder)
     image = read_elf(platformio.run(folder, project.program.board.name, toolchain))
     more: dict[str, bytes] = {}
     if project.split is None:
@@ -79,7 +83,8 @@ def _compile(project: Project, folder: Path, toolchain: str, key: str) -> Sizes:
         more, sizes = _model_outputs(image, project, toolchain)
     sizes = replace(sizes, stack_bound=_stack(image, project))
     outputs = _outputs(image, project.program) | more
-    write_together({folder / name: content for name, content in outputs.items()})
+    private = [folder / name for name in outputs] if secret else []
+    write_together({folder / name: content for name, content in outputs.items()}, private)
     _write_stamp(folder, key, outputs, sizes)
     return sizes
 
@@ -101,7 +106,7 @@ def _stack(image: Image, project: Project) -> int | None:
     program = project.program
     try:
         # A split build calls its layers by a switch, so no pointer leads to one.
-        found = stack_bound(image, () if project.split is not None else emitted(program).layers)
+        found = stack_with_interrupts(image, () if project.split is not None else emitted(program).layers)
     except TinycError:
         return None
     reserved = program.board.memory.stack

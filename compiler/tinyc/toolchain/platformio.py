@@ -53,6 +53,13 @@ def gcc_version(family: Family) -> str | None:
     return found.stdout.strip() or None
 
 
+def keep_private(folder: Path) -> None:
+    """Let only the owner see what PlatformIO compiles in `folder`: it has keys. Raises OSError."""
+    objects = folder / ".pio"
+    objects.mkdir(parents=True, exist_ok=True)
+    objects.chmod(0o700)
+
+
 def run(folder: Path, target: str, toolchain: str) -> Path:
     """Build the project in `folder`. Returns the ELF that PlatformIO made.
 

@@ -21,6 +21,8 @@ from tinyc.toolchain import stack_armv81m as armv81m
 from tinyc.toolchain.elf import Image, Symbol
 
 ENTRY = "tinyc_start"
+INTERRUPTS = ("radio_interrupt", "radio_timer_interrupt")  # of the firmware that has them
+EXCEPTION_FRAME = 108  # 26 words of a core with a floating-point unit, and one to align them
 # Starts another program, which has a stack of its own.
 _LEAVES = "boot_hal_start"
 _KERNEL = "tinyc_"
@@ -68,6 +70,20 @@ def stack_bound(image: Image, layers: Iterable[str], entry: str = ENTRY) -> Stac
 
         return RiscvWalk(image, tuple(layers)).bound(entry)
     return Walk(image, tuple(layers)).bound(entry)
+
+
+def stack_with_interrupts(image: Image, layers: Iterable[str], entry: str = ENTRY) -> StackBound:
+    """The bound with the deepest interrupt on top. All have one priority: none interrupts another.
+
+    Raises TinycError as `stack_bound` does.
+    """
+    found = stack_bound(image, layers, entry)
+    present = {symbol.name for symbol in image.symbols if symbol.is_function}
+    bounds = [stack_bound(image, (), handler) for handler in INTERRUPTS if handler in present]
+    if not bounds:
+        return found
+    deepest = max(bounds, key=lambda bound: bound.bytes)
+    return StackBound(found.bytes + EXCEPTION_FRAME + deepest.bytes, (*found.path, *deepest.path))
 
 
 class Walk:

@@ -149,8 +149,10 @@ def _target(artifact: Artifact) -> Target:
 
 
 def _code(artifact: Artifact) -> str:
-    """Digest of every generated file; the version of the model does not count."""
+    """Digest of every generated file; the version of the model and the keys of a node do not count."""
     program = replace(artifact.program, version=NO_VERSION)
+    if program.lowpan is not None:
+        program = replace(program, lowpan=program.lowpan.public())
     if program.board.is_host:
         from tinyc.toolchain.host import host_texts
 

@@ -22,6 +22,11 @@ void tinyc_interrupt_handler(void);
 
 typedef void (*handler_t)(void);
 
+/* Where the chip's soc.h names no handlers. */
+#ifndef SOC_VECTORS
+#define SOC_VECTORS [0 ... SOC_INTERRUPTS - 1] = tinyc_interrupt_handler
+#endif
+
 struct vector_table {
     uint32_t *stack_top;
     handler_t core[15];
@@ -35,7 +40,7 @@ __attribute__((used, noinline)) void tinyc_fault_handler(void) {
     }
 }
 
-/* The firmware enables no interrupt, so that one is as fatal as a fault. */
+/* The firmware enables no other interrupt than those of SOC_VECTORS, so that one is as fatal as a fault. */
 __attribute__((used, noinline)) void tinyc_interrupt_handler(void) {
     for (;;) {
         __asm volatile("nop" ::: "memory");
@@ -59,7 +64,7 @@ __attribute__((section(".vectors"), used)) const struct vector_table tinyc_vecto
             tinyc_interrupt_handler, /* 14 PendSV */
             tinyc_interrupt_handler, /* 15 SysTick */
         },
-    .interrupts = {[0 ... SOC_INTERRUPTS - 1] = tinyc_interrupt_handler},
+    .interrupts = {SOC_VECTORS},
 };
 
 /* A bootloader may jump here on its own stack, so the stack pointer is set before any C runs. */

@@ -15,8 +15,10 @@ WEAK void SVC_Handler(void);
 WEAK void PendSV_Handler(void);
 WEAK void SysTick_Handler(void);
 WEAK void IRQ0_Handler(void);
+WEAK void IRQ1_Handler(void);
 WEAK void IRQ2_Handler(void);
 WEAK void IRQ8_Handler(void);
+WEAK void IRQ9_Handler(void);
 WEAK void IRQ17_Handler(void);
 WEAK void IRQ37_Handler(void);
 
@@ -24,7 +26,7 @@ WEAK void IRQ37_Handler(void);
 __attribute__((section(".vectors"), used)) const void *const vectors[16 + 48] = {
     stack_top, Reset_Handler, NMI_Handler, D, D, D, D, 0, 0, 0, 0, SVC_Handler, D, 0, PendSV_Handler,
     SysTick_Handler,
-    IRQ0_Handler, D, IRQ2_Handler, D, D, D, D, D, IRQ8_Handler, D, D, D, D, D, D, D,
+    IRQ0_Handler, IRQ1_Handler, IRQ2_Handler, D, D, D, D, D, IRQ8_Handler, IRQ9_Handler, D, D, D, D, D, D,
     D, IRQ17_Handler, D, D, D, D, D, D, D, D, D, D, D, D, D, D,
     D, D, D, D, D, IRQ37_Handler, D, D, D, D, D, D, D, D, D, D,
 };

@@ -105,9 +105,9 @@ def _settings(
 
 def _report(found: TrainerFirmware, key: Path | None) -> dict[str, Any]:
     """What was built, as JSON; on boards with slots the signed image is among the files."""
-    from tinyc.packaging import Signing, package_trainer
+    from tinyc.packaging import Signing, package_without_model
 
-    packaged = package_trainer(found, Signing(key))
+    packaged = package_without_model(found.firmware, found.board, found.settings.name, Signing(key))
     firmware = found.firmware if packaged is None else packaged.firmware
     sizes = firmware.sizes
     return {

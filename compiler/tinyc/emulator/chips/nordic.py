@@ -8,6 +8,7 @@ nRF52840 Product Specification.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import ClassVar
 
 from tinyc.emulator.peripheral import Peripheral, on_read, on_write
@@ -19,15 +20,26 @@ _SHORTS = 0x200
 class NordicPeripheral(Peripheral):
     """Tasks, events and interrupts."""
 
+    publish: Callable[[int], None] | None = None
+    """Told the address of every event that happens, where there is a PPI."""
+
     def reset(self) -> None:
         super().reset()
         self.enabled_interrupts = 0
         self._update()
 
+    @property
+    def moment(self) -> int:
+        """Now, and inside an event of the scheduler the time that it was due."""
+        due = self.system.scheduler.moment
+        return self.system.now if due is None else due
+
     def happen(self, event: int) -> None:
         """Raise the event at offset `event`."""
         self[event] = 1
         self._update()
+        if self.publish is not None:
+            self.publish(self.base + event)
 
     def _update(self) -> None:
         if self.interrupt is None:
@@ -157,7 +169,7 @@ class Counting(NordicPeripheral, ABC):
         if not self._running:
             return self._held
         cycles, ticks = self.ratio()
-        return (self.system.now - self._origin) * ticks // cycles % (1 << self.width)
+        return (self.moment - self._origin) * ticks // cycles % (1 << self.width)
 
     def set_running(self, running: bool) -> None:
         count = self.count()
@@ -167,23 +179,29 @@ class Counting(NordicPeripheral, ABC):
     def set_count(self, count: int) -> None:
         cycles, ticks = self.ratio()
         self._held = count
-        self._origin = self.system.now - -(-count * cycles // ticks)
+        self._origin = self.moment - -(-count * cycles // ticks)
         self.reschedule()
 
     def reschedule(self) -> None:
+        # The core may write in the very cycle of a match, before it was fired: it is not lost.
+        due = [i for i, it in enumerate(self._events) if not it.cancelled and it.time <= self.moment]
         for event in self._events:
             event.cancel()
         self._events = [self._at(channel) for channel in range(self.channels) if self._running]
+        for channel in due:
+            self._match(channel)
 
     def _at(self, channel: int) -> Event:
         cycles, ticks = self.ratio()
         modulus = 1 << self.width
-        elapsed = (self.system.now - self._origin) * ticks // cycles
+        elapsed = (self.moment - self._origin) * ticks // cycles
         away = (self[self.COMPARE + 4 * channel] - elapsed) % modulus or modulus
         time = self._origin - (-(elapsed + away) * cycles // ticks)
         return self.system.scheduler.at(time, lambda: self._match(channel))
 
     def _match(self, channel: int) -> None:
+        if self._running:
+            self._events[channel].cancel()  # it is not due any more, whatever follows from it
         self.happen(self.COMPARE_EVENTS + 4 * channel)
         self.on_match(channel)
         if self._running:

@@ -9,6 +9,8 @@ from tinyc.emulator.chips.nordic import RandomNumbers, RealTimeCounter, Timer, W
 from tinyc.emulator.chips.nordic_debug import DESIGNER, ROM_TABLE_PART, NordicControlPort
 from tinyc.emulator.chips.nordic_flash import PAGE, FlashController, UserInformation
 from tinyc.emulator.chips.nordic_power import Power
+from tinyc.emulator.chips.nordic_ppi import Ppi
+from tinyc.emulator.chips.nordic_radio import Radio
 from tinyc.emulator.chips.nordic_uart import Uart
 from tinyc.emulator.peripheral import Constants, Peripheral, on_read, on_write
 
@@ -85,21 +87,22 @@ class Gpio(Peripheral):
         return value
 
 
-# Plain registers: RADIO, serial boxes, GPIOTE, SAADC, TEMP, ECB, CCM, WDT, QDEC, COMP, SWI, PWM, PDM,
-# PPI, MWU and so on. They keep what is written and do nothing.
+# Plain registers: serial boxes, GPIOTE, SAADC, TEMP, ECB, CCM, WDT, QDEC, COMP, SWI, PWM, PDM,
+# MWU and so on. They keep what is written and do nothing.
 _PLAIN = (
-    *(0x1, 0x3, 0x4, 0x5, 0x6, 0x7, 0xC, 0xE, 0xF, 0x10, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18, 0x19),
-    *(0x1C, 0x1D, 0x1F, 0x20, 0x21, 0x22, 0x23, 0x25, 0x26, 0x27, 0x29, 0x2D, 0x2F),
+    *(0x3, 0x4, 0x5, 0x6, 0x7, 0xC, 0xE, 0xF, 0x10, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18, 0x19),
+    *(0x1C, 0x1D, 0x20, 0x21, 0x22, 0x23, 0x25, 0x26, 0x27, 0x29, 0x2D, 0x2F),
 )
 
 
 def _build(chip: FlashSystem) -> Parts:
     user_information = UserInformation(chip, 0x10001000)
     flash = FlashController(chip, 0x4001E000, user_information)
-    peripherals = (
+    peripherals: tuple[Peripheral, ...] = (
         Constants(chip, 0x10000000, _FICR),
         user_information,
         Power(chip, 0x40000000, 0),
+        Radio(chip, 0x40001000, 1),
         Uart(chip, 0x40002000, 2),
         *(Timer(chip, 0x40008000 + 0x1000 * i, 8 + i) for i in range(3)),
         RealTimeCounter(chip, 0x4000B000, 11),
@@ -112,6 +115,7 @@ def _build(chip: FlashSystem) -> Parts:
         Gpio(chip, 0x50000000),
         *(Peripheral(chip, 0x40000000 + 0x1000 * number) for number in _PLAIN),
     )
+    peripherals += (Ppi(chip, 0x4001F000, peripherals),)
     debug = DebugParts(NordicControlPort(chip, user_information), DESIGNER, ROM_TABLE_PART)
     return Parts(peripherals, flash.write_flash, debug)
 

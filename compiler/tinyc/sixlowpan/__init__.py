@@ -1,0 +1,1 @@
+"""6LoWPAN: frames, fragments, chains and scores, as the firmware treats them."""
