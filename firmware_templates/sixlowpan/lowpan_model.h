@@ -13,7 +13,7 @@ void lowpan_model_start(void);
 uint32_t lowpan_model_poll(uint32_t now_ms);
 
 /*
- * The serial port was served: it shares the model's arena, and comes first. What was under way over the air has to be
+ * The serial port asks for the model: it shares the arena, and comes first. What was under way over the air has to be
  * sent anew, and for a second the radio is told that the model is busy.
  */
 void lowpan_model_serial(uint32_t now_ms);

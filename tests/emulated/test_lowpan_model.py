@@ -21,11 +21,12 @@ from tinyc.ir.tensor import DType, Quantization, Tensor
 from tinyc.memory.budget import budget
 from tinyc.program import Firmware, Program
 from tinyc.sixlowpan.endpoint import Endpoint
-from tinyc.sixlowpan.fragments import Mode
+from tinyc.sixlowpan.fragments import Mode, Verdict
 from tinyc.sixlowpan.frames import Address
 from tinyc.sixlowpan.inference import DATA_MAX, Answer, Exchange, Request, Result, Status
 from tinyc.sixlowpan.receiver import Peer
 from tinyc.sixlowpan.settings import LowpanSettings
+from tinyc.sixlowpan.told import LowpanClient
 
 pytestmark = pytest.mark.emulated
 
@@ -165,10 +166,14 @@ def test_the_serial_port_comes_first(classifier: tuple[Program, Firmware]) -> No
     client = DeviceClient(scene.node.machine.transport)
     scene.send(here, Request(1, 0, 120, data[:60]).encode())
     assert client.hello().digest == scene.program.digest
+    assert LowpanClient(client).told().verdicts[Verdict.TAKEN] == 0
+    (answer,) = map(Answer.decode, scene.send(here, Request(1, 60, 120, data[60:90]).encode()))
+    assert answer.status is Status.MORE  # whoever only looks takes the model from nobody
+    client.set_inputs(data)
     scene.air.run(1)
-    (answer,) = map(Answer.decode, scene.send(here, Request(1, 60, 120, data[60:]).encode()))
+    (answer,) = map(Answer.decode, scene.send(here, Request(1, 90, 120, data[90:]).encode()))
     assert answer.status is Status.BUSY
     scene.air.run(1_000_000)
-    (answer,) = map(Answer.decode, scene.send(here, Request(1, 60, 120, data[60:]).encode()))
+    (answer,) = map(Answer.decode, scene.send(here, Request(1, 90, 120, data[90:]).encode()))
     assert answer.status is Status.START_OVER
     assert scene.infer(here, Exchange(2, data)).output == scene.expected(data)

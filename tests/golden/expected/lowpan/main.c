@@ -21,7 +21,6 @@ int main(void) {
             const uint32_t size = smp_frame_feed(hal_uart_read_byte());
             if (size != 0u) {
                 smp_serve(size);
-                lowpan_model_serial(radio_milliseconds());
             }
         }
         const uint32_t now = radio_milliseconds();
