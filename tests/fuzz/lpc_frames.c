@@ -61,16 +61,6 @@ static struct lpc_address source_of(uint8_t which) {
     return source;
 }
 
-static const uint8_t *key_of(const struct lpc_address *source) {
-    for (uint32_t i = 0u; i < LPC_PEERS; i++) {
-        if (lpc_peers[i].has_key != 0u && lpc_peers[i].address.kind == source->kind &&
-            memcmp(lpc_peers[i].address.bytes, source->bytes, 8u) == 0) {
-            return lpc_peers[i].key;
-        }
-    }
-    return 0;
-}
-
 static void make(const uint8_t *record) {
     static const uint8_t rooms[8] = {104u, 116u, 96u, 80u, 64u, 56u, 48u, 40u};
     static const uint32_t steps[8] = {1u, 1u, 1u, 2u, 31u, 32u, 33u, 65500u};
@@ -82,7 +72,7 @@ static void make(const uint8_t *record) {
     order.source = &source;
     order.destination = nodes + (record[4] / FORMS) % 4u;
     order.mode = record[2] % 3u;
-    order.key = key_of(&source);
+    order.key = pair_key(&source);
     order.size = (uint16_t)(record[3] < 240u ? 56u + 2u * record[3] + (record[7] & 1u) : record[3] * 26u - 5350u);
     order.form = record[4] % FORMS;
     order.room = rooms[record[5] % 8u];
@@ -220,7 +210,7 @@ static void restart(void) {
 /* An honest datagram in order, nobody disturbs: delivered. */
 static void gets_through(const struct lpc_address *source, uint8_t mode, uint32_t counter) {
     static const uint8_t fill[2] = {0x35u, 0x78u};
-    struct order order = {source, nodes, key_of(source), counter, 180u, mode, FORM_UDP, 104u, fill[mode == LPC_KEYED]};
+    struct order order = {source, nodes, pair_key(source), counter, 180u, mode, FORM_UDP, 104u, fill[mode == LPC_KEYED]};
     const struct made *const it = sent_make(&order);
     uint32_t verdict = LPC_TAKEN;
     for (uint32_t i = 0u; it != 0 && i < it->count && verdict == LPC_TAKEN; i++) {

@@ -7,6 +7,8 @@
 /* Milliseconds, and how many frames a run may give. */
 extern uint32_t given_now, given_most;
 
+/* The key that a source has with the receiver, 0 where it has none. */
+const uint8_t *pair_key(const struct lpc_address *source);
 void given_reset(void);
 /* The receiver has started again: its counters have, too. */
 void given_restarted(void);
