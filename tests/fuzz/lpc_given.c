@@ -109,7 +109,7 @@ uint32_t give(const struct lpc_address *source, const struct lpc_address *destin
     lpc_poll(given_now);
     const struct look before = look(source);
     const uint32_t twice = begun_twice();
-    const uint32_t delivered_before = delivered, keyed = bytes[0] == 0xFFu && pair_key(source) != 0;
+    const uint32_t delivered_before = delivered, keyed = length != 0u && bytes[0] == 0xFFu && pair_key(source) != 0;
     const uint32_t verdict = lpc_input(given_now, source, destination, &meta, frame, (uint8_t)length);
     const uint32_t by_fragments = delivered - delivered_before;
     inputs++;
