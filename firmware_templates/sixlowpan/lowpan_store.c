@@ -6,7 +6,9 @@
  * the newest record of each owner goes to the other one, whose heading is written last: until then the old page counts.
  *
  * Of a peer not each counter is kept, which would wear the flash out: after a restart, all of the 32 that the last
- * record lies in are taken as used. So at most 31 datagrams of an honest peer are refused then, and no replay is taken.
+ * record lies in are taken as used. So at most 31 datagrams of an honest peer are refused then, and no replay is taken,
+ * but of what came in the last second before a power cut: a record is written once a second at most, so that a peer
+ * whose counters leap does not wear the flash out.
  */
 #include "lowpan_store.h"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from decimal import Decimal
 from math import isfinite
@@ -17,7 +18,7 @@ from tinyc.registry.vocabulary import XSD
 _DIGITS = 6
 
 
-class Fact:
+class Fact(ABC):
     """Something that is to be written down once. Facts are frozen dataclasses.
 
     `kind` names their class in JSON.
@@ -27,13 +28,13 @@ class Fact:
     kind: ClassVar[str]
 
     @property
+    @abstractmethod
     def key(self) -> str:
         """Its identity: a fact with the key of an earlier one says the same, or says it anew."""
-        raise NotImplementedError
 
+    @abstractmethod
     def change(self, *, live: bool = True) -> Change:
         """What it does to the registry. `live`: it is told as it happens, so no later one is there yet."""
-        raise NotImplementedError
 
     def to_json(self) -> dict[str, Any]:
         """The fact as JSON values."""
