@@ -15,6 +15,7 @@ PACKAGE = Path(tinyc.__file__).parent
 # Leaf modules that anything may import: they import nothing of tinyc but each other.
 LEAVES = {
     "tinyc",
+    "tinyc.board_parts",
     "tinyc.cores",
     "tinyc.errors",
     "tinyc.programs",

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tinyc.boards import DEFAULT_BAUD, Pin, board_names, load_board, parse_board
+from tinyc.board_parts import Pin
+from tinyc.boards import DEFAULT_BAUD, board_names, load_board, parse_board
 from tinyc.errors import TinycError
 
 pytestmark = pytest.mark.unit

@@ -17,7 +17,8 @@ from support.command_line import tinyc
 from support.flash_board import Usb, plugged
 from support.smp_peer import FakeDevice, PeerLine, serial_port
 from tinyc import programs
-from tinyc.boards import FLASH_METHODS, Board, Flashing, board_names, load_board
+from tinyc.board_parts import FLASH_METHODS, Flashing
+from tinyc.boards import Board, board_names, load_board
 from tinyc.errors import Disagreement, TinycError
 from tinyc.flash import Job, JsonLines, flash, methods, platformio, ports, uf2
 from tinyc.program import Deployment, Firmware, Sizes

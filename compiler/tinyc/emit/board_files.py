@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from tinyc.boards import Board, Pin
+from tinyc.board_parts import Pin
+from tinyc.boards import Board
 from tinyc.device import limits
 from tinyc.emit.environment import render
 from tinyc.emit.names import string_literal

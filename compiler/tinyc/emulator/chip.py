@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from tinyc.boards import Memory
+from tinyc.board_parts import Memory
 from tinyc.emulator.flash import FlashArray
 from tinyc.emulator.peripheral import Peripheral, Reset, System
 from tinyc.errors import TinycError

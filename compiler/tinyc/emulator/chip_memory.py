@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import random
 
 from unicorn import Uc
 from unicorn import unicorn_const as const
 
-from tinyc.boards import Memory
+from tinyc.board_parts import Memory
 from tinyc.emulator.chip import Chip
 from tinyc.emulator.flash import FlashArray, FlashImage
 
@@ -49,3 +50,10 @@ class ChipMemory:
             engine.mem_write(origin, bytes([_UNWRITTEN]) * whole)
         cells = memoryview(self._cells).cast("B")[: self._memory.flash]
         return FlashArray(self._memory.flash_origin, cells, content)
+
+    def forget_ram(self, engine: Uc, boot: int) -> None:
+        """Power was off: RAM holds noise that each boot number has its own of."""
+        noise = random.Random(f"RAM of boot {boot}")
+        for origin, size in self.ram_areas:
+            engine.mem_write(origin, noise.randbytes(size))
+            engine.ctl_remove_cache(origin, origin + size)

@@ -12,7 +12,7 @@ from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
-from tinyc.boards import Memory
+from tinyc.board_parts import Memory
 from tinyc.errors import Problem, TinycError
 
 

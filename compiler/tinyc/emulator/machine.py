@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tinyc.boards import Board, Memory
+from tinyc.board_parts import Memory
+from tinyc.boards import Board
 from tinyc.emulator.air import Antenna
 from tinyc.emulator.alignment import multi_word_accesses
 from tinyc.emulator.chip import LENIENT, DebugParts, FlashRules, load_chip
@@ -236,10 +236,7 @@ class Machine(Served):
             self.flash_array.load(image)
         self.line.to_device.clear()
         self.line.powered = True
-        noise = random.Random(f"RAM of boot {self._boot}")
-        for origin, size in self._memory.ram_areas:
-            self._core.engine.mem_write(origin, noise.randbytes(size))
-            self._core.engine.ctl_remove_cache(origin, origin + size)
+        self._memory.forget_ram(self._core.engine, self._boot)
         self._ram_at_power_on = self.read_memory(self.memory.ram_origin, self.memory.ram)
         self._start(Reset.POWER_ON)
 

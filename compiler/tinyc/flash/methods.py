@@ -10,7 +10,7 @@ from tinyc.errors import Problem, TinycError
 from tinyc.flash import adafruit_dfu, bossa, esptool, jlink, platformio, pyocd, smp, stm32, uf2
 from tinyc.flash.job import Job, Method
 
-# To add one: a module with `missing` and `write`, its line here, its name in `boards.FLASH_METHODS`.
+# To add one: a module with `missing` and `write`, its line here, its name in `board_parts.FLASH_METHODS`.
 METHODS: Mapping[str, Method] = MappingProxyType(
     {
         "adafruit_dfu": adafruit_dfu,

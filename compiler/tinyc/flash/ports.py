@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from tinyc.boards import Board, Pin
+from tinyc.board_parts import Pin
+from tinyc.boards import Board
 from tinyc.device.discovery import Port, attached
 from tinyc.device.transport import SerialTransport
 from tinyc.errors import TinycError
