@@ -9,7 +9,8 @@ import numpy as np
 
 from tinyc.errors import Problem, TinycError
 from tinyc.frontends.names import Names, common_scope, input_name, layer_name
-from tinyc.frontends.tflite_ops import DECODERS, Node, Reject
+from tinyc.frontends.tflite_node import Node, Reject
+from tinyc.frontends.tflite_ops import DECODERS
 from tinyc.frontends.tflite_reader import RawModel, RawOperator, RawTensor, read
 from tinyc.frontends.tflite_shapes import fold_shape_arithmetic
 from tinyc.ir.graph import Graph, GraphError, verify

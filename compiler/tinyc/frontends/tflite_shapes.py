@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyc.frontends.tflite_ops import Node
+from tinyc.frontends.tflite_node import Node
 from tinyc.ir.tensor import DType
 
 
