@@ -13,11 +13,10 @@ import typer.main
 
 from support.registry_format_pages import formats_page
 from support.registry_pages import ontology_page, queries_page
-from tinyc.boards import Board, board_names, load_board
+from tinyc.boards import board_names, load_board
 from tinyc.cli.app import app
 from tinyc.cores import CORES, FEATURES, HOST, combinations
-from tinyc.emulator.chips import NAMES
-from tinyc.emulator.qemu import MACHINES
+from tinyc.emulator.available import emulators
 from tinyc.ir.ops import OPS, ConvDepthwise2D, TokenBlock
 from tinyc.kernels import cortex_m4_rows, portable_rows
 from tinyc.kernels.catalogue import CATALOGUE
@@ -89,12 +88,6 @@ def command_line_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def emulators(board: Board) -> str:
-    names = ["the emulated chip"] if board.soc in NAMES else []
-    names += [f"QEMU `{MACHINES[board.name]}`"] if board.name in MACHINES else []
-    return ", ".join(names)
-
-
 def boards_page() -> str:
     lines = ["# Boards", "", NOTE]
     lines += [
@@ -108,7 +101,7 @@ def boards_page() -> str:
         lines.append(
             f"| `{board.name}` | {board.title} | {board.soc} | {board.core} "
             f"| {', '.join(sorted(board.features))} | {board.clock_hz / 1e6:g} "
-            f"| {numbers} | {', '.join(board.flashing.methods)} | {emulators(board)} |"
+            f"| {numbers} | {', '.join(board.flashing.methods)} | {', '.join(emulators(board))} |"
         )
     lines += ["", "Bytes that a bootloader keeps are not counted. A board is one file under `boards/`.", ""]
     lines += ["| feature | meaning |", "|---|---|"]

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tinyc import __version__
-from tinyc.cli.boards import command as boards
+from tinyc.cli.boards import app as boards
 from tinyc.cli.build import command as build
 from tinyc.cli.check import command as check
 from tinyc.cli.devices import command as devices
@@ -65,7 +65,6 @@ VERBS: dict[str, Callable[..., None]] = {
     "version": version,
     "profile": profile,
     "tune": tune,
-    "boards": boards,
     "devices": devices,
     "monitor": monitor,
     "doctor": doctor,
@@ -73,6 +72,7 @@ VERBS: dict[str, Callable[..., None]] = {
 for name, verb in VERBS.items():
     app.command(name=name)(verb)
 # Verbs with verbs of their own.
+app.add_typer(boards, name="boards")
 app.add_typer(federate, name="federate")
 app.add_typer(keys, name="keys")
 app.add_typer(learn, name="learn")

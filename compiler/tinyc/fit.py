@@ -1,0 +1,136 @@
+"""Which boards a model is for: memory and predicted time on each, best first. Needs no toolchain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tinyc import pipeline, variants
+from tinyc.boards import Board
+from tinyc.errors import Problem, TinycError
+from tinyc.ir.graph import Graph
+from tinyc.memory.budget import Budget, budget
+from tinyc.objective import Objective
+from tinyc.source import Source
+
+# The core that the figures of kernels are fitted to (`kernels/work.py`).
+FITTED_CORE = "cortex-m4"
+_NO_FIGURES = "the work of kernels is fitted to another instruction set"
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A model on one board. `budget` is None where the board cannot run it, whatever its memory.
+
+    `problems` say why it does not fit: the memory or, by layer, what has no kernel. `cycles` are predicted
+    for one inference, None where `no_cycles` says why not.
+    """
+
+    board: Board
+    budget: Budget | None
+    problems: tuple[Problem, ...]
+    cycles: int | None = None
+    no_cycles: str = ""
+
+    @property
+    def fits(self) -> bool:
+        return not self.problems
+
+    @property
+    def milliseconds(self) -> float | None:
+        """Predicted time of one inference at the board's clock."""
+        return None if self.cycles is None else self.cycles / self.board.clock_hz * 1000
+
+    @property
+    def of_another_core(self) -> bool:
+        """Whether the cycles were fitted to a Cortex-M4, and this core only has its instructions."""
+        return self.cycles is not None and self.board.core != FITTED_CORE
+
+    @property
+    def flash_short(self) -> int:
+        """Bytes of flash that are missing."""
+        return max(0, self.budget.flash - self.budget.flash_available) if self.budget else 0
+
+    @property
+    def ram_short(self) -> int:
+        """Bytes of RAM that are missing."""
+        return max(0, self.budget.ram - self.budget.ram_available) if self.budget else 0
+
+    def to_json(self) -> dict[str, Any]:
+        found = self.budget
+        return {
+            "board": self.board.name,
+            "core": self.board.core,
+            "clock_hz": self.board.clock_hz,
+            "fits": self.fits,
+            "flash": found.flash if found else None,
+            "flash_available": found.flash_available if found else None,
+            "flash_short": self.flash_short if found else None,
+            "ram": found.ram if found else None,
+            "ram_available": found.ram_available if found else None,
+            "ram_short": self.ram_short if found else None,
+            "arena": found.arena if found else None,
+            "cycles_predicted": self.cycles,
+            "milliseconds_predicted": self.milliseconds,
+            "fitted_to_this_core": None if self.cycles is None else not self.of_another_core,
+            "no_prediction": self.no_cycles or None,
+            "problems": [
+                {"where": problem.where, "what": problem.what, "allowed": problem.allowed}
+                for problem in self.problems
+            ],
+        }
+
+
+def fits(graph: Graph, source: Source, boards: Sequence[Board], objective: Objective) -> Iterator[Fit]:
+    """The fit on every board, in their order; `graph` is legal and quantized.
+
+    What learns on the device and 6LoWPAN are not counted.
+    """
+    return (_fit(graph, source, board, objective) for board in boards)
+
+
+def ranked(found: Sequence[Fit]) -> tuple[Fit, ...]:
+    """Best first: boards that fit, then by bytes short, then those without a kernel for some layer.
+
+    Boards that fit are in the order of their predicted time, behind them those without one, by clock.
+    """
+
+    def key(fit: Fit) -> tuple[float, ...]:
+        time = fit.milliseconds
+        unknown = float(time is None)
+        return (
+            float(fit.budget is None),
+            fit.flash_short + fit.ram_short,
+            unknown,
+            -fit.board.clock_hz if time is None else time,
+        )
+
+    return tuple(sorted(found, key=lambda fit: (key(fit), fit.board.name)))
+
+
+def _fit(graph: Graph, source: Source, board: Board, objective: Objective) -> Fit:
+    try:
+        program = pipeline.compile_graph(
+            graph,
+            board,
+            name=source.name,
+            labels=source.labels,
+            audio=source.audio,
+            tokenizer=source.tokenizer,
+            optimize=objective,
+            version=source.version,
+        )
+    except TinycError as error:
+        return Fit(board, None, error.problems or (Problem("model", error.what, error.allowed),))
+    memory = budget(program)
+    if "dsp" not in board.features:
+        return Fit(board, memory, memory.problems(), no_cycles=_NO_FIGURES)
+    work = variants.total(program)
+    if work is None:
+        steps = (
+            step for step in program.steps if not variants.predicted(step.op, program.graph, step.kernel)
+        )
+        silent = ", ".join(f"#{step.index} {step.kernel.symbol}" for step in steps)
+        return Fit(board, memory, memory.problems(), no_cycles=f"no work is stated for {silent}")
+    return Fit(board, memory, memory.problems(), work.cycles)
