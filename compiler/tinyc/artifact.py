@@ -7,7 +7,7 @@ The graph, and the tokenizer of a text model, are kept under `.tinyc/`, so that 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from tinyc.program import Firmware, Program, Sizes
 from tinyc.sixlowpan.settings import LowpanSettings
 from tinyc.split import Split
 from tinyc.text.tokenizer import load as read_tokenizer
+from tinyc.tradeoff import Point
 
 REPORT = "report.json"
 TOKENIZER = "tokenizer.json"
@@ -102,15 +103,18 @@ def save(
     package: Package | None = None,
     split: Split | None = None,
     release: Mapping[str, Any] | None = None,
+    tradeoff: Sequence[Point] | None = None,
 ) -> Artifact:
     """Store what later verbs need beside the firmware. Files are replaced only when they change.
 
-    `release` is what the user says of the model as a release: origin, units, limits of memory.
+    `release` is what the user says of the model as a release: origin, units, limits of memory. `tradeoff` are
+    other choices of kernels and this one, where they were asked for.
     """
     report = pipeline.make_report(program, package.firmware if package else firmware, split)
     report["update"] = _update_entry(package)
     report["audio"] = program.audio.to_json() if program.audio else None
     report["text"] = {"tokens": program.tokenizer.size} if program.tokenizer else None
+    report["tradeoff"] = None if tradeoff is None else [point.to_json() for point in tradeoff]
     report["release"] = dict(release) if release else None
     if prepared.bill is not None:
         report["quantization"] = {

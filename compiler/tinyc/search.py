@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+import math
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import TypeAlias
@@ -29,11 +30,14 @@ _FAR_SLOWER = 2.5
 _SWEEPS = 10
 # What aligned offsets may add to the arena at most, about.
 _ALIGNED = 256
+# By how much arenas of the frontier differ at least.
+_STEP = 0.02
 # In a choice: the layer before computes this one as well.
 _NOTHING = -1
 
 # Index of the first part → the fused op, and the kernels that accept it.
 Pairs: TypeAlias = Mapping[int, tuple[ConvDepthwise2D, Sequence[Kernel]]]
+Choice: TypeAlias = tuple[tuple[Step, ...], MemoryPlan]
 _Key: TypeAlias = tuple[float, ...]
 
 
@@ -108,10 +112,12 @@ class Search:
             for index, (op, kernels) in pairs.items()
         }
         self._cache: dict[tuple[int, int], _Flash | ValueError] = {}
-
-    def run(self, objective: Objective) -> tuple[tuple[Step, ...], MemoryPlan]:
         self._drop_impossible()
-        fastest = self._fastest()
+        self._fastest = self._find_fastest()
+
+    def run(self, objective: Objective) -> Choice:
+        """The choice for an objective, which fits the board's memory if any does."""
+        fastest = self._fastest
         key = self._key(objective)
         quick = objective in (Objective.TIME, Objective.TUNED)
         near = quick or objective is Objective.BALANCED
@@ -134,6 +140,20 @@ class Search:
                 return other
         return steps, plan
 
+    def frontier(self) -> Iterator[Choice]:
+        """The fastest choice for smaller and smaller arenas, from that of all to that of the least arena.
+
+        Each arena is smaller by `_STEP` at least, by the bound that the search minimises.
+        """
+        choice, limit = self._fastest, math.inf
+        while not self._overflow(choice, limit):
+            yield self._planned(choice)
+            arena = self._arena(choice)
+            limit = max(self._smallest(), int(arena * (1 - _STEP)))
+            if limit >= arena:
+                return
+            choice = self._descend(self._fastest, self._key(Objective.TIME, limit=limit), near=False)
+
     def _drop_impossible(self) -> None:
         """Take out first variants that cannot be lowered. Raises TinycError where none is left."""
         problems = []
@@ -148,7 +168,7 @@ class Search:
             layers = len(self._graph.ops)
             raise TinycError(f"{len(problems)} of {layers} layers cannot be computed", problems=problems)
 
-    def _fastest(self) -> list[int]:
+    def _find_fastest(self) -> list[int]:
         """The fastest choice. From here on fused variants come behind those of their first layer alone."""
         choice = [0] * len(self.layers)
         for index, variants in self._fused.items():
@@ -203,7 +223,7 @@ class Search:
                 found |= {index, index + self.layers[index][which].is_fused}
         return found
 
-    def _overflow(self, choice: Sequence[int], arena_limit: int | None = None) -> float:
+    def _overflow(self, choice: Sequence[int], arena_limit: float | None = None) -> float:
         """Bytes beyond the board's memory; every layer that does not fit counts, so that each helps."""
         limit = self._arena_limit if arena_limit is None else arena_limit
         arena = sum(max(0, variant.live - limit) for variant in self._of(choice))
@@ -221,10 +241,13 @@ class Search:
             least[index] = least[index + 1] = both
         return max([self._floor, *least])
 
-    def _key(self, objective: Objective, *, planned: bool = False) -> Callable[[Sequence[int]], _Key]:
+    def _key(
+        self, objective: Objective, *, planned: bool = False, limit: int | None = None
+    ) -> Callable[[Sequence[int]], _Key]:
         """What a choice is to minimise: first the bytes that do not fit, then the objective.
 
-        `planned`: by the arena that the planner finds, which takes much longer.
+        `planned`: by the arena that the planner finds, which takes much longer. `limit`: of the arena, by
+        default the board's.
         """
         smallest = self._smallest()
         arena_of = cache(self._planned_arena) if planned else self._arena
@@ -235,7 +258,7 @@ class Search:
                 return max(0.0, self._flash_bytes(choice) - self._flash_limit) + arena, *self._time(choice)
             if objective is Objective.RAM:
                 return self._overflow(choice, min(smallest, self._arena_limit)), *self._time(choice)
-            overflow = self._overflow(choice)
+            overflow = self._overflow(choice, limit)
             if objective is Objective.FLASH:
                 return overflow, self._flash_bytes(choice), *self._time(choice)
             if objective is Objective.BALANCED:
@@ -331,7 +354,7 @@ class Search:
         steps = [_Placed(index, variant) for index, variant in enumerate(self._of(choice))]
         return planner.plan(with_steps(self._graph, steps), steps, self._front_end.buffer).arena_size
 
-    def _planned(self, choice: Sequence[int]) -> tuple[tuple[Step, ...], MemoryPlan]:
+    def _planned(self, choice: Sequence[int]) -> Choice:
         steps = tuple(replace(flash.step, index=n) for n, flash in enumerate(self._flashes(choice)))
         return steps, planner.plan(with_steps(self._graph, steps), steps, self._front_end.buffer)
 

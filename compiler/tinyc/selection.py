@@ -7,7 +7,8 @@ while the objective falls. See docs/concepts/kernel-choice.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeAlias
 
 from tinyc.alternatives import Measured
 from tinyc.boards import Board
@@ -19,12 +20,13 @@ from tinyc.kernels import catalogue
 from tinyc.kernels.kernel import Kernel
 from tinyc.memory import planner
 from tinyc.memory.front_end import FrontEnd
-from tinyc.memory.plan import MemoryPlan
 from tinyc.objective import Objective
 from tinyc.program import Step
-from tinyc.search import MEMORY_WEIGHT, Search, with_steps
+from tinyc.search import MEMORY_WEIGHT, Choice, Search, with_steps
 
-__all__ = ["MEMORY_WEIGHT", "Measured", "choose", "fixed", "with_steps"]
+__all__ = ["MEMORY_WEIGHT", "Measured", "choices", "choose", "fixed", "with_steps"]
+
+Candidates: TypeAlias = Callable[[Op, Graph], Iterable[Kernel]]
 
 _NO_FRONT_END = FrontEnd()
 
@@ -36,8 +38,8 @@ def choose(
     *,
     front_end: FrontEnd = _NO_FRONT_END,
     measured: Measured | None = None,
-    candidates: Callable[[Op, Graph], Iterable[Kernel]] | None = None,
-) -> tuple[tuple[Step, ...], MemoryPlan]:
+    candidates: Candidates | None = None,
+) -> Choice:
     """One step per op, or per pair of ops that are fused, in op order, and the memory plan for them.
 
     The steps belong to the graph `with_steps`. Deterministic.
@@ -48,6 +50,31 @@ def choose(
     if objective is Objective.TUNED and measured is None:
         raise ValueError("the objective `tuned` needs measurements")
 
+    return _search(graph, board, front_end, measured or {}, candidates).run(objective)
+
+
+def choices(
+    graph: Graph, board: Board, front_end: FrontEnd = _NO_FRONT_END
+) -> Iterator[tuple[Objective | None, Choice]]:
+    """By predicted work: the choice of every objective, then the fastest ones for ever smaller arenas.
+
+    Raises as `choose`.
+    """
+    search = _search(graph, board, front_end, {})
+    for objective in Objective:
+        if objective is not Objective.TUNED:
+            yield objective, search.run(objective)
+    for choice in search.frontier():
+        yield None, choice
+
+
+def _search(
+    graph: Graph,
+    board: Board,
+    front_end: FrontEnd,
+    measured: Measured,
+    candidates: Candidates | None = None,
+) -> Search:
     def supported(op: Op) -> tuple[Kernel, ...]:
         if candidates is None:
             return catalogue.candidates(op, graph, board.features)
@@ -56,12 +83,12 @@ def choose(
     kernels = [supported(op) for op in graph.ops]
     _require_kernels(graph, board, kernels)
     pairs = {index: (op, found) for index, op in fusible(graph).items() if (found := supported(op))}
-    return Search(graph, board, kernels, pairs, front_end, measured or {}).run(objective)
+    return Search(graph, board, kernels, pairs, front_end, measured)
 
 
 def fixed(
     graph: Graph, board: Board, symbols: Sequence[str], *, front_end: FrontEnd = _NO_FRONT_END
-) -> tuple[tuple[Step, ...], MemoryPlan]:
+) -> Choice:
     """The steps with exactly these kernels, of the graph `with_steps`.
 
     Raises TinycError when one is not there any more, ValueError when they are too few or too many.

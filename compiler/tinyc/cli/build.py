@@ -21,6 +21,7 @@ from tinyc.cli.options import (
     Toolchain,
 )
 from tinyc.cli.parts import PartsRequest, With, Without
+from tinyc.cli.tradeoff import Tradeoff, print_tradeoff
 from tinyc.errors import TinycError
 
 
@@ -89,11 +90,13 @@ def command(
     learn_data: LearnData = None,
     with_parts: With = None,
     without: Without = None,
+    tradeoff: Tradeoff = False,
     json: Json = False,
 ) -> None:
     """Compile a model and build its firmware with PlatformIO."""
     from tinyc.cli import target
     from tinyc.cli.registry.recording import record_build
+    from tinyc.tradeoff import Point
 
     makes = bool(also) or arena is not None or spare_kernels
     if not split_model and (makes or firmware is not None):
@@ -119,6 +122,7 @@ def command(
         any_version=any_version,
         learn=LearnRequest(learn, head, tap, learn_data),
         parts=PartsRequest.of(with_parts, without),
+        tradeoff=tradeoff,
     )
     record_build(found, output.talk)
     report = found.report
@@ -127,6 +131,8 @@ def command(
         output.as_json({**report, "elf": elf, "folder": str(found.folder)})
         return
     target.say_built(found)
+    if tradeoff:
+        print_tradeoff("", [Point(**entry) for entry in report["tradeoff"]])
     if sizes:
         _print_sizes(report["symbols"])
         return

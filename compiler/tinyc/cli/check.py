@@ -9,6 +9,7 @@ from tinyc.cli import output
 from tinyc.cli.learn_build import HeadName, LearnData, LearnFlag, LearnRequest, TapName, say_learning
 from tinyc.cli.options import BoardName, Calibration, Json, Model, Optimize
 from tinyc.cli.parts import PartsRequest, With, Without, say_lowpan
+from tinyc.cli.tradeoff import Tradeoff, print_tradeoff
 
 if TYPE_CHECKING:
     from tinyc.memory.budget import Budget
@@ -27,9 +28,11 @@ def command(
     learn_data: LearnData = None,
     with_parts: With = None,
     without: Without = None,
+    tradeoff: Tradeoff = False,
     json: Json = False,
 ) -> None:
     """Say what a model takes of a board's flash and RAM, by layer, before anything is built."""
+    from tinyc import tradeoff as tradeoffs
     from tinyc import variants
     from tinyc.cli import target
     from tinyc.learning.report import learning_entry
@@ -41,6 +44,7 @@ def command(
     _, _, program = target.compiled(model, board, calibration, optimize, learn=request, parts=parts)
     found = budget(program)
     work = variants.total(program)
+    points = tradeoffs.tradeoff(program) if tradeoff else ()
     if json:
         sums = {"flash": found.flash, "ram": found.ram, "macs": found.macs, "digest": program.digest}
         sums |= {
@@ -50,8 +54,12 @@ def command(
         }
         told = learning_entry(program.learning) if program.learning is not None else None
         node = lowpan_entry(program.lowpan) if program.lowpan is not None else None
-        more = {"fits": not found.problems(), "learning": told, "sixlowpan": node}
+        more: dict[str, object] = {"fits": not found.problems(), "learning": told, "sixlowpan": node}
+        if tradeoff:
+            more["tradeoff"] = [point.to_json() for point in points]
         output.as_json({**sums, **asdict(found), **more})
+    elif tradeoff:
+        print_tradeoff(f"{found.model} on {found.board}", points)
     else:
         output.table(
             f"{found.model} on {found.board}",

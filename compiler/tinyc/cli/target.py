@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinyc import artifact, pipeline
+from tinyc import tradeoff as tradeoffs
 from tinyc.artifact import Artifact
 from tinyc.boards import Board, load_board
 from tinyc.cli import lineage, output
@@ -134,10 +135,12 @@ def built(
     any_version: bool = True,
     learn: LearnRequest | None = None,
     parts: PartsRequest | None = None,
+    tradeoff: bool = False,
 ) -> Artifact:
     """The build that the argument names: a build folder as it is, anything else built first.
 
     Unless `any_version`, a build whose version is too low for what changed raises TinycError at the end.
+    `tradeoff`: the report says what other choices of kernels cost.
     """
     if model is not None and artifact.is_artifact(model) and out is None:
         found = artifact.open_artifact(model)
@@ -154,7 +157,7 @@ def built(
                 hint="name the model instead, or leave --optimize out",
             )
         asked = learn not in (None, LearnRequest()) or parts not in (None, PartsRequest())
-        if split is not None or asked:
+        if split is not None or asked or tradeoff:
             raise TinycError("is a build already", where=str(model), hint="name the model")
         return found
     base = read_base(split.firmware) if split is not None and split.firmware is not None else None
@@ -182,7 +185,8 @@ def built(
         )
     write_origin(folder, source)
     release = lineage.release_of(source, origin)
-    found = artifact.save(folder, program, prepared, firmware, package, images, release)
+    points = tradeoffs.tradeoff(program) if tradeoff else None
+    found = artifact.save(folder, program, prepared, firmware, package, images, release, points)
     lineage.finish(found, source, origin, any_version=any_version)
     return found
 
