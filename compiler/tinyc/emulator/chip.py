@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tinyc.board_parts import Memory
+from tinyc.boards import Board
 from tinyc.emulator.flash import FlashArray
 from tinyc.emulator.peripheral import Peripheral, Reset, System
 from tinyc.errors import TinycError
@@ -29,8 +30,9 @@ LENIENT = FlashRules()
 
 
 class FlashSystem(System, Protocol):
-    """What a flash controller may use on top."""
+    """What the parts of a chip may use on top."""
 
+    board: Board
     flash_array: FlashArray
     flash_rules: FlashRules
 

@@ -98,7 +98,12 @@ class Core:
         """Answer accesses to the peripheral's addresses."""
 
         def read(_uc: Uc, offset: int, size: int, _user: object) -> int:
-            return peripheral.read(offset, size)
+            try:
+                return peripheral.read(offset, size)
+            except EmulatedFault as fault:  # the engine has to be given a value: raised after the run
+                self._refused = self._refused or fault
+                self.engine.emu_stop()
+                return 0
 
         def write(_uc: Uc, offset: int, size: int, value: int, _user: object) -> None:
             peripheral.write(offset, size, value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from tinyc.emulator.chip import Chip, FlashSystem, Parts
+from tinyc.emulator.chips.stm32 import Gpio, Shared
 from tinyc.emulator.peripheral import Constants, Peripheral, on_read, on_write
 
 UNIQUE_ID = (0x00320047, 0x31365113, 0x35303437)  # the emulated part's own number
@@ -102,48 +103,6 @@ class Usart(Peripheral):
     def _write_control(self, value: int) -> None:
         self[self.CR1] = value
         self._receive()
-
-
-class Shared(Peripheral):
-    """A page that several peripherals share, by their offset in it; the rest is plain memory."""
-
-    def __init__(
-        self, chip: FlashSystem, base: int, parts: dict[int, Peripheral], length: int = 0x400
-    ) -> None:
-        self._parts, self._length = parts, length
-        super().__init__(chip, base)
-
-    def reset(self) -> None:
-        super().reset()
-        for part in self._parts.values():
-            part.reset()
-
-    def load(self, offset: int) -> int:
-        part = self._parts.get(offset - offset % self._length)
-        return super().load(offset) if part is None else part.load(offset % self._length)
-
-    def store(self, offset: int, value: int) -> None:
-        part = self._parts.get(offset - offset % self._length)
-        if part is None:
-            super().store(offset, value)
-        else:
-            part.store(offset % self._length, value)
-
-
-class Gpio(Peripheral):
-    """One GPIO port; inputs read what the outputs drive."""
-
-    _IDR, _ODR = 0x10, 0x14
-
-    @on_write(_ODR)
-    def _write_out(self, value: int) -> int:
-        self[self._IDR] = value & 0xFFFF
-        return value & 0xFFFF
-
-    @on_write(0x18)
-    def _set_reset(self, value: int) -> None:
-        self[self._ODR] = self[self._ODR] & ~(value >> 16) | value & 0xFFFF
-        self[self._IDR] = self[self._ODR]
 
 
 class DebugIdentity(Peripheral):
