@@ -12,14 +12,14 @@ from tinyc.ir import sequence
 from tinyc.ir.graph import Graph, verify
 from tinyc.ir.ops.attention import Attention
 from tinyc.ir.ops.base import Op
-from tinyc.ir.ops.curved import Gelu, Silu, SquaredRelu
+from tinyc.ir.ops.curved import Curved, Gelu, Silu, SquaredRelu
 from tinyc.ir.ops.depthwise_conv_1d import DepthwiseConv1D
 from tinyc.ir.ops.embedding import Embedding
 from tinyc.ir.ops.linear import Linear
 from tinyc.ir.ops.norm import LayerNorm, RmsNorm
 from tinyc.ir.ops.token_block import TokenBlock
 from tinyc.ir.ops.token_pool import TokenPool
-from tinyc.ir.tensor import TensorName
+from tinyc.ir.tensor import DType, TensorName
 from tinyc.kernels.row_kernel import rows_through, whole_inputs
 
 ROW_OPS = (
@@ -37,8 +37,8 @@ ROW_OPS = (
 
 
 def with_blocks(graph: Graph) -> Graph:
-    """The graph with its row-wise layers in blocks; itself where there are none."""
-    if not any(isinstance(op, ROW_OPS) for op in graph.ops):
+    """The graph with its row-wise layers in blocks; itself where nothing asks for one."""
+    if not any(isinstance(op, ROW_OPS) and not _is_table(op, graph) for op in graph.ops):
         return graph
     stages = _stages(graph)
     later = _later(graph, stages)
@@ -66,6 +66,11 @@ def with_blocks(graph: Graph) -> Graph:
             length = counter.outputs[0]
         ops.append(TokenBlock.of(members, graph.tensors, kept, length))
     return verify(graph.rebuilt(ops=ops))
+
+
+def _is_table(op: Op, graph: Graph) -> bool:
+    """A table of bytes computes it anywhere: it does not ask for a block, but goes along with others."""
+    return isinstance(op, Curved) and graph[op.outputs[0]].dtype is DType.INT8
 
 
 def in_order(graph: Graph) -> Graph:

@@ -12,7 +12,24 @@ from strategies.common import random_zero_point, single_op_graph
 from support.litert import reference_outputs
 from tinyc.interpreter import run
 from tinyc.ir.graph import Graph
-from tinyc.ir.ops import HardSwish, LeakyRelu, Logistic, Op, Quantize, Relu, Relu6, Softmax, Tanh
+from tinyc.ir.ops import (
+    Abs,
+    Exp,
+    Gelu,
+    HardSwish,
+    LeakyRelu,
+    Log,
+    Logistic,
+    Neg,
+    Op,
+    Quantize,
+    Relu,
+    Relu0To1,
+    Relu6,
+    ReluN1To1,
+    Softmax,
+    Tanh,
+)
 from tinyc.ir.tensor import DType, Quantization, Tensor
 
 pytestmark = pytest.mark.host
@@ -41,6 +58,11 @@ def fixed_output(scale: float, zero_point: int) -> Callable[[np.random.Generator
     )
 
 
+def one_scale(rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    scale = draw(rng, 1e-5, 3)
+    return int8("x", scale, 0), int8("y", scale, 0)
+
+
 def hard_swish_scales(rng: np.random.Generator) -> tuple[Tensor, Tensor]:
     """Its output may not be much finer than its input."""
     x, y = free_scales(rng)
@@ -55,12 +77,23 @@ SCALES: dict[type[Op], Callable[[np.random.Generator], tuple[Tensor, Tensor]]] =
     Logistic: fixed_output(1 / 256, -128),
     Tanh: fixed_output(1 / 128, 0),
     Quantize: free_scales,
+    Relu0To1: free_scales,
+    ReluN1To1: free_scales,
+    Abs: free_scales,
+    Neg: one_scale,
+    Exp: free_scales,
+    Log: free_scales,
+    Gelu: free_scales,
 }
 
 
 def random_graph(op: type[Op], rng: np.random.Generator) -> Graph:
     x, y = SCALES[op](rng)
-    fields = {"alpha": float(np.float32(rng.uniform(-2, 2)))} if op is LeakyRelu else {}
+    fields: dict[str, object] = {}
+    if op is LeakyRelu:
+        fields["alpha"] = float(np.float32(rng.uniform(-2, 2)))
+    if op is Gelu:
+        fields["approximate"] = bool(rng.integers(2))
     return single_op_graph(op(name="layer", inputs=("x",), outputs=("y",), **fields), [x, y])
 
 

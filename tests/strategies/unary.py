@@ -9,7 +9,24 @@ import numpy as np
 from strategies.common import activation, random_scale, single_op_graph
 from strategies.int16 import widened
 from tinyc.ir.graph import Graph
-from tinyc.ir.ops import HardSwish, LeakyRelu, Logistic, Op, Relu, Relu6, Tanh
+from tinyc.ir.ops import (
+    Abs,
+    Elu,
+    Exp,
+    Gelu,
+    HardSwish,
+    LeakyRelu,
+    Log,
+    Logistic,
+    Neg,
+    Op,
+    Relu,
+    Relu0To1,
+    Relu6,
+    ReluN1To1,
+    Sqrt,
+    Tanh,
+)
 from tinyc.ir.tensor import Quantization, Tensor
 
 
@@ -28,6 +45,31 @@ def _strategy(op: type[Op]) -> Callable[[np.random.Generator], Graph]:
 
 random_relu = _strategy(Relu)
 random_relu6 = _strategy(Relu6)
+random_relu_0_to_1 = _strategy(Relu0To1)
+random_relu_n1_to_1 = _strategy(ReluN1To1)
+random_abs = _strategy(Abs)
+random_elu = _strategy(Elu)
+random_exp = _strategy(Exp)
+random_log = _strategy(Log)
+
+
+def random_sqrt(rng: np.random.Generator) -> Graph:
+    """Of numbers from 0 on: LiteRT refuses to compute others."""
+    graph = _strategy(Sqrt)(rng)
+    x = graph["x"].with_(quantization=Quantization((graph["x"].scale,), (-128,)))
+    return single_op_graph(graph.ops[0], [x, graph["y"]])
+
+
+def random_neg(rng: np.random.Generator) -> Graph:
+    x = activation(rng, "x", _shape(rng))
+    x = x.with_(quantization=Quantization((x.scale,), (0,)))
+    return single_op_graph(Neg(name="layer", inputs=("x",), outputs=("y",)), [x, x.with_(name="y")])
+
+
+def random_gelu(rng: np.random.Generator) -> Graph:
+    x = activation(rng, "x", _shape(rng))
+    layer = Gelu(name="layer", inputs=("x",), outputs=("y",), approximate=bool(rng.integers(2)))
+    return single_op_graph(layer, [x, activation(rng, "y", x.shape)])
 
 
 def _fixed_output(op: type[Op], scale: float, zero_point: int) -> Callable[[np.random.Generator], Graph]:

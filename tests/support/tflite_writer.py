@@ -150,6 +150,10 @@ def _leaky_relu(op: Any, draft: Draft) -> Layer:
     return Layer(op.kind, op.inputs, op.outputs, "LeakyReluOptions", {"Alpha": op.alpha})
 
 
+def _gelu(op: Any, draft: Draft) -> Layer:
+    return Layer(op.kind, op.inputs, op.outputs, "GeluOptions", {"Approximate": op.approximate})
+
+
 def _pad(op: Any, draft: Draft) -> Layer:
     pads = draft.constant(f"{op.name}/paddings", [list(pair) for pair in op.paddings])
     return Layer(op.kind, (*op.inputs, pads), op.outputs, "PadOptions")
@@ -208,6 +212,7 @@ _WRITERS: dict[str, Callable[[Any, Draft], Layer]] = {
     "CONV_2D": _convolution,
     "DEPTHWISE_CONV_2D": _convolution,
     "FULLY_CONNECTED": _fully_connected,
+    "GELU": _gelu,
     "LEAKY_RELU": _leaky_relu,
     "MAX_POOL_2D": _pool,
     "MEAN": _mean,

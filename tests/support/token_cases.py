@@ -195,7 +195,7 @@ def _convolution(seed: int) -> Graph:
 
 def _curve(seed: int) -> Graph:
     build = Builder(seed, 1 + seed)
-    x = build.input(7 + seed)
+    x = build.norm(build.input(7 + seed))
     return build.graph(build.curve(x, (Gelu, Silu, SquaredRelu)[seed % 3], _BITS[seed // 3 % 2]))
 
 

@@ -207,16 +207,17 @@ def _single(kind: str, dtype: DType = DType.INT8, **changes: object) -> bytes:
 
 def test_unsupported_operators_are_listed_together() -> None:
     scale = Quantization((0.1,), (0,))
-    tensors = [Tensor(name, (1, 4), DType.INT8, scale) for name in ("x", "a/Erf", "b/Sign", "c")]
+    tensors = [Tensor(name, (1, 4), DType.INT8, scale) for name in ("x", "a/Square", "b/Sign", "c")]
     layers = [
-        Layer("ELU", ("x",), ("a/Erf",)),
-        Layer("SIGN", ("a/Erf",), ("b/Sign",)),
+        Layer("SQUARE", ("x",), ("a/Square",)),
+        Layer("SIGN", ("a/Square",), ("b/Sign",)),
         Layer("RELU", ("b/Sign",), ("c",)),
     ]
     graph = passes.run(load_bytes(write_layers(layers, tensors, ("x",), ("c",)), "odd"))
     with pytest.raises(TinycError, match="2 operators of 3 cannot be compiled") as caught:
         passes.legalize(graph)
-    assert [problem.where for problem in caught.value.problems] == ["#0 ELU a/Erf", "#1 SIGN b/Sign"]
+    assert [problem.where for problem in caught.value.problems] == ["#0 SQUARE a/Square", "#1 SIGN b/Sign"]
+    assert "no quantized form" in caught.value.problems[0].what
 
 
 def test_uint8_is_refused() -> None:

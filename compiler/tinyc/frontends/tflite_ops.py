@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from tinyc.frontends import tflite_elementwise
 from tinyc.frontends.tflite_node import (
     Decoder,
     Node,
@@ -230,6 +231,7 @@ def _split_v(node: Node) -> Op:
 
 
 DECODERS: dict[str, Decoder] = {
+    **tflite_elementwise.DECODERS,
     "ADD": binary(Add, "AddOptions"),
     "AVERAGE_POOL_2D": _pool(AveragePool2D),
     "BATCH_MATMUL": _batch_matmul,

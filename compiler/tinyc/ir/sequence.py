@@ -16,13 +16,10 @@ TRANSFORMER_KINDS = frozenset(
         "ATTENTION",
         "DEPTHWISE_CONV_1D",
         "EMBEDDING",
-        "GELU",
         "LAYER_NORM",
         "LINEAR",
         "RMS_NORM",
         "SEQUENCE_LENGTH",
-        "SILU",
-        "SQUARED_RELU",
         "TOKEN_POOL",
     }
 )

@@ -5,15 +5,24 @@ from __future__ import annotations
 import numpy as np
 
 from tinyc.ir.graph import Graph
+from tinyc.ir.ops.abs import Abs
 from tinyc.ir.ops.add import Add
 from tinyc.ir.ops.base import Op
+from tinyc.ir.ops.curved import Gelu
+from tinyc.ir.ops.elu import Elu
+from tinyc.ir.ops.exp import Exp
 from tinyc.ir.ops.hard_swish import HardSwish
 from tinyc.ir.ops.leaky_relu import LeakyRelu
+from tinyc.ir.ops.log import Log
 from tinyc.ir.ops.logistic import Logistic
 from tinyc.ir.ops.mul import Mul
+from tinyc.ir.ops.neg import Neg
 from tinyc.ir.ops.quantize import Quantize
 from tinyc.ir.ops.relu import Relu
 from tinyc.ir.ops.relu6 import Relu6
+from tinyc.ir.ops.relu_0_to_1 import Relu0To1
+from tinyc.ir.ops.relu_n1_to_1 import ReluN1To1
+from tinyc.ir.ops.sqrt import Sqrt
 from tinyc.ir.ops.sub import Sub
 from tinyc.ir.ops.tanh import Tanh
 from tinyc.ir.tensor import Array, DType
@@ -24,7 +33,8 @@ from tinyc.quantize.fixed_point import IntArray, Rounding
 from tinyc.quantize.lookup_table import tabulate
 
 OPS: tuple[type[Op], ...] = (
-    *(Relu, Relu6, LeakyRelu, HardSwish, Logistic, Tanh, Quantize),
+    *(Relu, Relu6, Relu0To1, ReluN1To1, LeakyRelu, HardSwish, Logistic, Tanh, Elu, Gelu),
+    *(Abs, Neg, Exp, Log, Sqrt, Quantize),
     *(Add, Sub, Mul),
 )
 _BYTES = frozenset({DType.INT8, DType.UINT8})

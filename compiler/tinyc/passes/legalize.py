@@ -28,6 +28,7 @@ from tinyc.ir.ops import (
     Unsupported,
 )
 from tinyc.ir.ops.common import channel_multipliers, quantization_mismatch
+from tinyc.ir.ops.curved import Curved
 from tinyc.ir.sequence import TRANSFORMER_KINDS
 from tinyc.ir.tensor import DType, Tensor
 from tinyc.quantize.fixed_point import Rounding
@@ -109,12 +110,10 @@ def _findings(op: Op, graph: Graph, allow_float: bool, arithmetic: _Arithmetic) 
         yield op.reason, op.accepted
         return
     tensors = (*graph.activations(op), *results)
-    if op.kind in TRANSFORMER_KINDS:
+    if op.kind in TRANSFORMER_KINDS or _widens(op, graph):
         found = list(_transformer(op, graph, allow_float))
     else:
-        found = list(_types(op, tensors, allow_float))
-    if not found and op.kind not in TRANSFORMER_KINDS:
-        found = list(_quantizations(tensors))
+        found = list(_types(op, tensors, allow_float)) or list(_quantizations(tensors))
     if not found and isinstance(op, _SAME_SCALE):
         moved = (*graph.activations(op),) if isinstance(op, AveragePool2D | MaxPool2D) else operands
         if moved and (mismatch := quantization_mismatch(moved, results)):
@@ -128,6 +127,11 @@ def _findings(op: Op, graph: Graph, allow_float: bool, arithmetic: _Arithmetic) 
     if not found and not isinstance(op, (*_WEIGHTED, *_SAME_SCALE)):
         found = list(arithmetic.findings(op, graph))
     yield from found
+
+
+def _widens(op: Op, graph: Graph) -> bool:
+    """An activation from int8 to int16, which only transformers have."""
+    return isinstance(op, Curved) and graph[op.outputs[0]].dtype is DType.INT16
 
 
 def _transformer(op: Op, graph: Graph, allow_float: bool) -> Iterator[Finding]:

@@ -45,7 +45,8 @@ def apply_real_function(
     codes, positions = np.unique(np.asarray(x, dtype=np.int64), return_inverse=True)
     real = np.float32(input_scale) * (codes - input_zero_point).astype(np.float32)
     transformed = np.array([function(float(value)) for value in real], dtype=np.float32)
-    scaled = (transformed * inverse_scale).astype(np.float64)
+    with np.errstate(over="ignore"):
+        scaled = (transformed * inverse_scale).astype(np.float64)
     rounded = np.copysign(np.floor(np.abs(scaled) + 0.5), scaled) + output_zero_point
     quantized: IntArray = np.clip(rounded, low, high).astype(np.int64)
     return quantized[positions].reshape(np.shape(x))

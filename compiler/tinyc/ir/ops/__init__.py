@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from tinyc.ir.ops.abs import Abs
 from tinyc.ir.ops.add import Add
 from tinyc.ir.ops.attention import Attention
 from tinyc.ir.ops.average_pool_2d import AveragePool2D
@@ -17,24 +18,31 @@ from tinyc.ir.ops.curved import Gelu, Silu, SquaredRelu
 from tinyc.ir.ops.depthwise_conv_1d import DepthwiseConv1D
 from tinyc.ir.ops.depthwise_conv_2d import DepthwiseConv2D
 from tinyc.ir.ops.dequantize import Dequantize
+from tinyc.ir.ops.elu import Elu
 from tinyc.ir.ops.embedding import Embedding
+from tinyc.ir.ops.exp import Exp
 from tinyc.ir.ops.fully_connected import FullyConnected
 from tinyc.ir.ops.hard_swish import HardSwish
 from tinyc.ir.ops.leaky_relu import LeakyRelu
 from tinyc.ir.ops.linear import Linear
+from tinyc.ir.ops.log import Log
 from tinyc.ir.ops.logistic import Logistic
 from tinyc.ir.ops.max_pool_2d import MaxPool2D
 from tinyc.ir.ops.mean import Mean
 from tinyc.ir.ops.mul import Mul
+from tinyc.ir.ops.neg import Neg
 from tinyc.ir.ops.norm import LayerNorm, RmsNorm
 from tinyc.ir.ops.pad import Pad
 from tinyc.ir.ops.quantize import Quantize
 from tinyc.ir.ops.relu import Relu
 from tinyc.ir.ops.relu6 import Relu6
+from tinyc.ir.ops.relu_0_to_1 import Relu0To1
+from tinyc.ir.ops.relu_n1_to_1 import ReluN1To1
 from tinyc.ir.ops.reshape import Reshape
 from tinyc.ir.ops.sequence_length import SequenceLength
 from tinyc.ir.ops.softmax import Softmax
 from tinyc.ir.ops.split import Split
+from tinyc.ir.ops.sqrt import Sqrt
 from tinyc.ir.ops.strided_slice import StridedSlice
 from tinyc.ir.ops.sub import Sub
 from tinyc.ir.ops.tanh import Tanh
@@ -46,6 +54,7 @@ from tinyc.ir.ops.unsupported import Unsupported
 OPS: dict[str, type[Op]] = {
     op.kind: op
     for op in (
+        Abs,
         Add,
         Attention,
         AveragePool2D,
@@ -55,27 +64,34 @@ OPS: dict[str, type[Op]] = {
         DepthwiseConv1D,
         DepthwiseConv2D,
         Dequantize,
+        Elu,
         Embedding,
+        Exp,
         FullyConnected,
         Gelu,
         HardSwish,
         LayerNorm,
         LeakyRelu,
         Linear,
+        Log,
         Logistic,
         MaxPool2D,
         Mean,
         Mul,
+        Neg,
         Pad,
         Quantize,
         Relu,
+        Relu0To1,
         Relu6,
+        ReluN1To1,
         Reshape,
         RmsNorm,
         SequenceLength,
         Silu,
         Softmax,
         Split,
+        Sqrt,
         SquaredRelu,
         StridedSlice,
         Sub,
@@ -87,6 +103,7 @@ OPS: dict[str, type[Op]] = {
 
 __all__ = [
     "OPS",
+    "Abs",
     "Activation",
     "Add",
     "Attention",
@@ -98,24 +115,30 @@ __all__ = [
     "DepthwiseConv1D",
     "DepthwiseConv2D",
     "Dequantize",
+    "Elu",
     "Embedding",
+    "Exp",
     "FullyConnected",
     "Gelu",
     "HardSwish",
     "LayerNorm",
     "LeakyRelu",
     "Linear",
+    "Log",
     "Logistic",
     "MaxPool2D",
     "Mean",
     "Mul",
+    "Neg",
     "Op",
     "Pad",
     "Padding",
     "Pooling",
     "Quantize",
     "Relu",
+    "Relu0To1",
     "Relu6",
+    "ReluN1To1",
     "Reshape",
     "RmsNorm",
     "SequenceLength",
@@ -123,6 +146,7 @@ __all__ = [
     "Softmax",
     "Source",
     "Split",
+    "Sqrt",
     "SquaredRelu",
     "StridedSlice",
     "Sub",

@@ -12,34 +12,37 @@ from tinyc.ir.tensor import Array, DType, Tensor
 from tinyc.quantize.fixed_point import IntArray, quantize_multiplier
 
 _LIMITS = {DType.INT8: (-128, 127), DType.UINT8: (0, 255), DType.INT16: (-32768, 32767)}
+_REAL_RANGES = {
+    Activation.NONE: (-math.inf, math.inf),
+    Activation.RELU: (0.0, math.inf),
+    Activation.RELU6: (0.0, 6.0),
+    Activation.RELU_N1_TO_1: (-1.0, 1.0),
+}
 
 
 def activate_float(x: Array, activation: Activation) -> Array:
     """The fused activation in float32."""
-    if activation is Activation.RELU:
-        return np.maximum(x, np.float32(0))
-    if activation is Activation.RELU6:
-        return np.clip(x, np.float32(0), np.float32(6))
-    if activation is Activation.RELU_N1_TO_1:
-        return np.clip(x, np.float32(-1), np.float32(1))
-    return x
+    low, high = _REAL_RANGES[activation]
+    return np.clip(x, np.float32(low), np.float32(high))
 
 
 def activation_range(activation: Activation, result: Tensor) -> tuple[int, int]:
-    """Clamp limits in quantized units (TensorFlow Lite: CalculateActivationRangeQuantized)."""
-    low, high = _LIMITS[result.dtype]
+    """Clamp limits of a fused activation in quantized units."""
+    return quantized_range(*_REAL_RANGES[activation], result)
+
+
+def quantized_range(low: float, high: float, result: Tensor) -> tuple[int, int]:
+    """The reals [low, high] in units of `result` (TensorFlow Lite: CalculateActivationRangeQuantized)."""
 
     def quantized(real: float) -> int:
-        scaled = np.float32(real) / np.float32(result.scale)
-        return result.zero_point + math.floor(abs(float(scaled)) + 0.5) * (1 if real >= 0 else -1)
+        scaled = float(np.float32(real) / np.float32(result.scale))
+        return result.zero_point + math.floor(abs(scaled) + 0.5) * (1 if real >= 0 else -1)
 
-    if activation is Activation.RELU:
-        return max(low, quantized(0.0)), high
-    if activation is Activation.RELU6:
-        return max(low, quantized(0.0)), min(high, quantized(6.0))
-    if activation is Activation.RELU_N1_TO_1:
-        return max(low, quantized(-1.0)), min(high, quantized(1.0))
-    return low, high
+    least, most = _LIMITS[result.dtype]
+    return (
+        max(least, quantized(low)) if math.isfinite(low) else least,
+        min(most, quantized(high)) if math.isfinite(high) else most,
+    )
 
 
 def channel_multipliers(

@@ -50,9 +50,14 @@ class Gelu(Curved):
     approximate: bool = False
 
     def function(self, x: float) -> float:
+        # In float32 after each operation, as TensorFlow Lite fills its table (`gelu.h`).
+        single = np.float32
+        half = single(0.5) * single(x)
         if self.approximate:
-            return 0.5 * x * (1.0 + math.tanh(math.sqrt(2.0 / math.pi) * (x + 0.044715 * x**3)))
-        return 0.5 * x * (1.0 + math.erf(x / math.sqrt(2.0)))
+            inner = single(x) + single(0.044715) * single(x) * single(x) * single(x)
+            angle = single(math.sqrt(2.0 / math.pi)) * inner
+            return float(half * (single(1) + single(math.tanh(angle))))
+        return float(half * single(math.erfc(single(x) * single(-math.sqrt(0.5)))))
 
     def real(self, x: Array) -> Array:
         x = x.astype(np.float64)

@@ -176,9 +176,9 @@ def limits(dtype: DType) -> tuple[int, int]:
     return int(info.min), int(info.max)
 
 
-def requantize_clamped(x: IntArray, operand: Tensor, result: Tensor, activation: Activation) -> IntArray:
-    """x in the units of `result`, clamped to an activation; the scale ratio is formed in float32."""
+def requantize_clamped(x: IntArray, operand: Tensor, result: Tensor, clamp: tuple[int, int]) -> IntArray:
+    """x in the units of `result`, clamped to [low, high]; the scale ratio is formed in float32."""
     multiplier, shift = quantize_multiplier(float(np.float32(operand.scale) / np.float32(result.scale)))
     y = multiply_by_quantized_multiplier(x - operand.zero_point, multiplier, shift) + result.zero_point
-    clamped: IntArray = np.clip(y, *activation_range(activation, result))
+    clamped: IntArray = np.clip(y, *clamp)
     return clamped

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from tinyc.ir.ops.base import Activation
-from tinyc.ir.ops.common import activate_float
+from tinyc.ir.ops.common import activate_float, activation_range
 from tinyc.ir.ops.elementwise import Unary, requantize_clamped
 from tinyc.ir.tensor import Array, Tensor
 from tinyc.quantize.fixed_point import IntArray
@@ -22,4 +22,4 @@ class Relu6(Unary):
         return activate_float(x, Activation.RELU6)
 
     def quantized(self, x: IntArray, operand: Tensor, result: Tensor) -> IntArray:
-        return requantize_clamped(x, operand, result, Activation.RELU6)
+        return requantize_clamped(x, operand, result, activation_range(Activation.RELU6, result))

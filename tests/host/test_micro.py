@@ -1,0 +1,32 @@
+"""Operators whose NumPy reference follows TensorFlow Lite Micro, bit for bit."""
+
+from __future__ import annotations
+
+import zlib
+
+import numpy as np
+import pytest
+
+from strategies import MICRO_ONLY, STRATEGIES
+from strategies.common import random_inputs
+from support.tflite_micro import micro_interpreter, run_micro
+from support.tflite_writer import write
+from tinyc import interpreter
+from tinyc.ir.ops.base import Op
+
+pytestmark = pytest.mark.host
+
+GRAPHS = 100
+
+
+@pytest.mark.parametrize("op", MICRO_ONLY, ids=lambda op: op.kind)
+def test_the_reference_equals_tensorflow_lite_micro(op: type[Op]) -> None:
+    rng = np.random.default_rng(zlib.crc32(op.kind.encode()))
+    for case in range(GRAPHS):
+        graph = STRATEGIES[op](rng)
+        inputs = random_inputs(rng, graph)
+        expected = run_micro(micro_interpreter(write(graph)), inputs, len(graph.outputs))
+        actual = interpreter.run(graph, inputs)
+        for left, right in zip(expected, actual, strict=True):
+            assert left.shape == right.shape
+            assert left.tobytes() == right.tobytes(), f"case {case}: {graph.ops[0]}"
