@@ -24,6 +24,7 @@ from tinyc.ir.ops import (
     Relu0To1,
     Relu6,
     ReluN1To1,
+    Rsqrt,
     Sqrt,
     Tanh,
 )
@@ -53,11 +54,19 @@ random_exp = _strategy(Exp)
 random_log = _strategy(Log)
 
 
-def random_sqrt(rng: np.random.Generator) -> Graph:
-    """Of numbers from 0 on: LiteRT refuses to compute others."""
-    graph = _strategy(Sqrt)(rng)
-    x = graph["x"].with_(quantization=Quantization((graph["x"].scale,), (-128,)))
-    return single_op_graph(graph.ops[0], [x, graph["y"]])
+def _from_zero_on(op: type[Op]) -> Callable[[np.random.Generator], Graph]:
+    """LiteRT refuses to compute roots of negative numbers."""
+
+    def random_graph(rng: np.random.Generator) -> Graph:
+        graph = _strategy(op)(rng)
+        x = graph["x"].with_(quantization=Quantization((graph["x"].scale,), (-128,)))
+        return single_op_graph(graph.ops[0], [x, graph["y"]])
+
+    return random_graph
+
+
+random_rsqrt = _from_zero_on(Rsqrt)
+random_sqrt = _from_zero_on(Sqrt)
 
 
 def random_neg(rng: np.random.Generator) -> Graph:

@@ -137,9 +137,38 @@ def _pool(op: Any, draft: Draft) -> Layer:
     return Layer(op.kind, op.inputs, op.outputs, "Pool2DOptions", fields)
 
 
-def _mean(op: Any, draft: Draft) -> Layer:
+def _reduction(op: Any, draft: Draft) -> Layer:
     axes = draft.constant(f"{op.name}/axes", list(op.axes))
     return Layer(op.kind, (*op.inputs, axes), op.outputs, "ReducerOptions", {"KeepDims": op.keep_dims})
+
+
+def _arg(op: Any, draft: Draft) -> Layer:
+    axis = draft.constant(f"{op.name}/axis", op.axis)
+    name = op.kind.replace("_", " ").title().replace(" ", "") + "Options"
+    return Layer(op.kind, (*op.inputs, axis), op.outputs, name, {"OutputType": tflite.TensorType.INT32})
+
+
+def _cumsum(op: Any, draft: Draft) -> Layer:
+    axis = draft.constant(f"{op.name}/axis", [op.axis])
+    fields = {"Exclusive": op.exclusive, "Reverse": op.reverse}
+    return Layer(op.kind, (*op.inputs, axis), op.outputs, "CumsumOptions", fields)
+
+
+def _l2_normalization(op: Op, draft: Draft) -> Layer:
+    return Layer(op.kind, op.inputs, op.outputs, "L2NormOptions")
+
+
+def _transpose_conv(op: Any, draft: Draft) -> Layer:
+    _bias_scale(op, draft)
+    x, filters, *bias = op.inputs
+    shape = draft.constant(f"{op.name}/output_shape", list(draft.graph[op.outputs[0]].shape))
+    fields = {
+        "Padding": _PADDINGS[op.padding],
+        "StrideH": op.stride[0],
+        "StrideW": op.stride[1],
+        **_activation(op),
+    }
+    return Layer(op.kind, (shape, filters, x, *bias), op.outputs, "TransposeConvOptions", fields)
 
 
 def _softmax(op: Any, draft: Draft) -> Layer:
@@ -206,24 +235,34 @@ def _split(op: Any, draft: Draft) -> Layer:
 
 _WRITERS: dict[str, Callable[[Any, Draft], Layer]] = {
     "ADD": _binary,
+    "ARG_MAX": _arg,
+    "ARG_MIN": _arg,
     "AVERAGE_POOL_2D": _pool,
     "BATCH_MATMUL": _batch_matmul,
     "CONCATENATION": _concatenation,
     "CONV_2D": _convolution,
+    "CUMSUM": _cumsum,
     "DEPTHWISE_CONV_2D": _convolution,
     "FULLY_CONNECTED": _fully_connected,
     "GELU": _gelu,
+    "L2_NORMALIZATION": _l2_normalization,
     "LEAKY_RELU": _leaky_relu,
     "MAX_POOL_2D": _pool,
-    "MEAN": _mean,
+    "MEAN": _reduction,
     "MUL": _binary,
     "PAD": _pad,
+    "REDUCE_ALL": _reduction,
+    "REDUCE_ANY": _reduction,
+    "REDUCE_MAX": _reduction,
+    "REDUCE_MIN": _reduction,
     "RESHAPE": _reshape,
     "SOFTMAX": _softmax,
     "SPLIT": _split,
     "STRIDED_SLICE": _strided_slice,
     "SUB": _binary,
+    "SUM": _reduction,
     "TRANSPOSE": _transpose,
+    "TRANSPOSE_CONV": _transpose_conv,
 }
 
 

@@ -47,7 +47,10 @@ def largest_error(graph: Graph, quantized: Quantized, samples: list[tuple[Array,
 
 
 def test_every_op_kind_has_a_rule() -> None:
-    assert OPS.keys() - RULES.keys() == {"QUANTIZE", "DEQUANTIZE"} | KINDS - RULES.keys()
+    indices_and_truths = {"ARG_MAX", "ARG_MIN", "REDUCE_ALL", "REDUCE_ANY"}
+    # The sums of int8 CUMSUM begin at a value that the float model does not have.
+    integer_only = {"QUANTIZE", "DEQUANTIZE", "CUMSUM", "NEG"} | indices_and_truths
+    assert OPS.keys() - RULES.keys() == integer_only | KINDS - RULES.keys()
 
 
 def test_same_scale_layers_share_a_group() -> None:

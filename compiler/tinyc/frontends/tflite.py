@@ -22,6 +22,7 @@ _ROLES = {
     "CONV_2D": ("input", "filters", "bias"),
     "DEPTHWISE_CONV_2D": ("input", "filters", "bias"),
     "FULLY_CONNECTED": ("input", "weights", "bias"),
+    "TRANSPOSE_CONV": ("output_shape", "filters", "input", "bias"),
 }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tinyc.frontends import tflite_elementwise
+from tinyc.frontends import tflite_elementwise, tflite_reductions
 from tinyc.frontends.tflite_node import (
     Decoder,
     Node,
@@ -35,7 +35,6 @@ from tinyc.ir.ops import (
     LeakyRelu,
     Logistic,
     MaxPool2D,
-    Mean,
     Mul,
     Op,
     Pad,
@@ -100,14 +99,6 @@ def _pool(op: Callable[..., Op]) -> Decoder:
         )
 
     return decode
-
-
-def _mean(node: Node) -> Op:
-    return Mean(
-        **node.common(present(node, 2, 2)[0]),
-        axes=node.integers(1, "axes"),
-        keep_dims=bool(node.option("ReducerOptions", "KeepDims", False)),
-    )
 
 
 def _softmax(node: Node) -> Op:
@@ -231,6 +222,7 @@ def _split_v(node: Node) -> Op:
 
 
 DECODERS: dict[str, Decoder] = {
+    **tflite_reductions.DECODERS,
     **tflite_elementwise.DECODERS,
     "ADD": binary(Add, "AddOptions"),
     "AVERAGE_POOL_2D": _pool(AveragePool2D),
@@ -245,7 +237,6 @@ DECODERS: dict[str, Decoder] = {
     "LEAKY_RELU": _leaky_relu,
     "LOGISTIC": plain(Logistic),
     "MAX_POOL_2D": _pool(MaxPool2D),
-    "MEAN": _mean,
     "MUL": binary(Mul, "MulOptions"),
     "PAD": _pad,
     "PADV2": _pad,

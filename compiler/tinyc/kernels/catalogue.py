@@ -28,9 +28,12 @@ from tinyc.kernels import (
     portable_fully_connected,
     portable_lookup,
     portable_movement,
+    portable_norms,
     portable_pooling,
+    portable_reductions,
     portable_sigmoid,
     portable_softmax,
+    portable_transpose_conv,
     scalar,
     token_block,
 )
@@ -67,6 +70,9 @@ CATALOGUE: tuple[Kernel, ...] = (
     *portable_pooling.KERNELS,
     *portable_softmax.KERNELS,
     *portable_sigmoid.KERNELS,
+    *portable_reductions.KERNELS,
+    *portable_norms.KERNELS,
+    *portable_transpose_conv.KERNELS,
     *token_block.KERNELS,
 )
 

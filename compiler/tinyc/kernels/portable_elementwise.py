@@ -1,4 +1,4 @@
-"""Portable kernels of ADD, SUB, MUL and MEAN."""
+"""Portable kernels of ADD, SUB, MUL, MEAN and SUM."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from tinyc.ir.ops.elementwise import Binary, sum_scaling
 from tinyc.ir.ops.mean import Mean, mean_multiplier
 from tinyc.ir.ops.mul import Mul, product_multiplier
 from tinyc.ir.ops.sub import Sub
+from tinyc.ir.ops.sum import Sum, sum_multiplier
 from tinyc.ir.tensor import DType, Shape, Tensor
 from tinyc.kernels import features
 from tinyc.kernels.broadcast import walk
@@ -139,7 +140,7 @@ def _mean_extents(shape: Shape, reduced: tuple[int, ...]) -> tuple[int, int, int
 
 
 def _mean_accepts(op: Op, graph: Graph, dtype: DType) -> bool:
-    assert isinstance(op, Mean)
+    assert isinstance(op, Mean | Sum)
     (x,) = graph.operands(op)
     return (
         not x.is_constant
@@ -158,15 +159,18 @@ def _mean_int16(op: Op, graph: Graph) -> bool:
 
 
 def lower_mean(op: Op, graph: Graph) -> Lowered:
-    """C parameters of MEAN."""
-    assert isinstance(op, Mean)
+    """C parameters of MEAN and SUM."""
+    assert isinstance(op, Mean | Sum)
     (x,) = graph.operands(op)
     (result,) = graph.results(op)
     extents = _mean_extents(x.shape, op.reduced(len(x.shape)))
     assert extents is not None
     count = extents[1] * extents[3]
-    # Without axes the input is copied, whatever the scales say: a multiplier of 1.
-    multiplier, shift = mean_multiplier(x, result, count) if op.axes else (1 << 30, 1)
+    if isinstance(op, Sum):
+        multiplier, shift = sum_multiplier(x, result)
+    else:
+        # Without axes the input is copied, whatever the scales say: a multiplier of 1.
+        multiplier, shift = mean_multiplier(x, result, count) if op.axes else (1 << 30, 1)
     names = ("outer", "reduced", "middle", "inner_reduced", "inner")
     return Lowered(
         "tinyc_mean",
@@ -181,7 +185,7 @@ def lower_mean(op: Op, graph: Graph) -> Lowered:
 
 
 def _mean_features(op: Op, graph: Graph) -> features.Features:
-    assert isinstance(op, Mean)
+    assert isinstance(op, Mean | Sum)
     (x,) = graph.operands(op)
     extents = _mean_extents(x.shape, op.reduced(len(x.shape)))
     assert extents is not None
@@ -224,13 +228,17 @@ KERNELS = (
     *(
         Kernel(
             symbol=f"tinyc_mean_{suffix}__portable",
-            op=Mean,
+            op=op,
             source=f"portable/mean_{suffix}.c",
             headers=("include/mean.h",),
             accepts=accepts,
             lower=lower_mean,
             work=FittedWork(f"tinyc_mean_{suffix}__portable", _mean_features),
         )
-        for suffix, accepts in (("s8", mean_int8), ("s16", _mean_int16))
+        for op, suffix, accepts in (
+            (Mean, "s8", mean_int8),
+            (Mean, "s16", _mean_int16),
+            (Sum, "s8", mean_int8),
+        )
     ),
 )

@@ -22,6 +22,7 @@ from tinyc.ir.ops.relu import Relu
 from tinyc.ir.ops.relu6 import Relu6
 from tinyc.ir.ops.relu_0_to_1 import Relu0To1
 from tinyc.ir.ops.relu_n1_to_1 import ReluN1To1
+from tinyc.ir.ops.rsqrt import Rsqrt
 from tinyc.ir.ops.sqrt import Sqrt
 from tinyc.ir.ops.sub import Sub
 from tinyc.ir.ops.tanh import Tanh
@@ -34,7 +35,7 @@ from tinyc.quantize.lookup_table import tabulate
 
 OPS: tuple[type[Op], ...] = (
     *(Relu, Relu6, Relu0To1, ReluN1To1, LeakyRelu, HardSwish, Logistic, Tanh, Elu, Gelu),
-    *(Abs, Neg, Exp, Log, Sqrt, Quantize),
+    *(Abs, Neg, Exp, Log, Rsqrt, Sqrt, Quantize),
     *(Add, Sub, Mul),
 )
 _BYTES = frozenset({DType.INT8, DType.UINT8})

@@ -10,6 +10,8 @@ from tinyc.errors import Problem, TinycError
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops import (
     OPS,
+    ArgMax,
+    ArgMin,
     AveragePool2D,
     Concatenation,
     Conv2D,
@@ -20,11 +22,16 @@ from tinyc.ir.ops import (
     Op,
     Pad,
     Quantize,
+    ReduceAll,
+    ReduceAny,
+    ReduceMax,
+    ReduceMin,
     Reshape,
     Softmax,
     Split,
     StridedSlice,
     Transpose,
+    TransposeConv,
     Unsupported,
 )
 from tinyc.ir.ops.common import channel_multipliers, quantization_mismatch
@@ -34,8 +41,11 @@ from tinyc.ir.tensor import DType, Tensor
 from tinyc.quantize.fixed_point import Rounding
 
 _MOVES = (Concatenation, Pad, Reshape, Split, StridedSlice, Transpose)
-_SAME_SCALE = (*_MOVES, AveragePool2D, MaxPool2D)
-_WEIGHTED = (Conv2D, DepthwiseConv2D, FullyConnected)
+_SAME_SCALE = (*_MOVES, AveragePool2D, MaxPool2D, ReduceMax, ReduceMin)
+_WEIGHTED = (Conv2D, DepthwiseConv2D, FullyConnected, TransposeConv)
+# Positions and truth values: they have no scale.
+_INDICES = (ArgMax, ArgMin)
+_TRUTHS = (ReduceAll, ReduceAny)
 _ANY_FLOAT = "int8; `tinyc quantize` turns a whole float model into int8"
 # More elements than this are not tried out on zeros: it would only take time.
 _MOST_TRIED = 1 << 22
@@ -109,7 +119,7 @@ def _findings(op: Op, graph: Graph, allow_float: bool, arithmetic: _Arithmetic) 
     if isinstance(op, Unsupported):
         yield op.reason, op.accepted
         return
-    tensors = (*graph.activations(op), *results)
+    tensors = (*graph.activations(op), *(() if isinstance(op, _INDICES) else results))
     if op.kind in TRANSFORMER_KINDS or _widens(op, graph):
         found = list(_transformer(op, graph, allow_float))
     else:
@@ -153,6 +163,8 @@ def _types(op: Op, tensors: tuple[Tensor, ...], allow_float: bool) -> Iterator[F
     if isinstance(op, Quantize | Dequantize):
         if types - {DType.INT8, DType.UINT8, DType.INT16, DType.FLOAT32}:
             yield f"works on {_listed(types)}", "int8, uint8, int16 and float32"
+        return
+    if isinstance(op, _TRUTHS):
         return
     if DType.UINT8 in types:
         yield "has the old uint8 quantization", "int8, which newer converters give"

@@ -1,8 +1,9 @@
-"""Exponential and reciprocal in 32-bit fixed point, bit for bit as gemmlowp computes them.
+"""Exponential, reciprocal, logarithm and inverse square root in 32-bit fixed point, bit for bit as gemmlowp.
 
 A value with k integer bits is raw * 2^(k - 31). Arrays are int64 that hold int32 values.
 Source: gemmlowp, `fixedpoint/fixedpoint.h` (`exp_on_negative_values`,
-`one_over_one_plus_x_for_x_in_0_1`) and TensorFlow Lite, `GetReciprocal`.
+`one_over_one_plus_x_for_x_in_0_1`) and TensorFlow Lite, `kernels/internal/common.h` (`GetReciprocal`,
+`log_x_for_x_greater_than_or_equal_to_1`, `GetInvSqrtQuantizedMultiplierExp`).
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _MINUS_32_OVER_17 = _fraction(-32 / 17, 2)
 _POWERS = tuple((p, _fraction(math.exp(-(2.0**p)))) for p in range(-2, 5))
 
 
-def _saturating_left_shift(x: IntArray, exponent: int) -> IntArray:
+def _saturating_left_shift(x: IntArray, exponent: IntArray | int) -> IntArray:
     saturated: IntArray = np.clip(np.asarray(x, dtype=np.int64) << exponent, INT32_MIN, INT32_MAX)
     return saturated
 
@@ -64,19 +65,84 @@ def exp_of_negative(x: IntArray, integer_bits: int) -> IntArray:
     return np.where(x64 == 0, INT32_MAX, result)
 
 
-def reciprocal(x: IntArray, integer_bits: int) -> tuple[IntArray, IntArray]:
-    """(mantissa with 0 integer bits, exponent): 1 / x = mantissa * 2^-exponent.
+def _leading_zeros(x: IntArray) -> IntArray:
+    """Of positive 32-bit numbers. frexp is exact here."""
+    return np.asarray(32 - np.frexp(x.astype(np.float64))[1].astype(np.int64))
 
-    x > 0 has `integer_bits` integer bits. Three Newton-Raphson steps.
-    """
-    x64 = np.asarray(x, dtype=np.int64)
+
+def _one_over_one_plus(x: IntArray) -> IntArray:
+    """1 / (1 + x) for x in [0, 1), both with 0 integer bits. Three Newton-Raphson steps."""
     mul = saturating_rounding_doubling_high_mul
-    # frexp is exact here: x has 31 bits.
-    leading_zeros = 32 - np.frexp(x64.astype(np.float64))[1].astype(np.int64)
-    above_one = (x64 << leading_zeros) - (1 << 31)
-    half_denominator = (above_one + INT32_MAX + 1) >> 1
+    half_denominator = (x + INT32_MAX + 1) >> 1
     estimate = _48_OVER_17 + mul(half_denominator, _MINUS_32_OVER_17)
     for _ in range(3):
         error = (1 << 29) - mul(half_denominator, estimate)
         estimate = estimate + _saturating_left_shift(mul(estimate, error), 2)
-    return _saturating_left_shift(estimate, 1), integer_bits - leading_zeros
+    return _saturating_left_shift(estimate, 1)
+
+
+def reciprocal(x: IntArray, integer_bits: int) -> tuple[IntArray, IntArray]:
+    """(mantissa with 0 integer bits, exponent): 1 / x = mantissa * 2^-exponent.
+
+    x > 0 has `integer_bits` integer bits.
+    """
+    x64 = np.asarray(x, dtype=np.int64)
+    leading_zeros = _leading_zeros(x64)
+    return _one_over_one_plus((x64 << leading_zeros) - (1 << 31)), integer_bits - leading_zeros
+
+
+_ROOT_OF_HALF = _fraction(math.sqrt(0.5))
+_FOURTH_ROOT_OF_HALF = _fraction(0.5**0.25)
+_LOG_OF_2 = _fraction(math.log(2.0))
+# A rational approximation of the logarithm around the fourth root of a half.
+_FOURTH_ROOT_OF_2 = 2.0**0.25
+_ALPHA_N = _fraction(11 / 240 * _FOURTH_ROOT_OF_2)
+_ALPHA_D = _fraction(1 / 20 * _FOURTH_ROOT_OF_2)
+_ALPHA_I = _fraction(2 / _FOURTH_ROOT_OF_2 - _FOURTH_ROOT_OF_2)
+_ALPHA_F = _fraction(1 / 4 * _FOURTH_ROOT_OF_2)
+
+
+def logarithm(x: IntArray, integer_bits: int, output_bits: int) -> IntArray:
+    """log(x) with `output_bits` integer bits, for x >= 1 with `integer_bits` of them."""
+    x64 = np.asarray(x, dtype=np.int64)
+    mul = saturating_rounding_doubling_high_mul
+    # One bit more, as the power of two and the rest are added.
+    power_bits = 31 - (output_bits + 1)
+    quarter = np.int64(1 << (power_bits - 2))
+    headroom = _leading_zeros(x64) - 1
+    mantissa = _saturating_left_shift(mul(x64 << headroom, _ROOT_OF_HALF), 1)
+    power = ((integer_bits - 1 - headroom) << power_bits) + quarter
+    scaled_headroom = _leading_zeros(mul(x64, _ROOT_OF_HALF)) - 1
+    scaled_power = ((integer_bits - scaled_headroom) << power_bits) - quarter
+    r = np.minimum(mantissa, _saturating_left_shift(x64, scaled_headroom))
+    power = np.maximum(power, scaled_power)
+    middle = (r + _FOURTH_ROOT_OF_HALF + 1) >> 1
+    q = 2 * (r - _FOURTH_ROOT_OF_HALF)
+    square = mul(q, q)
+    numerator = mul(q, r) + mul(mul(q, square), _ALPHA_N)
+    denominator = mul(middle, _ALPHA_I + q + mul(square, _ALPHA_D)) + mul(q, _ALPHA_F)
+    rest = mul(rounding_divide_by_power_of_two(numerator, output_bits + 1), _one_over_one_plus(denominator))
+    return _saturating_left_shift(mul(power, _LOG_OF_2) + rest, 1)
+
+
+def inverse_square_root(x: IntArray) -> tuple[IntArray, IntArray]:
+    """(multiplier, shift): 1 / sqrt(x) = multiplier * 2^(shift - 31), shift <= 0; 0 counts as 1.
+
+    Five Newton-Raphson steps in values with 3 integer bits.
+    """
+    x64 = np.maximum(np.asarray(x, dtype=np.int64), 2)
+    right = np.full(x64.shape, 11, np.int64)
+    for _ in range(2):
+        large = x64 >= 1 << 29
+        x64, right = np.where(large, x64 >> 2, x64), right + large
+    pairs = (_leading_zeros(x64) - 1) // 2 - 1
+    mul = saturating_rounding_doubling_high_mul
+    half = rounding_divide_by_power_of_two(x64 << (2 * pairs) >> 1, 1)
+    right = right - pairs
+    root = np.full(x64.shape, 1 << 28, np.int64)
+    for _ in range(5):
+        cube = _saturating_left_shift(mul(mul(root, root), root), 6)
+        root = _saturating_left_shift(mul(root, 3 << 27) - mul(half, cube), 3)
+    root = mul(root, _ROOT_OF_HALF) << np.maximum(-right, 0)
+    small = np.asarray(x) <= 1
+    return np.where(small, INT32_MAX, root), np.where(small, 0, -np.maximum(right, 0))

@@ -7,6 +7,7 @@ A new op kind gets one line in `RULES`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -72,25 +73,32 @@ RULES: Mapping[str, Rule] = {
     "GELU": Rule(),
     # The kernel has no left shift for its output: scale_in / 128 stays below scale_out.
     "HARD_SWISH": Rule(floor=lambda scales: scales[0] / 127.0),
+    "L2_NORMALIZATION": Rule(fixed=Quantization((1.0 / 128.0,), (0,))),
     "LEAKY_RELU": _RESCALED,
     "LOG": Rule(),
     "LOGISTIC": Rule(fixed=Quantization((1.0 / 256.0,), (-128,))),
+    "LOG_SOFTMAX": Rule(fixed=Quantization((1.0 / 16.0,), (127,)), input_floor=2.0**-24),
     "MAX_POOL_2D": _SAME_SCALE,
     "MEAN": _RESCALED,
     "MUL": Rule(floor=lambda scales: scales[0] * scales[1] / 2.0**14),
     "PAD": _SAME_SCALE,
+    "REDUCE_MAX": _SAME_SCALE,
+    "REDUCE_MIN": _SAME_SCALE,
     "RELU": _RESCALED,
     "RELU6": _RESCALED,
     "RELU_0_TO_1": _RESCALED,
     "RELU_N1_TO_1": _RESCALED,
     "RESHAPE": _SAME_SCALE,
+    "RSQRT": Rule(floor=lambda scales: 2.0**-20 / math.sqrt(scales[0])),
     "SOFTMAX": Rule(fixed=Quantization((1.0 / 256.0,), (-128,)), input_floor=2.0**-24),
     "SPLIT": _SAME_SCALE,
     "SQRT": Rule(),
     "STRIDED_SLICE": _SAME_SCALE,
     "SUB": _SUM,
+    "SUM": _RESCALED,
     "TANH": Rule(fixed=Quantization((1.0 / 128.0,), (0,))),
     "TRANSPOSE": _SAME_SCALE,
+    "TRANSPOSE_CONV": _weighted(0),
 }
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from tinyc.ir.ops.abs import Abs
 from tinyc.ir.ops.add import Add
+from tinyc.ir.ops.arg_extreme import ArgMax, ArgMin
 from tinyc.ir.ops.attention import Attention
 from tinyc.ir.ops.average_pool_2d import AveragePool2D
 from tinyc.ir.ops.base import Activation, Op, Padding, Source
@@ -14,6 +15,7 @@ from tinyc.ir.ops.batch_matmul import BatchMatMul
 from tinyc.ir.ops.concatenation import Concatenation
 from tinyc.ir.ops.conv_2d import Conv2D
 from tinyc.ir.ops.conv_depthwise_2d import ConvDepthwise2D
+from tinyc.ir.ops.cumsum import Cumsum
 from tinyc.ir.ops.curved import Gelu, Silu, SquaredRelu
 from tinyc.ir.ops.depthwise_conv_1d import DepthwiseConv1D
 from tinyc.ir.ops.depthwise_conv_2d import DepthwiseConv2D
@@ -23,9 +25,11 @@ from tinyc.ir.ops.embedding import Embedding
 from tinyc.ir.ops.exp import Exp
 from tinyc.ir.ops.fully_connected import FullyConnected
 from tinyc.ir.ops.hard_swish import HardSwish
+from tinyc.ir.ops.l2_normalization import L2Normalization
 from tinyc.ir.ops.leaky_relu import LeakyRelu
 from tinyc.ir.ops.linear import Linear
 from tinyc.ir.ops.log import Log
+from tinyc.ir.ops.log_softmax import LogSoftmax
 from tinyc.ir.ops.logistic import Logistic
 from tinyc.ir.ops.max_pool_2d import MaxPool2D
 from tinyc.ir.ops.mean import Mean
@@ -34,21 +38,25 @@ from tinyc.ir.ops.neg import Neg
 from tinyc.ir.ops.norm import LayerNorm, RmsNorm
 from tinyc.ir.ops.pad import Pad
 from tinyc.ir.ops.quantize import Quantize
+from tinyc.ir.ops.reduce_extreme import ReduceAll, ReduceAny, ReduceMax, ReduceMin
 from tinyc.ir.ops.relu import Relu
 from tinyc.ir.ops.relu6 import Relu6
 from tinyc.ir.ops.relu_0_to_1 import Relu0To1
 from tinyc.ir.ops.relu_n1_to_1 import ReluN1To1
 from tinyc.ir.ops.reshape import Reshape
+from tinyc.ir.ops.rsqrt import Rsqrt
 from tinyc.ir.ops.sequence_length import SequenceLength
 from tinyc.ir.ops.softmax import Softmax
 from tinyc.ir.ops.split import Split
 from tinyc.ir.ops.sqrt import Sqrt
 from tinyc.ir.ops.strided_slice import StridedSlice
 from tinyc.ir.ops.sub import Sub
+from tinyc.ir.ops.sum import Sum
 from tinyc.ir.ops.tanh import Tanh
 from tinyc.ir.ops.token_block import TokenBlock
 from tinyc.ir.ops.token_pool import Pooling, TokenPool
 from tinyc.ir.ops.transpose import Transpose
+from tinyc.ir.ops.transpose_conv import TransposeConv
 from tinyc.ir.ops.unsupported import Unsupported
 
 OPS: dict[str, type[Op]] = {
@@ -56,11 +64,14 @@ OPS: dict[str, type[Op]] = {
     for op in (
         Abs,
         Add,
+        ArgMax,
+        ArgMin,
         Attention,
         AveragePool2D,
         BatchMatMul,
         Concatenation,
         Conv2D,
+        Cumsum,
         DepthwiseConv1D,
         DepthwiseConv2D,
         Dequantize,
@@ -70,10 +81,12 @@ OPS: dict[str, type[Op]] = {
         FullyConnected,
         Gelu,
         HardSwish,
+        L2Normalization,
         LayerNorm,
         LeakyRelu,
         Linear,
         Log,
+        LogSoftmax,
         Logistic,
         MaxPool2D,
         Mean,
@@ -81,12 +94,17 @@ OPS: dict[str, type[Op]] = {
         Neg,
         Pad,
         Quantize,
+        ReduceAll,
+        ReduceAny,
+        ReduceMax,
+        ReduceMin,
         Relu,
         Relu0To1,
         Relu6,
         ReluN1To1,
         Reshape,
         RmsNorm,
+        Rsqrt,
         SequenceLength,
         Silu,
         Softmax,
@@ -95,9 +113,11 @@ OPS: dict[str, type[Op]] = {
         SquaredRelu,
         StridedSlice,
         Sub,
+        Sum,
         Tanh,
         TokenPool,
         Transpose,
+        TransposeConv,
     )
 }
 
@@ -106,12 +126,15 @@ __all__ = [
     "Abs",
     "Activation",
     "Add",
+    "ArgMax",
+    "ArgMin",
     "Attention",
     "AveragePool2D",
     "BatchMatMul",
     "Concatenation",
     "Conv2D",
     "ConvDepthwise2D",
+    "Cumsum",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
     "Dequantize",
@@ -121,10 +144,12 @@ __all__ = [
     "FullyConnected",
     "Gelu",
     "HardSwish",
+    "L2Normalization",
     "LayerNorm",
     "LeakyRelu",
     "Linear",
     "Log",
+    "LogSoftmax",
     "Logistic",
     "MaxPool2D",
     "Mean",
@@ -135,12 +160,17 @@ __all__ = [
     "Padding",
     "Pooling",
     "Quantize",
+    "ReduceAll",
+    "ReduceAny",
+    "ReduceMax",
+    "ReduceMin",
     "Relu",
     "Relu0To1",
     "Relu6",
     "ReluN1To1",
     "Reshape",
     "RmsNorm",
+    "Rsqrt",
     "SequenceLength",
     "Silu",
     "Softmax",
@@ -150,9 +180,11 @@ __all__ = [
     "SquaredRelu",
     "StridedSlice",
     "Sub",
+    "Sum",
     "Tanh",
     "TokenBlock",
     "TokenPool",
     "Transpose",
+    "TransposeConv",
     "Unsupported",
 ]

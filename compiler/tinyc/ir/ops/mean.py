@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.common import check_sum
 from tinyc.ir.ops.elementwise import limits
+from tinyc.ir.ops.reduction import Reduction
 from tinyc.ir.tensor import Array, DType, Shape, Tensor
 from tinyc.quantize.fixed_point import Rounding, multiply_by_quantized_multiplier, quantize_multiplier
 
@@ -29,33 +28,15 @@ def mean_multiplier(operand: Tensor, result: Tensor, count: int) -> tuple[int, i
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mean(Op):
-    """input: x; output without the reduced axes, or with extent 1 there when `keep_dims`.
-
-    `axes` counts from 0 or, when negative, from the end; no axes at all copy the input.
-    """
+class Mean(Reduction):
+    """input: x; output as every `Reduction`. No axes at all copy the input."""
 
     kind: ClassVar[str] = "MEAN"
 
-    axes: tuple[int, ...]
-    keep_dims: bool = False
-
-    def reduced(self, rank: int) -> tuple[int, ...]:
-        """The reduced axes, sorted, each once. Raises ValueError for one that does not exist."""
-        for axis in self.axes:
-            if not -rank <= axis < rank:
-                raise ValueError(f"axis {axis} does not exist in an input of rank {rank}")
-        return tuple(sorted({axis % rank for axis in self.axes}))
-
     def output_shapes(self, operands: Sequence[Tensor]) -> tuple[Shape, ...]:
-        if len(operands) != 1:
-            raise ValueError(f"needs 1 input, got {len(operands)}")
-        shape = operands[0].shape
-        reduced = self.reduced(len(shape))
-        check_sum(operands[0], math.prod(shape[axis] for axis in reduced))
-        if self.keep_dims:
-            return (tuple(1 if axis in reduced else extent for axis, extent in enumerate(shape)),)
-        return (tuple(extent for axis, extent in enumerate(shape) if axis not in reduced),)
+        shapes = Reduction.output_shapes(self, operands)
+        check_sum(operands[0], self.count(operands[0].shape))
+        return shapes
 
     def reference(
         self,
@@ -67,8 +48,7 @@ class Mean(Op):
         x, operand, result = values[0], operands[0], results[0]
         if not self.axes:
             return (x.reshape(result.shape).astype(result.dtype.numpy),)
-        reduced = self.reduced(x.ndim)
-        count = math.prod(x.shape[axis] for axis in reduced)
+        reduced, count = self.reduced(x.ndim), self.count(x.shape)
         if operand.dtype is DType.FLOAT32:
             y = x.sum(axis=reduced, dtype=np.float32) / np.float32(count)
             return (np.asarray(y, dtype=np.float32).reshape(result.shape),)

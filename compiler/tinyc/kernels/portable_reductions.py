@@ -1,0 +1,171 @@
+"""Portable kernels of SUM and MEAN over any axes, REDUCE_MAX and its like, ARG_MAX, ARG_MIN and CUMSUM."""
+
+from __future__ import annotations
+
+import math
+
+from tinyc.ir.graph import Graph
+from tinyc.ir.ops.arg_extreme import ArgExtreme, ArgMax, ArgMin
+from tinyc.ir.ops.base import Op
+from tinyc.ir.ops.cumsum import Cumsum, cumsum_multiplier
+from tinyc.ir.ops.mean import Mean, mean_multiplier
+from tinyc.ir.ops.reduce_extreme import ReduceAll, ReduceAny, ReduceMax, ReduceMin
+from tinyc.ir.ops.reduction import Reduction
+from tinyc.ir.ops.sum import Sum, sum_multiplier
+from tinyc.ir.tensor import DType, Shape
+from tinyc.kernels.kernel import FieldValue, Kernel, Lowered
+from tinyc.kernels.portable_movement import row_major
+
+_GROUPS = 4
+
+
+def _int8(op: Op, graph: Graph) -> bool:
+    """int8 in and out."""
+    tensors = (*graph.operands(op), *graph.results(op))
+    return not tensors[0].is_constant and all(tensor.dtype is DType.INT8 for tensor in tensors)
+
+
+def _bytes(op: Op, graph: Graph) -> bool:
+    """int8 or truth values."""
+    tensors = (*graph.operands(op), *graph.results(op))
+    return not tensors[0].is_constant and {t.dtype for t in tensors} in ({DType.INT8}, {DType.BOOL})
+
+
+def _int8_with_axes(op: Op, graph: Graph) -> bool:
+    assert isinstance(op, Reduction)
+    return bool(op.axes) and _int8(op, graph)
+
+
+def _index_of_int8(op: Op, graph: Graph) -> bool:
+    (x,), (y,) = graph.operands(op), graph.results(op)
+    return not x.is_constant and x.dtype is DType.INT8 and y.dtype is DType.INT32
+
+
+def _walk(shape: Shape, axes: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """(extents, strides) of the loops over `axes`; neighbouring axes are one, missing ones count 1."""
+    strides = row_major(shape, 1)
+    loops: list[tuple[int, int]] = []
+    for axis in axes:
+        extent, stride = shape[axis], strides[axis]
+        if loops and loops[-1][1] == extent * stride:
+            extent *= loops.pop()[0]
+        if extent > 1:
+            loops.append((extent, stride))
+    assert len(loops) <= _GROUPS
+    loops = [(1, 0)] * (_GROUPS - len(loops)) + loops
+    return tuple(extent for extent, _ in loops), tuple(stride for _, stride in loops)
+
+
+def _loops(op: Reduction, shape: Shape) -> dict[str, FieldValue]:
+    """The fields that `struct tinyc_reduce` and `struct tinyc_reduce_sum` begin with."""
+    reduced = op.reduced(len(shape))
+    kept = tuple(axis for axis in range(len(shape)) if axis not in reduced)
+    kept_extents, kept_strides = _walk(shape, kept)
+    reduced_extents, reduced_strides = _walk(shape, reduced)
+    return {
+        "outputs": math.prod(kept_extents),
+        "inputs": math.prod(reduced_extents),
+        "kept": kept_extents,
+        "kept_strides": kept_strides,
+        "reduced": reduced_extents,
+        "reduced_strides": reduced_strides,
+    }
+
+
+def _lower_extreme(op: Op, graph: Graph) -> Lowered:
+    assert isinstance(op, Reduction)
+    return Lowered("tinyc_reduce", _loops(op, graph.operands(op)[0].shape))
+
+
+def _lower_sum(op: Op, graph: Graph) -> Lowered:
+    assert isinstance(op, Mean | Sum)
+    (x,), (y,) = graph.operands(op), graph.results(op)
+    count = op.count(x.shape)
+    multiplier, shift = sum_multiplier(x, y) if isinstance(op, Sum) else mean_multiplier(x, y, count)
+    return Lowered(
+        "tinyc_reduce_sum",
+        {
+            **_loops(op, x.shape),
+            "sum_offset": -x.zero_point * count,
+            "multiplier": multiplier,
+            "shift": shift,
+            "output_offset": y.zero_point,
+        },
+    )
+
+
+def _along(shape: Shape, axis: int) -> dict[str, FieldValue]:
+    return {
+        "outer": math.prod(shape[:axis]),
+        "depth": shape[axis],
+        "inner": math.prod(shape[axis + 1 :]),
+    }
+
+
+def _lower_arg(op: Op, graph: Graph) -> Lowered:
+    assert isinstance(op, ArgExtreme)
+    return Lowered("tinyc_arg", _along(graph.operands(op)[0].shape, op.axis))
+
+
+def _lower_cumsum(op: Op, graph: Graph) -> Lowered:
+    assert isinstance(op, Cumsum)
+    (x,), (y,) = graph.operands(op), graph.results(op)
+    multiplier, shift = cumsum_multiplier(x, y)
+    return Lowered(
+        "tinyc_cumsum",
+        {
+            **_along(x.shape, op.axis),
+            "exclusive": int(op.exclusive),
+            "reverse": int(op.reverse),
+            "input_offset": -x.zero_point,
+            "multiplier": multiplier,
+            "shift": shift,
+            "output_offset": y.zero_point,
+        },
+    )
+
+
+KERNELS = (
+    *(
+        Kernel(
+            symbol="tinyc_reduce_sum_s8__portable",
+            op=op,
+            source="portable/reduce_sum_s8.c",
+            headers=("include/reduce.h",),
+            accepts=_int8_with_axes,
+            lower=_lower_sum,
+        )
+        for op in (Mean, Sum)
+    ),
+    *(
+        Kernel(
+            symbol=f"tinyc_reduce_{name}_x8__portable",
+            op=op,
+            source=f"portable/reduce_{name}_x8.c",
+            headers=("include/reduce.h",),
+            accepts=_bytes,
+            lower=_lower_extreme,
+        )
+        for op, name in ((ReduceMax, "max"), (ReduceAny, "max"), (ReduceMin, "min"), (ReduceAll, "min"))
+    ),
+    *(
+        Kernel(
+            symbol=f"tinyc_arg_{name}_s8__portable",
+            op=op,
+            source=f"portable/arg_{name}_s8.c",
+            headers=("include/along_axis.h",),
+            accepts=_index_of_int8,
+            lower=_lower_arg,
+        )
+        for op, name in ((ArgMax, "max"), (ArgMin, "min"))
+    ),
+    Kernel(
+        symbol="tinyc_cumsum_s8__portable",
+        op=Cumsum,
+        source="portable/cumsum_s8.c",
+        headers=("include/along_axis.h",),
+        accepts=_int8,
+        lower=_lower_cumsum,
+        in_place=(0,),
+    ),
+)
