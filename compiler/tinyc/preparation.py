@@ -49,11 +49,13 @@ def prepare(
     Raises TinycError for everything that is wrong with the model or its calibration data.
     """
     options = options or _options(source)
-    if source.path.suffix == ".tflite":
+    digest = ""
+    if source.path.suffix.lower() in (".tflite", ".onnx"):
         graph = passes.run(frontends.load(source.path))
         if not is_float(graph):
             return Prepared(in_order(passes.legalize(graph)))
-    key = _key(source, options)
+        digest = graph.digest()
+    key = _key(source, options, digest)
     stored = _read(key)
     if stored is None:
         stored = _quantized(source, options, progress)
@@ -144,10 +146,11 @@ def _files(path: Path) -> list[Path]:
     return sorted(item for item in path.rglob("*") if item.is_file()) if path.is_dir() else [path]
 
 
-def _key(source: Source, options: QuantizeOptions) -> str:
+def _key(source: Source, options: QuantizeOptions, digest: str) -> str:
+    """A name in the cache. `digest` is that of a graph whose constants may lie beside the model file."""
     state = hashlib.sha256(_code_digest())
     limit = source.config.samples if source.config else 0
-    state.update(f"{options!r} {limit}".encode())
+    state.update(f"{options!r} {limit} {digest}".encode())
     for root in (source.path, source.calibration):
         state.update(b"\0")
         if root is not None and root.exists():

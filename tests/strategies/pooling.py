@@ -30,6 +30,30 @@ def _random_graph(rng: np.random.Generator, op: type[Pool2D]) -> Graph:
     return sometimes_int16(rng, single_op_graph(layer, [x, x.with_(name="y", shape=shape)]))
 
 
+def random_padded_pool(rng: np.random.Generator, op: type[Pool2D]) -> Graph:
+    """A pool with EXPLICIT padding, which TensorFlow Lite does not have."""
+    while True:
+        x = activation(rng, "x", tuple(int(rng.integers(low, high)) for low, high in _EXTENTS))
+        kernel = tuple(int(rng.integers(1, 6)) for _ in range(2))
+        pads = tuple(int(rng.integers(0, kernel[axis])) for axis in (0, 0, 1, 1))
+        layer = op(
+            name="layer",
+            inputs=("x",),
+            outputs=("y",),
+            filter_height=kernel[0],
+            filter_width=kernel[1],
+            stride_height=int(rng.integers(1, 4)),
+            stride_width=int(rng.integers(1, 4)),
+            padding=Padding.EXPLICIT,
+            pads=(pads[0], pads[1], pads[2], pads[3]),
+        )
+        try:
+            (shape,) = layer.output_shapes([x])
+        except ValueError:
+            continue
+        return sometimes_int16(rng, single_op_graph(layer, [x, x.with_(name="y", shape=shape)]))
+
+
 _EXTENTS = ((1, 3), (1, 10), (1, 10), (1, 12))
 
 

@@ -20,6 +20,7 @@ from tinyc.ir.ops import (
     Softmax,
 )
 from tinyc.ir.ops.base import Op
+from tinyc.ir.ops.convolution import Pads
 from tinyc.ir.ops.elementwise import Binary, broadcast_shape, sum_scaling
 from tinyc.ir.ops.mean import mean_multiplier
 from tinyc.ir.ops.quantize import quantize_real
@@ -78,7 +79,7 @@ def test_a_sum_with_too_fine_an_output_scale_is_refused() -> None:
 
 @pytest.mark.parametrize("op", [AveragePool2D, MaxPool2D])
 def test_pools_have_tensorflows_output_sizes(op: type[AveragePool2D] | type[MaxPool2D]) -> None:
-    def shape(padding: Padding, window: int, stride: int) -> Shape:
+    def shape(padding: Padding, window: int, stride: int, pads: Pads = (0, 0, 0, 0)) -> Shape:
         layer = op(
             name="layer",
             inputs=("x",),
@@ -88,6 +89,7 @@ def test_pools_have_tensorflows_output_sizes(op: type[AveragePool2D] | type[MaxP
             stride_height=stride,
             stride_width=stride,
             padding=padding,
+            pads=pads,
         )
         return layer.output_shapes([tensor("x", 2, 7, 10, 3)])[0]
 
@@ -98,8 +100,11 @@ def test_pools_have_tensorflows_output_sizes(op: type[AveragePool2D] | type[MaxP
         shape(Padding.VALID, 8, 1)
     with pytest.raises(ValueError, match="have to be positive"):
         shape(Padding.VALID, 3, 0)
-    with pytest.raises(ValueError, match="SAME or VALID"):
-        shape(Padding.EXPLICIT, 3, 1)
+    assert shape(Padding.EXPLICIT, 3, 2, (1, 1, 0, 1)) == (2, 4, 5, 3)
+    with pytest.raises(ValueError, match=r"pads \[1, 0, 0, 0\] with SAME padding"):
+        shape(Padding.SAME, 3, 1, (1, 0, 0, 0))
+    with pytest.raises(ValueError, match="as wide as the filter"):
+        shape(Padding.EXPLICIT, 3, 1, (0, 3, 0, 0))
 
 
 def test_a_pool_needs_an_image() -> None:

@@ -266,7 +266,7 @@ def test_a_dynamic_batch_is_one() -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("model.onnx", b"x", "unknown suffix `.onnx`"),
+        ("model.pt", b"x", "unknown suffix `.pt`"),
         ("model", b"x", "the file has no suffix"),
         ("model.tflite", b"", "the file is empty"),
         ("model.tflite", b"not a flatbuffer at all", "without the identifier TFL3"),

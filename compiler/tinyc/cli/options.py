@@ -12,8 +12,8 @@ from tinyc.objective import Objective
 Model = Annotated[
     Path | None,
     typer.Argument(
-        help="A model (.tflite, .keras, .h5, SavedModel folder), a tinyc.toml, a folder with one, or a build "
-        "folder. Default: the tinyc.toml here.",
+        help="A model (.tflite, .onnx, .keras, .h5, SavedModel folder), a tinyc.toml, a folder with one, or "
+        "a build folder. Default: the tinyc.toml here.",
         show_default=False,
     ),
 ]

@@ -8,7 +8,7 @@ from pathlib import Path
 from tinyc.errors import TinycError
 from tinyc.ir.graph import Graph
 
-ACCEPTED = ".tflite, .keras, .h5, .hdf5, or a SavedModel folder"
+ACCEPTED = ".tflite, .onnx, .keras, .h5, .hdf5, or a SavedModel folder"
 # No model for a microcontroller is anywhere near.
 MAX_FILE_BYTES = 1 << 28
 
@@ -16,7 +16,7 @@ MAX_FILE_BYTES = 1 << 28
 def load(path: Path) -> Graph:
     """The graph of a model file or SavedModel folder, op by op as the file has it.
 
-    Keras and SavedModel files need TensorFlow and give a float32 graph.
+    Keras and SavedModel files need TensorFlow and give a float32 graph, .onnx files the package onnx.
     Raises TinycError for a path or a file that cannot be read.
     """
     path = Path(path)
@@ -28,30 +28,38 @@ def load(path: Path) -> Graph:
             raise TinycError(
                 "the folder is no SavedModel: it has no saved_model.pb", where=str(path), allowed=ACCEPTED
             )
-    elif suffix not in (".tflite", ".keras", ".h5", ".hdf5"):
+    elif suffix not in (".tflite", ".onnx", ".keras", ".h5", ".hdf5"):
         found = f"unknown suffix `{path.suffix}`" if path.suffix else "the file has no suffix"
         raise TinycError(f"{found}, so the kind of model is not known", where=str(path), allowed=ACCEPTED)
-    if suffix != ".tflite" or path.is_dir():
+    if suffix not in (".tflite", ".onnx") or path.is_dir():
         from tinyc.frontends import keras
 
         return keras.load(path)
-    from tinyc.frontends import tflite
+    data = _bytes(path)
+    try:
+        if suffix == ".onnx":
+            from tinyc.frontends import onnx
 
+            return onnx.load_bytes(data, graph_name(path), path.parent)
+        from tinyc.frontends import tflite
+
+        return tflite.load_bytes(data, graph_name(path))
+    except TinycError as error:
+        # The graph is called by its stem; the user wants the path.
+        error.where = str(path)
+        raise
+
+
+def _bytes(path: Path) -> bytes:
     try:
         size = path.stat().st_size
         if size > MAX_FILE_BYTES:
             raise TinycError(
                 f"the file has {size} bytes", where=str(path), allowed=f"up to {MAX_FILE_BYTES} bytes"
             )
-        data = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise TinycError(f"the file cannot be read: {error.strerror}", where=str(path)) from error
-    try:
-        return tflite.load_bytes(data, graph_name(path))
-    except TinycError as error:
-        # The graph is called by its stem; the user wants the path.
-        error.where = str(path)
-        raise
 
 
 def graph_name(path: Path) -> str:

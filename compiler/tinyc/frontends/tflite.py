@@ -229,6 +229,7 @@ class _Builder:
             reason=reason,
             accepted=accepted,
             shapes=tuple(tensor.shape for tensor in node.results),
+            known=tuple(DECODERS),
         )
 
 

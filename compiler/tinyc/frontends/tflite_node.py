@@ -10,21 +10,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from tinyc.frontends.reject import Reject as Reject
 from tinyc.ir.ops.base import Activation, Op, Padding, Source
 from tinyc.ir.tensor import DType, Tensor
 
 _ACTIVATIONS = (Activation.NONE, Activation.RELU, Activation.RELU_N1_TO_1, Activation.RELU6)
 _ACTIVATION_NAMES = {4: "TANH", 5: "SIGN_BIT"}
 _PADDINGS = (Padding.SAME, Padding.VALID)
-
-
-class Reject(Exception):  # noqa: N818
-    """This variant of an operator cannot be compiled: `reason`, and what would be accepted."""
-
-    def __init__(self, reason: str, accepted: str = "") -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.accepted = accepted
 
 
 @dataclass(frozen=True, slots=True)

@@ -254,7 +254,7 @@ def plain_pooling(op: Op, graph: Graph) -> Features:
 
 def pool_window(op: Pool2D, x: Tensor, result: Tensor) -> Window:
     """The windows of a pool, as those of a convolution."""
-    top, left = op.pads(x.shape)
+    top, left = op.before(x.shape)
     return Window(
         (op.filter_height, op.filter_width),
         (op.stride_height, op.stride_width),

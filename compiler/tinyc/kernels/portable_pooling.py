@@ -32,7 +32,7 @@ def lower(op: Op, graph: Graph) -> Lowered:
     assert isinstance(op, Pool2D)
     (x,), (result,) = graph.operands(op), graph.results(op)
     batches, height, width, channels = x.shape
-    top, left = op.pads(x.shape)
+    top, left = op.before(x.shape)
     low, high = activation_range(op.activation, result)
     return Lowered(
         "tinyc_pool_2d",

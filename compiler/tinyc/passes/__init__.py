@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from tinyc.ir.graph import Graph, verify
+from tinyc.passes.absorb_transposes import absorb_transposes
 from tinyc.passes.compose_linears import compose_linears
 from tinyc.passes.drop_identities import drop_identities
 from tinyc.passes.eliminate_channels import eliminate_channels
@@ -27,6 +28,8 @@ PIPELINE: tuple[Pass, ...] = (
     remove_dead,
     # Before the fusions: an identity between two layers hides one from the other.
     drop_identities,
+    # After it, as readers look past reshapes then.
+    absorb_transposes,
     # Before the activations: batch norm stands between a layer and its activation.
     fold_batch_norm,
     compose_linears,

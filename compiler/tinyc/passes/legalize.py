@@ -9,7 +9,6 @@ import numpy as np
 from tinyc.errors import Problem, TinycError
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops import (
-    OPS,
     ArgMax,
     ArgMin,
     AveragePool2D,
@@ -103,8 +102,8 @@ def legalize(graph: Graph, *, allow_float: bool = False) -> Graph:
 
 def _operators(graph: Graph) -> str:
     """The operators there are, when the model has one that is not among them."""
-    unknown = any(isinstance(op, Unsupported) and op.operator not in OPS for op in graph.ops)
-    return ", ".join(sorted(OPS)) if unknown else ""
+    strange = [op for op in graph.ops if isinstance(op, Unsupported) and op.operator not in op.known]
+    return ", ".join(sorted({kind for op in strange for kind in op.known}))
 
 
 def _hint(graph: Graph, allow_float: bool) -> str:

@@ -57,7 +57,10 @@ def _fitted(tensor: Tensor, value: Array) -> Array:
     if value.dtype.kind != "f":
         raise ValueError(f"is {value.dtype}; needs float32")
     if value.shape != tensor.shape and (tensor.shape[:1] != (1,) or value.shape != tensor.shape[1:]):
-        raise ValueError(f"has shape {list(value.shape)}; needs {list(tensor.shape)}")
+        channels, *rest = value.shape[1 - len(tensor.shape) :] or (0,)
+        first = len(tensor.shape) > 2 and (*rest, channels) == tensor.shape[1:]
+        tail = ", channels last: numpy.moveaxis(samples, 1, -1)" if first else ""
+        raise ValueError(f"has shape {list(value.shape)}; needs {list(tensor.shape)}{tail}")
     with np.errstate(over="ignore"):
         narrow = value.astype(np.float32).reshape(tensor.shape)
     if not np.isfinite(narrow).all():

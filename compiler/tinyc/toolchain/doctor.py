@@ -41,8 +41,10 @@ _PACKAGES = (
     ("pyelftools", "build", True),
     ("intelhex", "build", True),
     ("pyserial", "boards on a serial port", True),
+    ("onnx", ".onnx", False),
     ("tensorflow", ".keras, .h5 and SavedModel", False),
     ("ai-edge-litert", "tests against TensorFlow Lite", False),
+    ("onnxruntime", "tests against ONNX Runtime", False),
 )
 # Program, what it is for, the Debian package.
 _PROGRAMS = (

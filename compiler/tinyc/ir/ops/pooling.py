@@ -10,6 +10,7 @@ import numpy as np
 
 from tinyc.ir.ops.base import Activation, Op, Padding
 from tinyc.ir.ops.common import activate_float, activation_range, output_extent, same_padding
+from tinyc.ir.ops.convolution import Pads
 from tinyc.ir.tensor import Array, DType, Shape, Tensor
 from tinyc.quantize.fixed_point import Rounding
 
@@ -18,7 +19,9 @@ from tinyc.quantize.fixed_point import Rounding
 class Pool2D(Op):
     """input: x [batch, height, width, channels]; output [batch, output height, output width, channels].
 
-    A window that hangs over the edge covers only the elements inside.
+    A window that hangs over the edge covers only the elements inside. `pads`, (top, bottom, left, right),
+    each less than the filter, says how far windows may hang over with EXPLICIT padding, which TensorFlow Lite
+    does not have.
     """
 
     filter_height: int
@@ -27,6 +30,7 @@ class Pool2D(Op):
     stride_width: int = 1
     padding: Padding = Padding.VALID
     activation: Activation = Activation.NONE
+    pads: Pads = (0, 0, 0, 0)
 
     def output_shapes(self, operands: Sequence[Tensor]) -> tuple[Shape, ...]:
         if len(operands) != 1:
@@ -34,26 +38,34 @@ class Pool2D(Op):
         shape = operands[0].shape
         if len(shape) != 4:
             raise ValueError(f"input needs rank 4, got shape {list(shape)}")
-        if self.padding is Padding.EXPLICIT:
-            raise ValueError("padding has to be SAME or VALID")
+        top, bottom, left, right = self.pads
+        if min(self.pads) < 0 or (any(self.pads) and self.padding is not Padding.EXPLICIT):
+            raise ValueError(f"pads {list(self.pads)} with {self.padding.value} padding")
+        if max(top, bottom) >= self.filter_height or max(left, right) >= self.filter_width:
+            raise ValueError(f"pads {list(self.pads)} as wide as the filter")
         if min(self.filter_height, self.filter_width, self.stride_height, self.stride_width) < 1:
             raise ValueError(
                 f"filter {self.filter_height}x{self.filter_width} and stride "
                 f"{self.stride_height}x{self.stride_width} have to be positive"
             )
-        height = output_extent(shape[1], self.filter_height, self.stride_height, 1, self.padding)
-        width = output_extent(shape[2], self.filter_width, self.stride_width, 1, self.padding)
+        height, width = (
+            output_extent(extent, window, stride, 1, self.padding)
+            for extent, window, stride in (
+                (shape[1] + top + bottom, self.filter_height, self.stride_height),
+                (shape[2] + left + right, self.filter_width, self.stride_width),
+            )
+        )
         if height < 1 or width < 1:
             raise ValueError(
                 f"filter {self.filter_height}x{self.filter_width} is larger than the input "
-                f"{shape[1]}x{shape[2]} and padding is VALID"
+                f"{shape[1]}x{shape[2]} with {self.padding.value} padding"
             )
         return ((shape[0], height, width, shape[3]),)
 
-    def pads(self, shape: Shape) -> tuple[int, int]:
+    def before(self, shape: Shape) -> tuple[int, int]:
         """(top, left) padding for an input of `shape`."""
-        if self.padding is Padding.VALID:
-            return 0, 0
+        if self.padding is not Padding.SAME:
+            return self.pads[0], self.pads[2]
         return (
             same_padding(shape[1], self.filter_height, self.stride_height, 1)[0],
             same_padding(shape[2], self.filter_width, self.stride_width, 1)[0],
@@ -73,7 +85,7 @@ class Pool2D(Op):
         x, result = values[0], results[0]
         real = operands[0].dtype is DType.FLOAT32
         wide = x if real else x.astype(np.int64)
-        top, left = self.pads(x.shape)
+        top, left = self.before(x.shape)
         y = np.empty(result.shape, dtype=wide.dtype)
         for row in range(result.shape[1]):
             first_row = row * self.stride_height - top

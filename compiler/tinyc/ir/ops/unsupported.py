@@ -15,7 +15,8 @@ from tinyc.quantize.fixed_point import Rounding
 class Unsupported(Op):
     """Stands for the operator `operator`; `reason` says what is wrong, `accepted` what would do.
 
-    Only front ends make it; `passes.legalize` reports every one in a single error.
+    Only front ends make it; `passes.legalize` reports every one in a single error. `known` are the operators
+    of the file's format that can be compiled.
     """
 
     kind: ClassVar[str] = "UNSUPPORTED"
@@ -24,6 +25,7 @@ class Unsupported(Op):
     reason: str
     accepted: str
     shapes: tuple[Shape, ...]
+    known: tuple[str, ...] = ()
 
     def output_shapes(self, operands: Sequence[Tensor]) -> tuple[Shape, ...]:
         return self.shapes

@@ -1,0 +1,275 @@
+"""From the nodes of an ONNX file, in its order, to the ops of a graph."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import onnx
+
+from tinyc.errors import Problem, TinycError
+from tinyc.frontends.names import printable
+from tinyc.frontends.onnx import layout
+from tinyc.frontends.onnx.builder import Builder, Emitter, Layer, Value, constant
+from tinyc.frontends.onnx.decoders import DECODERS
+from tinyc.frontends.onnx.fold import constant_of, fold
+from tinyc.frontends.onnx.node import Node
+from tinyc.frontends.onnx.reader import MAX_ELEMENTS, Model
+from tinyc.frontends.reject import Reject
+from tinyc.ir.graph import Graph, GraphError, verify
+from tinyc.ir.ops import Reshape, Source, Unsupported
+from tinyc.ir.tensor import Array, DType, Shape, TensorName
+
+# Operators that want their input channels-last, and those that let its layout through to who reads them.
+_SLIDING = frozenset({"AveragePool", "Conv", "GlobalAveragePool", "GlobalMaxPool", "MaxPool"})
+_PASSING = frozenset(
+    {
+        *(
+            "Add",
+            "BatchNormalization",
+            "Cast",
+            "Clip",
+            "Div",
+            "Dropout",
+            "Identity",
+            "LeakyRelu",
+            "Mul",
+            "Pad",
+        ),
+        *("Relu", "Sigmoid", "Sub", "Tanh"),
+    }
+)
+
+
+def convert(model: Model, name: str) -> Graph:
+    """The graph of a model; `name` is its name and stands in errors. Raises TinycError."""
+    return _Conversion(model, name).graph()
+
+
+class _Conversion:
+    def __init__(self, model: Model, name: str) -> None:
+        self.model = model
+        self.name = name
+        self.build = Builder(name)
+        # None stands for what an operator gives that cannot be compiled and whose shape is not known.
+        self.values: dict[str, Value | None] = {}
+        self._inferred: dict[str, Shape] | None = None
+
+    def graph(self) -> Graph:
+        nodes = _alive(self.model)
+        self._inputs(channels_last_inputs(self.model, nodes))
+        for node in nodes:
+            self._node(node)
+        names = [name for name in self.model.outputs if self._operand(name) is not None]
+        taken: set[TensorName] = set()
+        outputs = [self._output(name, taken) for name in names]
+        # Behind what cannot be compiled there may be nothing, and legalize has to see it.
+        lost = [op.outputs[0] for op in self.build.ops if isinstance(op, Unsupported)]
+        inputs = tuple(self._value(edge.name).tensor.name for edge in self.model.inputs)
+        graph = Graph(self.name, self.build.tensors, tuple(self.build.ops), inputs, (*outputs, *lost))
+        try:
+            return verify(_renamed(graph.rebuilt(), outputs, names))
+        except GraphError as error:
+            raise TinycError(f"not a valid .onnx: {error}", where=self.name) from error
+
+    def _value(self, name: str) -> Value:
+        value = self.values[name]
+        assert value is not None
+        return value
+
+    def _inputs(self, last: frozenset[str]) -> None:
+        problems = []
+        for edge in self.model.inputs:
+            if edge.dtype != "float32":
+                problems.append(Problem(f"input {edge.name}", f"is {edge.dtype}", "float32"))
+                continue
+            rank = len(edge.shape)
+            order = layout.channels_last(rank) if edge.name in last else layout.plain(rank)
+            self.values[edge.name] = self.build.input(edge.name, edge.shape, DType.FLOAT32, order)
+        if problems:
+            raise TinycError("the model has inputs of unsupported types", where=self.name, problems=problems)
+
+    def _operand(self, name: str) -> Value | None:
+        """What a node reads under `name`. Raises Reject for a constant of an unknown type."""
+        if name not in self.values and name in self.model.constants:
+            self.values[name] = constant(name, self.model.constants[name])
+        return self.values[name]
+
+    def _node(self, node: Node) -> None:
+        layer = layer_name(node)
+        try:
+            folded = self._folded(node)
+            if folded is None:
+                operands = [self._operand(name) if name else None for name in node.inputs]
+                if any(name and value is None for name, value in zip(node.inputs, operands, strict=True)):
+                    self._after_unknown(node, layer)
+                    return
+                folded = _decoded(Layer(self.build, node, operands, layer))
+        except Reject as reject:
+            self._unsupported(node, layer, reject.reason, reject.accepted)
+            return
+        for name, value in zip(node.outputs, folded, strict=False):
+            self.values[name] = value
+
+    def _folded(self, node: Node) -> tuple[Value, ...] | None:
+        """The results of a node that are known now."""
+        if node.op == "Constant":
+            try:
+                return (constant(node.outputs[0], constant_of(node, self.name)),)
+            except ValueError as error:
+                raise Reject(str(error), "numbers") from error
+        if node.op in ("Shape", "Size"):
+            x = self.values.get(node.inputs[0])
+            if x is not None and not x.is_constant:
+                return (constant(node.outputs[0], _shape_of(node, x.shape)),)
+        arrays: list[Array | None] = []
+        for name in node.inputs:
+            value = self._operand(name) if name else None
+            if name and (value is None or value.tensor.data is None):
+                return None
+            arrays.append(
+                None
+                if value is None
+                else layout.arranged(value.tensor.constant, value.order, layout.plain(value.rank))
+            )
+        results = fold(node, arrays)
+        if results is None:
+            return None
+        return tuple(constant(name, data) for name, data in zip(node.outputs, results, strict=False))
+
+    def _after_unknown(self, node: Node, layer: str) -> None:
+        """A node behind an operator that cannot be compiled: only whether it is known can be said."""
+        if node.op not in DECODERS:
+            self._unsupported(node, layer, "the operator is not supported", "")
+            return
+        for name in node.outputs:
+            self.values[name] = None
+
+    def _unsupported(self, node: Node, layer: str, reason: str, accepted: str) -> None:
+        names = [name for name in node.outputs if name]
+        shapes = [self._shape(name) for name in names]
+        results = [self.build.result(layer, shape or (), DType.FLOAT32) for shape in shapes]
+        inputs = [self.values.get(name) for name in node.inputs]
+        self.build.ops.append(
+            Unsupported(
+                name=self.build.layer(layer),
+                inputs=tuple(self.build.operand(value) for value in inputs if value is not None),
+                outputs=tuple(tensor.name for tensor in results),
+                source=Source(self.name, node.index),
+                operator=node.op,
+                reason=reason,
+                accepted=accepted,
+                shapes=tuple(tensor.shape for tensor in results),
+                known=tuple(DECODERS),
+            )
+        )
+        for name, shape, tensor in zip(names, shapes, results, strict=True):
+            self.values[name] = None if shape is None else Value(tensor, layout.plain(len(shape)))
+
+    def _shape(self, name: str) -> Shape | None:
+        """The shape that ONNX infers for a result; None when it is open."""
+        if self._inferred is None:
+            self._inferred = _inferred_shapes(self.model.proto)
+        return self._inferred.get(name)
+
+    def _output(self, name: str, taken: set[TensorName]) -> TensorName:
+        """The tensor of an output: channels-last stays, any other order becomes the file's."""
+        value = self._value(name)
+        out = Emitter(self.build, printable(name) or "output", len(self.model.nodes))
+        last = layout.channels_last(value.rank)
+        wanted = last if layout.own_axes(value.order) == last else layout.plain(value.rank)
+        value = out.arranged(value, wanted)
+        computed = {result for op in self.build.ops for result in op.outputs}
+        if value.tensor.name not in computed - taken:
+            value = out.emit(Reshape, [value], wanted, shape=value.tensor.shape)
+        taken.add(value.tensor.name)
+        return value.tensor.name
+
+
+def _decoded(layer: Layer) -> tuple[Value, ...]:
+    decoder = DECODERS.get(layer.node.op)
+    if decoder is None:
+        raise Reject("the operator is not supported")
+    found = decoder(layer)
+    return found if isinstance(found, tuple) else (found,)
+
+
+def _shape_of(node: Node, shape: Shape) -> Array:
+    if node.op == "Size":
+        return np.array(np.prod(shape), np.int64)
+    return np.array(shape[slice(node.integer("start", 0), node.integer("end", len(shape)))], np.int64)
+
+
+def layer_name(node: Node) -> str:
+    """`/features/0/Conv` gives `features/0`, a node without a name the operator's."""
+    operator = node.op.split(".")[-1]
+    parts = [part for part in node.name.split("/") if part]
+    if len(parts) > 1 and re.fullmatch(rf"{operator}(_\d+)?", parts[-1]):
+        parts.pop()
+    return printable("/".join(parts)) or printable(operator.lower())
+
+
+def _alive(model: Model) -> tuple[Node, ...]:
+    """The nodes that the outputs depend on."""
+    needed, kept = set(model.outputs), []
+    for node in reversed(model.nodes):
+        if needed.intersection(node.outputs):
+            kept.append(node)
+            needed.update(node.inputs)
+    return tuple(reversed(kept))
+
+
+def channels_last_inputs(model: Model, nodes: Iterable[Node]) -> frozenset[str]:
+    """The inputs whose elements reach an operator that wants channels last before any other that cares."""
+    readers: dict[str, list[Node]] = defaultdict(list)
+    for node in nodes:
+        for name in node.inputs:
+            readers[name].append(node)
+    found = set()
+    for edge in model.inputs:
+        waiting, seen = [edge.name], {edge.name}
+        while waiting and 3 <= len(edge.shape) <= 4:
+            for node in readers[waiting.pop()]:
+                if node.op in _SLIDING:
+                    found.add(edge.name)
+                elif node.op in _PASSING:
+                    waiting += [name for name in node.outputs if name not in seen]
+                    seen.update(node.outputs)
+    return frozenset(found)
+
+
+def _inferred_shapes(proto: onnx.ModelProto) -> dict[str, Shape]:
+    """The shapes of results as far as ONNX's inference knows them."""
+    try:
+        graph = onnx.shape_inference.infer_shapes(proto, data_prop=True).graph
+    except (onnx.shape_inference.InferenceError, RuntimeError, ValueError):
+        return {}
+    found = {}
+    for entry in (*graph.value_info, *graph.output):
+        kind = entry.type.tensor_type
+        shape = tuple(int(e.dim_value) for e in kind.shape.dim if e.HasField("dim_value") and e.dim_value > 0)
+        if kind.HasField("shape") and len(shape) == len(kind.shape.dim) and math.prod(shape) <= MAX_ELEMENTS:
+            found[entry.name] = shape
+    return found
+
+
+def _renamed(graph: Graph, tensors: Sequence[TensorName], names: Sequence[str]) -> Graph:
+    """The graph with its outputs called as in the file, where no other tensor has the name."""
+    wanted: dict[TensorName, TensorName] = {}
+    for tensor, name in zip(tensors, map(printable, names), strict=True):
+        if name and name not in graph.tensors and name not in wanted.values():
+            wanted[tensor] = name
+
+    def new(names: Iterable[TensorName]) -> tuple[TensorName, ...]:
+        return tuple(wanted.get(name, name) for name in names)
+
+    return Graph(
+        graph.name,
+        {new([name])[0]: tensor.with_(name=new([name])[0]) for name, tensor in graph.tensors.items()},
+        tuple(op.with_(inputs=new(op.inputs), outputs=new(op.outputs)) for op in graph.ops),
+        graph.inputs,
+        new(graph.outputs),
+    )

@@ -1,0 +1,18 @@
+"""Operators of ONNX by name, and what decodes each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from tinyc.frontends.onnx import elementwise, matrices, movement, windows
+from tinyc.frontends.onnx.builder import Layer, Value
+
+Decoder: TypeAlias = Callable[[Layer], Value | tuple[Value, ...]]
+
+DECODERS: dict[str, Decoder] = {
+    **elementwise.DECODERS,
+    **matrices.DECODERS,
+    **movement.DECODERS,
+    **windows.DECODERS,
+}
