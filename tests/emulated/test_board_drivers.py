@@ -10,13 +10,13 @@ import pytest
 from support.driver_firmware import Edit, build_driver
 from tinyc.boards import load_board
 from tinyc.emulator import EmulatedFault, Machine
-from tinyc.emulator.chips import stm32l4r5
+from tinyc.emulator.chips import stm32h743, stm32l4r5
 
 pytestmark = pytest.mark.emulated
 
 SENT, ANSWERED = b"HAL8", b"IBM9"
-SOC = "include/soc.h"
-SHORTLY = 0.003  # seconds of the board
+SOC, PORTS = "include/soc.h", "1u << BOARD_UART_TX_PORT | 1u << BOARD_UART_RX_PORT"
+SHORTLY = 0.001  # seconds of the board
 
 
 def folded(unique: tuple[int, int, int]) -> bytes:
@@ -24,17 +24,31 @@ def folded(unique: tuple[int, int, int]) -> bytes:
 
 
 # What the boards call themselves.
-NUMBERS = {"nucleo_l4r5zi": folded(stm32l4r5.UNIQUE_ID)}
+NUMBERS = {"nucleo_h743zi": folded(stm32h743.UNIQUE_ID), "nucleo_l4r5zi": folded(stm32l4r5.UNIQUE_ID)}
 
 # Board → what its driver leaves out → the fault that names it; empty where the chip is only silent.
 STEPS: dict[str, dict[str, tuple[Edit, str]]] = {
+    "nucleo_h743zi": {
+        "supply": ((SOC, "PWR_CR3 = PWR_CR3_LDO;", ""), "the core runs at 64000000 Hz"),
+        "voltage": ((SOC, "D3CR_SCALE_1 (3u", "D3CR_SCALE_1 (2u"), "the core at 400000000 Hz with voltage"),
+        "wait states": ((SOC, "ACR_TWO_WAIT_STATES 0x22u", "ACR_TWO_WAIT_STATES 0x11u"), "with 1 wait"),
+        "memory by 2": ((SOC, "RCC_D1CFGR = 8u | 4u << 4;", ""), "the memory bus at 400000000 Hz"),
+        "APB1 by 2": ((SOC, "RCC_D2CFGR = 4u << 4 | 4u << 8;", ""), "APB1 at 200000000 Hz"),
+        "PLL input": ((SOC, "PLL_BEFORE << 4;", "1u << 4;"), "the PLL gets 64000000 Hz"),
+        "PLL output": ((SOC, "| PLLCFGR_DIVP1EN;", ";"), "the core runs at 0 Hz"),
+        "PLL factor": ((SOC, "PLL_AFTER))", "PLL_AFTER) - 1u)"), "the core runs at 396800000 Hz"),
+        "clock of the port": ((SOC, PORTS, "0u"), ""),
+        "clock of the UART": ((SOC, "RCC_APB1LENR |= 1u << 18;", ""), ""),
+        "clock that the UART gets": ((SOC, "BOARD_CLOCK_HZ / 4u", "BOARD_CLOCK_HZ / 2u"), "baud"),
+        "function of the pins": ((SOC, "SOC_UART_FUNCTION 7u", "SOC_UART_FUNCTION 8u"), ""),
+    },
     "nucleo_l4r5zi": {
         "boost mode": ((SOC, "PWR_CR5 &= ~PWR_CR5_R1MODE;", ""), "120000000 Hz without boost mode"),
         "wait states": ((SOC, "#define ACR_LATENCY 5u", "#define ACR_LATENCY 0u"), "60000000 Hz with 0 wait"),
         "half the speed": ((SOC, "CFGR_HALF_SPEED | CFGR_PLL;", "CFGR_PLL;"), "without a microsecond"),
         "a microsecond": ((SOC, "BOOST_TURNS 200u", "BOOST_TURNS 1u"), "without a microsecond"),
-        "PLL factor": ((SOC, "BOARD_CLOCK_HZ / MSI_HZ * 2u", "8u"), "would run at 32000000 Hz"),
-        "PLL output": ((SOC, "<< 8 | PLLCFGR_PLLREN;", "<< 8;"), "baud"),
+        "PLL factor": ((SOC, "BOARD_CLOCK_HZ / (MSI_HZ / 2u)", "8u"), "would run at 32000000 Hz"),
+        "PLL output": ((SOC, "<< 8 | PLLCFGR_PLLREN;", "<< 8;"), "the core runs at 0 Hz"),
         "VDDIO2": ((SOC, "PWR_CR2 |= PWR_CR2_IOSV;", ""), ""),
         "clock of PWR": ((SOC, "RCC_APB1ENR1 |= 1u << 28;", ""), "without boost mode"),
         "clock of the port": (
@@ -76,6 +90,6 @@ def test_driver_without_a_step(tmp_path: Path, name: str, step: str) -> None:
     machine.transport.write(SENT)
     if fault:
         with pytest.raises(EmulatedFault, match=fault):
-            machine.transport.read(4, SHORTLY)
+            machine.transport.read(4, 10 * SHORTLY)
     else:
         assert machine.transport.read(4, SHORTLY) == b""

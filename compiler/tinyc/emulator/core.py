@@ -1,4 +1,4 @@
-"""The emulated Cortex-M4F or Cortex-M0: registers, memory, exceptions. Unicorn executes the instructions."""
+"""The emulated Cortex-M: registers, memory, exceptions. Unicorn executes the instructions."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ _MODELS = {
     "cortex-m0": arm.UC_CPU_ARM_CORTEX_M0,
     "cortex-m0plus": arm.UC_CPU_ARM_CORTEX_M0,
     "cortex-m4": arm.UC_CPU_ARM_CORTEX_M4,
+    "cortex-m7": arm.UC_CPU_ARM_CORTEX_M7,
 }
 _YIELD = (b"\x10\xbf", b"\xaf\xf3\x01\x80")
 _ACCESS = {
@@ -78,7 +79,7 @@ class Core:
         if core not in _MODELS:
             raise TinycError(f"no emulated core for `{core}`", allowed=", ".join(sorted(_MODELS)))
         self.engine.ctl_set_cpu_model(_MODELS[core])
-        self._cycles_of = None if core == "cortex-m4" else instruction_cycles(core, fast_multiplier)
+        self._cycles_of = instruction_cycles(core, fast_multiplier)
         self.control: SystemControl | None = None
         self.pc = 0
         self._intno: int | None = None

@@ -110,7 +110,8 @@ class Machine(Served):
         self._core.control = self._control
         plain = (Peripheral(self, 0xE0000000), Peripheral(self, 0xE0002000), Peripheral(self, 0xE0040000))
         self._parts = parts = self._chip.build(self)
-        self._peripherals = (self._control, Dwt(self, 0xE0001000, self._control), *plain, *parts.peripherals)
+        counter = Dwt(self, 0xE0001000, self._control, lockable=board.core == "cortex-m7")
+        self._peripherals = (self._control, counter, *plain, *parts.peripherals)
         for peripheral in self._peripherals:
             self._core.map_peripheral(peripheral)
         if parts.write_flash is not None:

@@ -1,4 +1,4 @@
-"""The Cortex-M4's own peripherals: system control block, NVIC, SysTick, DWT cycle counter."""
+"""The core's own peripherals: system control block, NVIC, SysTick, DWT cycle counter."""
 
 from __future__ import annotations
 
@@ -251,14 +251,28 @@ class SystemControl(Peripheral):
 
 
 class Dwt(Peripheral):
-    """0xE0001000: the cycle counter, which reads the estimate of the executed cycles."""
+    """0xE0001000: the cycle counter, which reads the estimate of the executed cycles.
+
+    `lockable`, as on a Cortex-M7, it takes nothing before the key was written to LAR.
+    """
 
     resets: ClassVar = {0x000: 0x40000000}
+    LAR, KEY = 0xFB0, 0xC5ACCE55
 
-    def __init__(self, system: System, base: int, control: SystemControl) -> None:
-        self._control = control
+    def __init__(self, system: System, base: int, control: SystemControl, *, lockable: bool = False) -> None:
+        self._control, self._lockable = control, lockable
         self._offset = 0
         super().__init__(system, base)
+
+    def reset(self) -> None:
+        super().reset()
+        self._locked = self._lockable
+
+    def store(self, offset: int, value: int) -> None:
+        if offset == self.LAR:
+            self._locked = self._lockable and value != self.KEY
+        elif not self._locked:
+            super().store(offset, value)
 
     def _count(self) -> int:
         return (self.system.executed - self._offset if self[0x000] & 1 else self._offset) & WORD

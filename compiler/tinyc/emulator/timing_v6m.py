@@ -27,9 +27,11 @@ _PIPELINES = {"cortex-m0": _Pipeline(2, 3, 4), "cortex-m0plus": _Pipeline(1, 2, 
 _SLOW_MULTIPLICATION = 32
 
 
-def instruction_cycles(core: str, fast_multiplier: bool) -> InstructionCycles:
-    """The cost function of `cortex-m0` or `cortex-m0plus`."""
-    pipeline = _PIPELINES[core]
+def instruction_cycles(core: str, fast_multiplier: bool) -> InstructionCycles | None:
+    """The cost function of `cortex-m0` or `cortex-m0plus`, None for cores that count as a Cortex-M4."""
+    pipeline = _PIPELINES.get(core)
+    if pipeline is None:
+        return None
     multiplication = 1 if fast_multiplier else _SLOW_MULTIPLICATION
 
     def cycles(mnemonic: str, operands: str, _previous: tuple[str, str] | None) -> tuple[int, int]:

@@ -39,7 +39,7 @@
 #define ACR_PREFETCH_AND_CACHES (7u << 8)
 
 #define MSI_HZ 4000000u
-#define VCO_MULTIPLIER (BOARD_CLOCK_HZ / MSI_HZ * 2u)
+#define VCO_MULTIPLIER (BOARD_CLOCK_HZ / (MSI_HZ / 2u))
 #define BOOST_TURNS 200u
 
 /* The core on the PLL, which takes the 4 MHz after reset. Returns the clock. */

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import ClassVar
 
 from tinyc.board_parts import Pin
@@ -12,7 +12,7 @@ from tinyc.emulator.peripheral import Peripheral, System, on_read, on_write
 
 Gate = Callable[[], bool]
 _LOCK_MICROSECONDS = 40
-_RATE_TOLERANCE = 0.03  # of the receiver at the other end: half a bit in ten, less its own error
+_RATE_TOLERANCE = 0.01  # of the 3 % that a receiver bears, what oscillators leave to the dividers
 
 
 class Shared(Peripheral):
@@ -100,6 +100,13 @@ class GatedGpio(Gated, Gpio):
         return super().function(pin) if self._powered() else None
 
 
+def port_pages(system: System, ports: Mapping[int, Gpio]) -> Iterator[Shared]:
+    """The pages of four ports each."""
+    for first in range(0, len(ports), 4):
+        parts = {0x400 * i: ports[first + i] for i in range(4) if first + i in ports}
+        yield Shared(system, ports[first].base, dict(parts))
+
+
 class ClockControl(Peripheral, ABC):
     """RCC: an oscillator is ready a while after it is switched on, the clock switch then follows.
 
@@ -130,6 +137,14 @@ class ClockControl(Peripheral, ABC):
             self._position = wanted
             self.check()
         return self._position
+
+    @abstractmethod
+    def core_hz(self) -> int:
+        """What the core runs at."""
+
+    @abstractmethod
+    def peripheral_hz(self) -> int:
+        """What the serial port of the board's debugger runs at."""
 
     @abstractmethod
     def check(self) -> None:
@@ -165,8 +180,9 @@ class ClockControl(Peripheral, ABC):
 class Usart(Gated):
     """USART or LPUART with ISR, RDR and TDR. Sending takes no time.
 
-    It reaches the serial line by the board's pins alone, and a rate that is not the line's is a fault.
-    `kernel_hz` is its clock, `scale` what BRR divides of it (256 in an LPUART).
+    It reaches the serial line by the board's pins alone. Using it at another rate than the line's is a
+    fault, and while the core has another speed than time is reckoned with. BRR divides `scale` times
+    its clock: 256 times in an LPUART.
     """
 
     CR1, BRR, ISR, ICR, RDR, TDR = 0x00, 0x0C, 0x1C, 0x20, 0x24, 0x28
@@ -179,12 +195,12 @@ class Usart(Gated):
         base: int,
         clock_on: Gate,
         *,
-        kernel_hz: Callable[[], int],
+        clocks: ClockControl,
         ports: Mapping[int, Gpio],
         function: int,
         scale: int = 1,
     ) -> None:
-        self._board, self._kernel_hz, self._ports = chip.board, kernel_hz, ports
+        self._board, self._clocks, self._ports = chip.board, clocks, ports
         self._function, self._scale = function, scale
         super().__init__(chip, base, clock_on)
 
@@ -200,7 +216,12 @@ class Usart(Gated):
         return self._ports[pin.port].function(pin.number) == self._function
 
     def _check_rate(self) -> None:
-        rate, wanted = self._kernel_hz() * self._scale / max(1, self[self.BRR]), self._board.uart_baud
+        if self._clocks.core_hz() != self._board.clock_hz:
+            raise self.system.fault(f"the core runs at {self._clocks.core_hz()} Hz, unlike its board")
+        rate, wanted = (
+            self._clocks.peripheral_hz() * self._scale / max(1, self[self.BRR]),
+            self._board.uart_baud,
+        )
         if abs(rate / wanted - 1) > _RATE_TOLERANCE:
             raise self.system.fault(f"the serial port runs at {rate:.0f} baud, its line at {wanted}")
 

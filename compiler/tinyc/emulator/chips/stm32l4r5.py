@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from tinyc.emulator.chip import Chip, FlashSystem, Parts
-from tinyc.emulator.chips.stm32 import ClockControl, Followed, Gated, GatedGpio, Shared, Usart
+from tinyc.emulator.chips.stm32 import ClockControl, Followed, Gated, GatedGpio, Shared, Usart, port_pages
 from tinyc.emulator.peripheral import Constants, Peripheral, on_write
 
 UNIQUE_ID = (0x003A0033, 0x31375107, 0x20363358)  # the emulated part's own number
@@ -138,27 +138,21 @@ def _build(chip: FlashSystem) -> Parts:
         chip,
         0x40008000,
         clocks.enabled(Clocks.APB1ENR2, 0),
-        kernel_hz=clocks.peripheral_hz,
+        clocks=clocks,
         ports=ports,
         function=8,
         scale=256,
     )
-    pages = range(0x48000000, 0x48003000, 0x1000)
     peripherals = (
         clocks,
         clocks.flash,
         Shared(chip, 0x40007000, {0x000: power}),
         Shared(chip, 0x40008000, {0x000: lpuart}),
-        *(Shared(chip, page, {i * 0x400: ports[n] for i, n in _ports_of(page)}) for page in pages),
+        *port_pages(chip, ports),
         Peripheral(chip, 0xE0042000),
         Constants(chip, 0x1FFF7000, {0x590 + 4 * i: word for i, word in enumerate(UNIQUE_ID)}),
     )
     return Parts(peripherals)
-
-
-def _ports_of(page: int) -> tuple[tuple[int, int], ...]:
-    first = (page - 0x48000000) // 0x400
-    return tuple((i, first + i) for i in range(4) if first + i < 9)
 
 
 CHIP = Chip("stm32l4r5", interrupts=95, priority_bits=4, build=_build, flash_aliases=(0x00000000,))
