@@ -21,8 +21,8 @@ _FLASH_NEEDS: dict[str, dict[str, type]] = {
 }
 _USB_ID = re.compile(r"[0-9a-f]{4}:[0-9a-f]{4}")
 
-# "P1.03" on a Nordic chip, "PB6" on an STM32.
-_PIN = re.compile(r"P(?:(?P<port>[01])\.|(?P<letter>[A-K]))(?P<pin>\d{1,2})")
+# "P1.03" on a Nordic chip, "PB6" on an STM32, "GP1" on an RP2040.
+_PIN = re.compile(r"(?:P(?:(?P<port>[01])\.|(?P<letter>[A-K]))|GP)(?P<pin>\d{1,2})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ class Memory:
 
     `application_offset` is what a bootloader keeps at the start of flash, `flash_reserved` what it
     keeps at the end, `ram_reserved` what it keeps at the start of RAM, `ram_retained` at its end.
+    `boot_stage` is what an application has before its vector table, for the ROM of the chip.
     """
 
     flash_origin: int
@@ -42,6 +43,7 @@ class Memory:
     flash_reserved: int = 0
     ram_reserved: int = 0
     ram_retained: int = 0
+    boot_stage: int = 0
 
     @property
     def application_flash(self) -> int:
@@ -49,9 +51,19 @@ class Memory:
         return self.flash - self.application_offset - self.flash_reserved
 
     @property
+    def image_origin(self) -> int:
+        """Address of the application's first byte."""
+        return self.flash_origin + self.application_offset
+
+    @property
+    def first_vectors(self) -> int:
+        """Address of the vector table that the chip itself starts."""
+        return self.flash_origin + self.boot_stage
+
+    @property
     def application_origin(self) -> int:
         """Address of the application's vector table."""
-        return self.flash_origin + self.application_offset
+        return self.image_origin + self.boot_stage
 
     @property
     def ram_end(self) -> int:
@@ -73,12 +85,12 @@ class Pin:
 
     @classmethod
     def parse(cls, text: str) -> Pin:
-        """`P1.03` or `PB6`. Raises ValueError."""
+        """`P1.03`, `PB6` or `GP1`. Raises ValueError."""
         match = _PIN.fullmatch(text)
         if match is None or int(match["pin"]) > (15 if match["letter"] else 31):
             raise ValueError(text)
         return cls(
-            int(match["port"]) if match["port"] else ord(match["letter"]) - ord("A"), int(match["pin"])
+            ord(match["letter"]) - ord("A") if match["letter"] else int(match["port"] or 0), int(match["pin"])
         )
 
 

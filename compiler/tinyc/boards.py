@@ -138,7 +138,7 @@ def parse_board(name: str, path: Path) -> Board:
     crystal_hz = take(table, "crystal_hz", int) if "crystal_hz" in table else None
     sizes = {key: take(memory, key, int) for key in ("flash_origin", "flash", "ram_origin", "ram", "stack")}
     offset = take(memory, "application_offset", int, 0)
-    reserved = {key: take(memory, key, int, 0) for key in ("flash_reserved", "ram_reserved")}
+    reserved = {key: take(memory, key, int, 0) for key in ("flash_reserved", "ram_reserved", "boot_stage")}
     flashing = read_flashing(flash, problems)
     usb = read_usb(take(table, "usb", dict, {}), problems)
     pins: dict[str, Pin] = {}
@@ -210,6 +210,8 @@ def parse_board(name: str, path: Path) -> Board:
                     "memory.application_offset", f"is {offset}", "a multiple of 512, for the vector table"
                 )
             )
+        if reserved["boot_stage"] not in (0, 256):
+            problems.append(Problem("memory.boot_stage", f"is {reserved['boot_stage']}", "256, or left out"))
         if reserved["ram_reserved"] < 0 or reserved["ram_reserved"] % 8:
             problems.append(
                 Problem("memory.ram_reserved", f"is {reserved['ram_reserved']}", "a multiple of 8")

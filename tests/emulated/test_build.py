@@ -124,7 +124,7 @@ def test_outputs_and_sizes(builds: Builds, board: str, toolchain: str) -> None:
         memory.ram_origin + memory.ram_reserved + -(-memory.stack // 8) * 8
     )
     if image.architecture == "ARM":
-        stack_top, reset = struct.unpack_from("<2I", binary)
+        stack_top, reset = struct.unpack_from("<2I", binary, memory.boot_stage)
         assert stack_top == image.symbol("linker_stack_top").address
         assert reset & 1 and memory.application_origin < reset < memory.application_origin + len(binary)
     else:

@@ -65,7 +65,7 @@ class Uf2Drive:
         assert tuple(magic) == _MAGIC and struct.unpack_from("<I", block, 508)[0] == _END
         assert flags == _FAMILY_PRESENT and size == PAYLOAD and family == board.board.uf2_family
         memory = board.board.memory
-        assert memory.application_origin <= address < memory.application_origin + memory.application_flash
+        assert memory.image_origin <= address < memory.image_origin + memory.application_flash
         if address % PAGE == 0:
             board.erase(address, PAGE)
         board.write(address, block[32 : 32 + size])

@@ -32,6 +32,7 @@ def test_the_boards_of_the_product_are_there() -> None:
     expected = {"hifive1_revb", "host", "microbit", "mps2_an386", "mps2_an500", "mps2_an505", "nano33ble"}
     expected |= {"mps3_an547", "netduinoplus2", "nrf52840", "qemu_riscv32", "xiao_nrf52840"}
     expected |= {"nucleo_h743zi", "nucleo_l4r5zi"}
+    expected |= {"rpi_pico"}
     assert expected <= set(board_names())
 
 
@@ -93,13 +94,13 @@ def test_uf2_family_of_the_xiao() -> None:
 
 @pytest.mark.parametrize(
     ("text", "port", "number"),
-    [("P0.06", 0, 6), ("P1.10", 1, 10), ("PB6", 1, 6), ("PA15", 0, 15), ("P0.31", 0, 31)],
+    [("P0.06", 0, 6), ("P1.10", 1, 10), ("PB6", 1, 6), ("PA15", 0, 15), ("P0.31", 0, 31), ("GP1", 0, 1)],
 )
 def test_pins(text: str, port: int, number: int) -> None:
     assert Pin.parse(text) == Pin(port, number)
 
 
-@pytest.mark.parametrize("text", ["", "P2.01", "P0.32", "PB16", "B6", "P0.6x", "PL1", "P0.-1"])
+@pytest.mark.parametrize("text", ["", "P2.01", "P0.32", "PB16", "B6", "P0.6x", "PL1", "P0.-1", "GP32", "GP"])
 def test_bad_pins(text: str) -> None:
     with pytest.raises(ValueError, match="^" + text.replace(".", r"\.") + "$"):
         Pin.parse(text)
@@ -166,6 +167,7 @@ def test_rates_of_the_serial_port(tmp_path: Path) -> None:
         ("stack = 2_048", "stack = 2_048\napplication_offset = 1_048_576", "memory.application_offset"),
         ("stack = 2_048", "stack = 2_048\napplication_offset = 100", "memory.application_offset"),
         ("stack = 2_048", "stack = 2_048\nram_reserved = 4", "memory.ram_reserved"),
+        ("stack = 2_048", "stack = 2_048\nboot_stage = 252", "memory.boot_stage"),
         ("clock_hz = 64_000_000", "clock_hz = 64_000_000\ncrystal_hz = 12_345", "crystal_hz"),
         ("clock_hz = 64_000_000", "clock_hz = true", "clock_hz"),
         ('soc = "nrf52840"', "soc = 5", "soc"),

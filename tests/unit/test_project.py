@@ -54,7 +54,7 @@ def test_every_board_is_rendered_twice_alike(board: str) -> None:
     assert list(first.files) == sorted(first.files)
     memory = load_board(board).memory
     assert (
-        f"ORIGIN = 0x{memory.application_origin:08x}, LENGTH = {memory.application_flash}"
+        f"ORIGIN = 0x{memory.image_origin:08x}, LENGTH = {memory.application_flash}"
         in first.files["board.ld"]
     )
 

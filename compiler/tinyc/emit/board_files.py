@@ -33,6 +33,7 @@ class BoardView:
     ram_origin: str
     ram_size: int
     stack: int
+    boot_stage: int
     smp_buffer: int
     radio: bool
 
@@ -115,6 +116,7 @@ def platformio_board(board: Board) -> str:
             "gcc_prefix": told.family.gcc_prefix,
             "mcu": board.soc,
             "zig_flags": told.zig,
+            **({"boot_stage": True} if board.memory.boot_stage else {}),
         },
         "name": board.title,
         "upload": {
@@ -149,11 +151,12 @@ def _view(
         uart_rx=board.uart_rx,
         uart_baud=board.uart_baud,
         recovery=board.recovery,
-        flash_origin=f"0x{memory.application_origin if origin is None else origin:08x}",
+        flash_origin=f"0x{memory.image_origin if origin is None else origin:08x}",
         flash_size=memory.application_flash if size is None else size,
         ram_origin=f"0x{memory.ram_origin + memory.ram_reserved:08x}",
         ram_size=memory.application_ram,
         stack=memory.stack if stack is None else stack,
+        boot_stage=memory.boot_stage,
         smp_buffer=limits.buffer_bytes(memory.ram),
         radio=radio,
     )

@@ -69,6 +69,11 @@ _UPDATES = {
     "include/model_use.h": "device/model_use.h",
     "src/image_group.c": "device/image_group.c",
 }
+# Where the ROM of the chip wants a second boot stage, with a checksum.
+_BOOT_STAGE = {
+    "src/boot_stage.c": "hal/{hal}/boot_stage.c",
+    "platforms/tinyc/builder/boot_stage.py": "platformio/builder/boot_stage.py",
+}
 _REGISTRY_SCRIPT = "platforms/tinyc/registry.py"
 
 
@@ -199,6 +204,7 @@ def board_texts(board: Board, *, radio: bool = False) -> dict[str, str]:
     templates = data_folder("firmware_templates")
     places = {"soc": board.soc, "hal": board.hal, "family": board.instruction_set.family.folder}
     plain = _PLAIN if board.slots is None else _PLAIN | _UPDATES
+    plain = plain | _BOOT_STAGE if board.memory.boot_stage else plain
     files = {
         path.format(**places): (templates / source.format(**places)).read_text(encoding="utf-8")
         for path, source in plain.items()

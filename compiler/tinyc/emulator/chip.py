@@ -49,6 +49,12 @@ class FlashSystem(System, Protocol):
     def reset(self, cause: Reset) -> None:
         """Start again."""
 
+    def request_reset(self) -> None:
+        """Start again, as the firmware asks, after the instruction that is being executed."""
+
+    def show_flash(self, readable: bool) -> None:
+        """Whether flash can be read by its address."""
+
 
 class ControlPort(Protocol):
     """The maker's own port beside the one to the memory; a debugger reaches it on a locked chip too."""
@@ -74,17 +80,29 @@ class DebugParts:
     part: int
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Where a boot ROM leaves the core: stack pointer, and Thumb address of the next instruction."""
+
+    stack: int
+    pc: int
+
+
 # Answers a store of the core to flash: (address, size in bytes, value).
 FlashWrite = Callable[[int, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """A chip's peripherals, who answers stores to flash (None: they fault), what a debugger finds."""
+    """A chip's peripherals, who answers stores to flash (None: they fault), what a debugger finds.
+
+    `boot` does what the ROM of the chip does at each start; None: the core starts at its vector table.
+    """
 
     peripherals: tuple[Peripheral, ...]
     write_flash: FlashWrite | None = None
     debug: DebugParts | None = None
+    boot: Callable[[], Entry] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,9 +51,27 @@ class ChipMemory:
         cells = memoryview(self._cells).cast("B")[: self._memory.flash]
         return FlashArray(self._memory.flash_origin, cells, content)
 
+    def show_flash(self, engine: Uc, readable: bool) -> None:
+        """Let flash be read and executed, or not."""
+        rights = const.UC_PROT_READ | const.UC_PROT_EXEC if readable else const.UC_PROT_NONE
+        for origin, bytes_ in self.flash_areas:
+            engine.mem_protect(origin, -(-bytes_ // _PAGE) * _PAGE, rights)
+
     def forget_ram(self, engine: Uc, boot: int) -> None:
         """Power was off: RAM holds noise that each boot number has its own of."""
         noise = random.Random(f"RAM of boot {boot}")
         for origin, size in self.ram_areas:
             engine.mem_write(origin, noise.randbytes(size))
             engine.ctl_remove_cache(origin, origin + size)
+        self.remember_ram(engine)
+
+    def remember_ram(self, engine: Uc) -> None:
+        """What the board's RAM holds now is what it held at power on."""
+        self._at_power_on = bytes(engine.mem_read(self._memory.ram_origin, self._memory.ram))
+
+    def changed_below(self, engine: Uc, top: int, most: int) -> int:
+        """How many bytes below `top`, `most` at most, reach down to the first that changed since power on."""
+        size = min(most, top - self._memory.ram_origin)
+        start = top - size - self._memory.ram_origin
+        now, before = engine.mem_read(top - size, size), self._at_power_on[start : start + size]
+        return next((size - at for at in range(size) if now[at] != before[at]), 0)

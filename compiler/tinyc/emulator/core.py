@@ -10,6 +10,7 @@ from unicorn import arm_const as arm
 from unicorn import unicorn_const as const
 
 from tinyc.emulator.breakpoints import Breakpoints
+from tinyc.emulator.chip import Entry
 from tinyc.emulator.counter import IT_STATE, make_counter
 from tinyc.emulator.faults import EmulatedFault
 from tinyc.emulator.peripheral import Peripheral
@@ -146,8 +147,8 @@ class Core:
             what, pc=at, symbol=self._describe(at), registers=self.registers(), address=address, hint=hint
         )
 
-    def reset(self, vectors: int) -> None:
-        """Registers as after reset; stack pointer and entry from the vector table."""
+    def reset(self, vectors: int, entry: Entry | None = None) -> None:
+        """Registers as after reset; stack pointer and entry from the vectors, or as a ROM leaves them."""
         for register in (*_GENERAL, *_SINGLES):
             self.write(register, 0)
         for register in (arm.UC_ARM_REG_PRIMASK, arm.UC_ARM_REG_BASEPRI, arm.UC_ARM_REG_FAULTMASK):
@@ -155,8 +156,9 @@ class Core:
         self.write(arm.UC_ARM_REG_XPSR, _THUMB)
         self.write(arm.UC_ARM_REG_CONTROL, 0)
         self.write(arm.UC_ARM_REG_LR, 0xFFFFFFFF)
-        self.write(arm.UC_ARM_REG_SP, self.read_word(vectors) & ~3)
-        self._jump(self.read_word(vectors + 4), "the reset vector")
+        start = entry or Entry(self.read_word(vectors), self.read_word(vectors + 4))
+        self.write(arm.UC_ARM_REG_SP, start.stack & ~3)
+        self._jump(start.pc, "the reset vector")
         self.counter.follow_break(0)
 
     def _jump(self, target: int, who: str) -> None:

@@ -85,7 +85,8 @@ def flash_content(images: Iterable[Image], memory: Memory) -> bytes:
 
 def started(images: Iterable[Image], content: bytes, memory: Memory) -> Image | None:
     """The image that a flash content starts; the others may be replaced while it runs."""
-    entry = int.from_bytes(content[4:8], "little")
+    at = memory.first_vectors - memory.flash_origin
+    entry = int.from_bytes(content[at + 4 : at + 8], "little")
     for image in images:
         parts = ((address - memory.flash_origin, data) for address, data in image.segments)
         there = all(content[at : at + len(data)] == data for at, data in parts)
@@ -157,7 +158,7 @@ def _functions(elf: ELFFile) -> tuple[Function, ...]:
 
 def check_fits(image: Image, memory: Memory) -> None:
     """Raise TinycError when a segment lies outside the flash the application may use or the RAM."""
-    start, end = memory.application_origin, memory.application_origin + memory.application_flash
+    start, end = memory.image_origin, memory.image_origin + memory.application_flash
     ram_start, ram_end = (
         memory.ram_origin + memory.ram_reserved,
         memory.ram_end,

@@ -67,7 +67,7 @@ class Machine(Served):
             raise TinycError(f"the emulated UART of `{board.soc}` has no rate")
         images = [read_image(Path(path)) for path in symbols]
         if isinstance(start, bytes | FlashImage):
-            self._start_address = board.memory.flash_origin if entry is None else entry
+            self._start_address = board.memory.first_vectors if entry is None else entry
             content = start if isinstance(start, FlashImage) else FlashImage(start)
             if len(content.content) > board.memory.flash:
                 raise TinycError(f"{len(content.content)} bytes are more than the flash of this board")
@@ -106,7 +106,7 @@ class Machine(Served):
             self, 0xE000E000, interrupts=self._chip.interrupts, priority_bits=self._chip.priority_bits
         )
         self._control.vector_table = self._start_address
-        self._control.on_reset = self._request_reset
+        self._control.on_reset = self.request_reset
         self._core.control = self._control
         plain = (Peripheral(self, 0xE0000000), Peripheral(self, 0xE0002000), Peripheral(self, 0xE0040000))
         self._parts = parts = self._chip.build(self)
@@ -131,7 +131,7 @@ class Machine(Served):
         self.flash_array.on_power_loss = self._power_lost
         for address, data in loaded:
             self._core.engine.mem_write(address, data)
-        self._ram_at_power_on = self.read_memory(self.memory.ram_origin, self.memory.ram)
+        self._memory.remember_ram(self._core.engine)
 
     def _flash_changed(self, address: int, size: int) -> None:
         self._core.engine.ctl_remove_cache(address, address + size)
@@ -176,6 +176,9 @@ class Machine(Served):
         """Instructions executed since the profile was reset."""
         return self._core.counter.instructions
 
+    def show_flash(self, readable: bool) -> None:
+        self._memory.show_flash(self._core.engine, readable)
+
     def stall(self, cycles: int) -> None:
         """The core waits while its clock, and the cycle counter, go on."""
         self._core.counter.cycles += cycles
@@ -197,7 +200,7 @@ class Machine(Served):
         self._gave_up_polling = True
         self.recheck()
 
-    def _request_reset(self) -> None:
+    def request_reset(self) -> None:
         self._reset_requested = True
         self.recheck()
 
@@ -215,7 +218,7 @@ class Machine(Served):
         self.flash_array.settle(self._boot)
         self._boot += 1
         if self._debug is None:
-            self._core.reset(self._start_address)
+            self._core.reset(self._start_address, self._parts.boot() if self._parts.boot else None)
         else:
             self._debug.reset(self._start_address)
 
@@ -238,7 +241,6 @@ class Machine(Served):
         self.line.to_device.clear()
         self.line.powered = True
         self._memory.forget_ram(self._core.engine, self._boot)
-        self._ram_at_power_on = self.read_memory(self.memory.ram_origin, self.memory.ram)
         self._start(Reset.POWER_ON)
 
     def cut_power(self, cut: Cut) -> None:
@@ -392,7 +394,4 @@ class Machine(Served):
     def stack_used(self) -> int:
         """Most bytes of stack in use so far; at most the board's stack, which then may be too small."""
         top = int.from_bytes(self.read_memory(self._start_address, 4), "little")
-        size = min(self.memory.stack, top - self.memory.ram_origin)
-        start = top - size - self.memory.ram_origin
-        now, before = self.read_memory(top - size, size), self._ram_at_power_on[start : start + size]
-        return next((size - at for at in range(size) if now[at] != before[at]), 0)
+        return self._memory.changed_below(self._core.engine, top, self.memory.stack)

@@ -16,7 +16,10 @@ from tinyc.flash.job import Job, Say
 INFO = "INFO_UF2.TXT"
 _BOARD_ID = re.compile(r"^Board-ID:\s*(.+?)\s*$", re.MULTILINE)
 _MOUNTS = Path("/proc/mounts")
-_PRESS = "press the reset button twice, quickly: the board shows a drive with a file INFO_UF2.TXT"
+_PRESS = (
+    "press the reset button twice, quickly (on a Pico hold BOOTSEL while plugging it in): "
+    "the board shows a drive with a file INFO_UF2.TXT"
+)
 
 
 def missing(job: Job) -> TinycError | None:

@@ -78,7 +78,7 @@ def store_address(board: Board, settings: LowpanSettings, *, learns: bool = Fals
         return None
     slots, memory = board.slots, board.memory
     if slots is None:
-        return memory.application_origin + memory.application_flash - STORE_BYTES
+        return memory.image_origin + memory.application_flash - STORE_BYTES
     address = slots.journal - STORE_BYTES
     return None if learns or address < slots.learn else address
 

@@ -86,7 +86,7 @@ __attribute__((used, noinline)) void tinyc_start(void) {
         NVIC_ICER(group) = 0xFFFFFFFFu;
         NVIC_ICPR(group) = 0xFFFFFFFFu;
     }
-#if !defined(__ARM_ARCH_6M__) /* where the table may lie elsewhere than at 0 */
+#if !defined(__ARM_ARCH_6M__) || defined(SOC_HAS_VTOR) /* where the table may lie elsewhere than at 0 */
     SCB_VTOR = (uint32_t)(uintptr_t)&tinyc_vectors;
 #endif
 #if BOARD_HAS_FPU

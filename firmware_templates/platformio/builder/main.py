@@ -107,4 +107,7 @@ for name in SMALL:
 if "nobuild" in COMMAND_LINE_TARGETS:
     Default(None)
 else:
-    Default(env.Alias("buildprog", env.BuildProgram()))
+    program = env.BuildProgram()
+    if board.get("build.boot_stage", False):
+        env.SConscript("boot_stage.py", exports="env program")
+    Default(env.Alias("buildprog", program))

@@ -4,4 +4,12 @@ To add one: a module named like the board's `soc` that describes its peripherals
 `tinyc.emulator.peripheral.Peripheral` and defines `CHIP`, a line in NAMES, and an echo in the tests.
 """
 
-NAMES = ("mps2_an386", "nrf51822", "nrf52840", "stm32f405", "stm32h743", "stm32l4r5")
+NAMES = (
+    "mps2_an386",
+    "nrf51822",
+    "nrf52840",
+    "rp2040",
+    "stm32f405",
+    "stm32h743",
+    "stm32l4r5",
+)
