@@ -10,6 +10,7 @@ import pytest
 from support import tflite_writer
 from support.classifiers import separable_network
 from support.command_line import tinyc
+from support.report_pages import page_data
 from tinyc import tuning
 
 pytestmark = pytest.mark.emulated
@@ -39,6 +40,13 @@ def test_pairs_are_built_verified_and_profiled(model: Path, tmp_path: Path) -> N
         predicted, counted = layer["instructions_predicted"], layer["instructions"]
         assert abs(predicted - counted) <= 0.05 * counted
     assert "chosen" in tinyc("profile", folder, "--kernels").stdout
+    assert tinyc("report", folder, "--predicted").code == 0
+    layers = page_data(folder / "report.html")["build"]["layers"]
+    pairs = {layer["name"]: layer["parts"] for layer in layers if layer["op"] == KIND}
+    assert list(pairs) == [layer["name"] for layer in fused]
+    for name, parts in pairs.items():
+        assert name == " + ".join(part["name"] for part in parts)
+        assert [part["op"] for part in parts] == KIND.split("+")
 
 
 def test_tuning_counts_pairs(

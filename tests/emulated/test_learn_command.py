@@ -13,6 +13,7 @@ import pytest
 
 from support import learn_models, tflite_writer
 from support.command_line import Said, tinyc
+from support.report_pages import page_data
 from support.smp_peer import PeerLine, serial_port
 from tinyc import interpreter
 from tinyc.artifact import Artifact, open_artifact
@@ -55,6 +56,13 @@ def found(project: Path) -> Artifact:
         patch.delenv("TINYC_REGISTRY")
         succeeds("build", project, "--out", project / "out")
     return open_artifact(project / "out")
+
+
+def test_page_of_a_build_that_learns(found: Artifact) -> None:
+    succeeds("report", found.folder)
+    build = page_data(found.folder / "report.html")["build"]
+    assert build["outputs"] == list(found.program.graph.outputs) and build["costs"] == "counted"
+    assert build["ram"] == found.report["ram"] > build["arena"]
 
 
 @pytest.fixture

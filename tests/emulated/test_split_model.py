@@ -12,6 +12,7 @@ import pytest
 from support.command_line import tinyc
 from support.devices import need_toolchain
 from support.paths import ROOT
+from support.report_pages import page_data
 from support.split_builds import (
     BOARD,
     SLOTS,
@@ -403,6 +404,10 @@ def test_the_verbs(tmp_path: Path) -> None:
     assert said.code == 1 and "add --split-model" in said.stderr
     said = tinyc("profile", first)
     assert said.code == 1 and "split build" in said.stderr
+    assert tinyc("report", second, "--against", first).code == 0
+    page = page_data(second / "report.html")
+    assert page["build"]["image"] == told["image"] and page["build"]["costs"] == "predicted"
+    assert page["comparison"]["symbols"] == []
     (first / "src" / "hal.c").write_text("/* changed */\n", encoding="utf-8")
     said = tinyc("build", sine, "--split-model", "--firmware", first, "-o", second)
     assert said.code == 1 and "not those that were built" in said.stderr

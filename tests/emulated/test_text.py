@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from support.command_line import tinyc
+from support.report_pages import page_data
 from support.text_models import text_graph, write_tokenizer
 from tinyc import interpreter, pipeline
 from tinyc.artifact import open_artifact
@@ -78,6 +79,15 @@ def test_predicted_tables_are_in_the_firmware(built: Path) -> None:
         assert sizes[table.name] == table.bytes, table.name
     assert (expected.arena, expected.weights) == (found.report["arena"], found.report["weights"])
     assert 0.7 < expected.flash / found.report["flash"] < 1.3
+
+
+def test_page_shows_the_layers_in_blocks(built: Path) -> None:
+    program = open_artifact(built).program
+    assert tinyc("report", built).code == 0
+    build = page_data(built / "report.html")["build"]
+    parts = [part["name"] for layer in build["layers"] for part in layer["parts"] or [layer]]
+    assert parts == [op.name for op in program.graph.expanded().ops]
+    assert build["costs"] == "counted" and all(layer["cycles"] > 0 for layer in build["layers"])
 
 
 def test_run_takes_text(built: Path, tmp_path: Path) -> None:

@@ -26,10 +26,11 @@ def test_wheel_in_a_clean_environment(tmp_path: Path) -> None:
     build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)]
     subprocess.run(build, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("tinyc-*.whl")
-    page = "tinyc/registry/web/static"
-    files = [path for path in (ROOT / "compiler" / page).rglob("*") if path.is_file()]
-    shown = {f"{page}/{path.relative_to(ROOT / 'compiler' / page).as_posix()}" for path in files}
-    assert shown and shown <= set(zipfile.ZipFile(wheel).namelist())
+    names = set(zipfile.ZipFile(wheel).namelist())
+    for page in ("registry/web/static", "build_page/page", "build_page/vendor"):
+        files = [path for path in (ROOT / "compiler" / "tinyc" / page).rglob("*") if path.is_file()]
+        shown = {path.relative_to(ROOT / "compiler").as_posix() for path in files}
+        assert shown and shown <= names
     environment = tmp_path / "environment"
     venv.create(environment, with_pip=True)
     python = environment / "bin" / "python"
@@ -50,6 +51,8 @@ def test_wheel_in_a_clean_environment(tmp_path: Path) -> None:
     assert built.returncode == 0, built.stderr
     report = json.loads(built.stdout)
     assert Path(report["elf"]).is_file() and report["flash"] > 0
+    subprocess.run([tool, "report", str(tmp_path / "out")], check=True, capture_output=True, cwd=tmp_path)
+    assert (tmp_path / "out" / "report.html").is_file()
     verify = [tool, "verify", str(tmp_path / "out"), "--count", "3", "--json"]
     verified = subprocess.run(verify, capture_output=True, text=True, cwd=tmp_path)
     assert verified.returncode == 0, verified.stderr

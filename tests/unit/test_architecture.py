@@ -40,6 +40,10 @@ ALLOWED = {
         "sixlowpan",
     },
     "audio": {"ir", "emit", "program"},
+    "build_page": {
+        *("artifact", "boards", "emit", "emulator", "ir", "kernels", "memory", "profiling", "program"),
+        *("report", "toolchain", "variants"),
+    },
     "text": {"ir", "emit"},
     "toolchain": {
         "ir",

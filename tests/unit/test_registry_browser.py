@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import pytest
 from pyoxigraph import Literal, NamedNode, Quad, parse
 
 from support import registry_fleet
+from support.browser import LOOKS, chromium, context_options
 from support.registry_http import serving
 from tinyc.registry import names, queries
 from tinyc.registry.store.embedded import EmbeddedStore
@@ -24,20 +24,7 @@ from tinyc.registry.vocabulary import RDF, SCHEMA, TINYC
 
 pytestmark = pytest.mark.unit
 
-sync_api = pytest.importorskip("playwright.sync_api")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 DEVICES = 2000
-WIDTHS = {"desktop": (1280, 900), "phone": (390, 844)}
-LOOKS = [(size, scheme) for size in WIDTHS for scheme in ("light", "dark")]
 DEVICE = "nrf52840:1122334455667788"
 PAGES = {
     "fleet": "#/devices",
@@ -76,12 +63,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("there is no chromium here")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(params=LOOKS, ids="-".join)
@@ -96,13 +79,7 @@ def desktop(browser: Any, address: str) -> Iterator[Any]:
 
 
 def opened(browser: Any, address: str, size: str, scheme: str) -> Iterator[Any]:
-    width, height = WIDTHS[size]
-    context = browser.new_context(
-        viewport={"width": width, "height": height},
-        color_scheme=scheme,
-        base_url=address,
-        reduced_motion="reduce",
-    )
+    context = browser.new_context(base_url=address, **context_options(size, scheme))
     page = context.new_page()
     page.set_default_timeout(15_000)
     asked: list[str] = []

@@ -24,6 +24,7 @@ from tinyc.cli.monitor import command as monitor
 from tinyc.cli.profile import command as profile
 from tinyc.cli.quantize import command as quantize
 from tinyc.cli.registry import app as registry
+from tinyc.cli.report import command as report
 from tinyc.cli.run import command as run
 from tinyc.cli.tune import command as tune
 from tinyc.cli.verify import command as verify
@@ -64,6 +65,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "verify": verify,
     "version": version,
     "profile": profile,
+    "report": report,
     "tune": tune,
     "devices": devices,
     "monitor": monitor,

@@ -90,12 +90,16 @@ def command(
     learn_data: LearnData = None,
     with_parts: With = None,
     without: Without = None,
+    report_page: Annotated[
+        bool, typer.Option("--report", help="Write the page of `tinyc report` as well: OUT/report.html.")
+    ] = False,
     tradeoff: Tradeoff = False,
     json: Json = False,
 ) -> None:
     """Compile a model and build its firmware with PlatformIO."""
     from tinyc.cli import target
     from tinyc.cli.registry.recording import record_build
+    from tinyc.cli.report import write_page
     from tinyc.tradeoff import Point
 
     makes = bool(also) or arena is not None or spare_kernels
@@ -125,12 +129,15 @@ def command(
         tradeoff=tradeoff,
     )
     record_build(found, output.talk)
+    page = write_page(found) if report_page else None
     report = found.report
     if json:
         elf = str(found.folder / str(report["elf"]))
         output.as_json({**report, "elf": elf, "folder": str(found.folder)})
         return
     target.say_built(found)
+    if page is not None:
+        output.talk(f"report: {page}")
     if tradeoff:
         print_tradeoff("", [Point(**entry) for entry in report["tradeoff"]])
     if sizes:

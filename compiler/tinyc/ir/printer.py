@@ -42,13 +42,18 @@ def _value(value: Any) -> str:
     return str(value)
 
 
-def format_op(op: Op) -> str:
-    """`outputs = KIND(inputs) field=value ... "layer name"`."""
-    fields = " ".join(
-        f"{field.name}={_value(getattr(op, field.name))}"
+def own_fields(op: Op) -> dict[str, str]:
+    """Name → text of the fields that ops of this kind add to those that all ops have."""
+    return {
+        field.name: _value(getattr(op, field.name))
         for field in dataclasses.fields(op)
         if field.name not in _COMMON_FIELDS
-    )
+    }
+
+
+def format_op(op: Op) -> str:
+    """`outputs = KIND(inputs) field=value ... "layer name"`."""
+    fields = " ".join(f"{name}={text}" for name, text in own_fields(op).items())
     left, right = ", ".join(op.outputs), ", ".join(op.inputs)
     return f"{left} = {op.kind}({right}){' ' + fields if fields else ''} # {op.name}"
 
