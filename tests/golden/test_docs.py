@@ -17,6 +17,8 @@ from tinyc.boards import board_names, load_board
 from tinyc.cli.app import app
 from tinyc.cores import CORES, FEATURES, HOST, combinations
 from tinyc.emulator.available import emulators
+from tinyc.frontends import tflite_movement, tflite_space, tflite_take
+from tinyc.frontends.tflite_shapes import CONSTANTS
 from tinyc.ir.ops import OPS, ConvDepthwise2D, TokenBlock
 from tinyc.kernels import cortex_m4_rows, portable_rows
 from tinyc.kernels.catalogue import CATALOGUE
@@ -38,11 +40,16 @@ def operators_page() -> str:
     for kind in sorted([*OPS, ConvDepthwise2D.kind, TokenBlock.kind]):
         names = ", ".join(f"`{symbol}`" for symbol in kernels[kind])
         lines.append(f"| {kind} | {names or 'removed by the passes, or rejected with its reason'} |")
+    moves = {**tflite_movement.DECODERS, **tflite_space.DECODERS, **tflite_take.DECODERS}
     lines += [
         "",
         "A kernel's name is `tinyc_<op>_<dtype>[_<variant>]__<isa>`: `s8` int8, `u8` uint8, `f32` float32.",
         "`portable` is C99 for any chip, `cortex_m4` needs the DSP extension of ARMv7E-M or ARMv8-M,",
         "`scalar` is for cores without it, `helium` for those with vectors (Armv8.1-M MVE).",
+        "Of the operators of .tflite files these become others when they are read, or constants:",
+        f"{', '.join(sorted({*moves, *CONSTANTS} - OPS.keys()))}.",
+        "TAKE is GATHER by constant indices, MIRROR_PAD, RESIZE_NEAREST_NEIGHBOR, BROADCAST_TO and TILE.",
+        "GATHER, GATHER_ND and EMBEDDING_LOOKUP: an index out of range stands for the nearest one within.",
         "The layers of transformers are parts of a TOKEN_BLOCK: [transformers](../concepts/transformers.md).",
     ]
     return "\n".join(lines) + "\n"

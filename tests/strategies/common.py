@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from tinyc.ir.graph import Graph, verify
+from tinyc.ir.ops import Gather, GatherNd
 from tinyc.ir.ops.base import Op
-from tinyc.ir.tensor import Array, DType, Quantization, Tensor
+from tinyc.ir.tensor import Array, DType, Quantization, Tensor, TensorName
 
 
 def random_scale(rng: np.random.Generator, low: float = 1e-3, high: float = 1.0) -> float:
@@ -39,10 +40,16 @@ def single_op_graph(op: Op, tensors: Sequence[Tensor]) -> Graph:
 
 
 def random_inputs(rng: np.random.Generator, graph: Graph) -> list[Array]:
-    """Arrays for the graph's inputs; a quarter of the draws sit at the type's limits."""
-    values = []
+    """Arrays for the graph's inputs; a quarter of the draws sit at the type's limits. Indices lie inside."""
+    values, extents = [], _indexed(graph)
     for name in graph.inputs:
         tensor = graph[name]
+        if name in extents:
+            values.append(rng.integers(0, extents[name], tensor.shape, dtype=np.int32))
+            continue
+        if tensor.dtype is DType.BOOL:
+            values.append(rng.random(tensor.shape) < 0.5)
+            continue
         if tensor.dtype is DType.FLOAT32:
             values.append(rng.normal(0, 2, tensor.shape).astype(np.float32))
             continue
@@ -55,3 +62,15 @@ def random_inputs(rng: np.random.Generator, graph: Graph) -> list[Array]:
         data = np.where(extreme, rng.choice([info.min, info.max], tensor.shape), data)
         values.append(data.astype(tensor.dtype.numpy))
     return values
+
+
+def _indexed(graph: Graph) -> dict[TensorName, Array | int]:
+    """The extents that tensors of indices count in."""
+    found: dict[TensorName, Array | int] = {}
+    for op in graph.ops:
+        if isinstance(op, Gather):
+            found[op.inputs[1]] = graph[op.inputs[0]].shape[op.axis]
+        if isinstance(op, GatherNd):
+            data, indices = graph.operands(op)
+            found[indices.name] = np.array(data.shape[: indices.shape[-1]])
+    return found

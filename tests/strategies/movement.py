@@ -1,4 +1,4 @@
-"""Random PAD, RESHAPE, TRANSPOSE, CONCATENATION, STRIDED_SLICE and SPLIT layers of several types."""
+"""Random PAD, PADV2, RESHAPE, TRANSPOSE, CONCATENATION, STRIDED_SLICE and SPLIT layers of several types."""
 
 from __future__ import annotations
 
@@ -8,25 +8,30 @@ import numpy as np
 
 from strategies.common import activation, random_scale, single_op_graph
 from tinyc.ir.graph import Graph
-from tinyc.ir.ops import Concatenation, Op, Pad, Reshape, Split, StridedSlice, Transpose
+from tinyc.ir.ops import Concatenation, Op, Pad, PadV2, Reshape, Split, StridedSlice, Transpose
 from tinyc.ir.tensor import DType, Quantization, Shape, Tensor
 
 
-def _input(rng: np.random.Generator, shape: Shape, name: str = "x") -> Tensor:
-    """Mostly int8; int16 and float32 too."""
+def any_input(rng: np.random.Generator, shape: Shape, name: str = "x") -> Tensor:
+    """Mostly int8; int16, int32, bool and float32 too."""
     form = rng.random()
     if form < 0.7:
         return activation(rng, name, shape)
-    if form < 0.85:
+    if form < 0.75:
+        return Tensor(name, shape, DType.INT32)
+    if form < 0.8:
+        return Tensor(name, shape, DType.BOOL)
+    if form < 0.9:
         return Tensor(name, shape, DType.INT16, Quantization((random_scale(rng),), (0,)))
     return Tensor(name, shape, DType.FLOAT32)
 
 
-def _shape(rng: np.random.Generator, least: int = 1, most: int = 4) -> Shape:
+def some_shape(rng: np.random.Generator, least: int = 1, most: int = 4) -> Shape:
     return tuple(int(extent) for extent in rng.integers(1, 7, int(rng.integers(least, most + 1))))
 
 
-def _graph(op: Op, *inputs: Tensor) -> Graph:
+def moving_graph(op: Op, *inputs: Tensor) -> Graph:
+    """The layer with results of the type and quantization of its first input."""
     shapes = op.output_shapes(inputs)
     results = [
         inputs[0].with_(name=name, shape=shape) for name, shape in zip(op.outputs, shapes, strict=True)
@@ -35,30 +40,43 @@ def _graph(op: Op, *inputs: Tensor) -> Graph:
 
 
 def random_pad(rng: np.random.Generator) -> Graph:
-    x = _input(rng, _shape(rng))
+    x = any_input(rng, some_shape(rng))
+    op = Pad(name="layer", inputs=("x",), outputs=("y",), paddings=_paddings(rng, x))
+    return moving_graph(op, x)
+
+
+def random_pad_v2(rng: np.random.Generator) -> Graph:
+    x = any_input(rng, some_shape(rng))
+    if x.quantization is None:
+        x = Tensor("x", x.shape, DType.INT32)
+    fill = int(rng.integers(-128, 128)) * (1 if x.dtype.size == 1 else int(rng.integers(200)))
+    op = PadV2(name="layer", inputs=("x",), outputs=("y",), paddings=_paddings(rng, x), fill=fill)
+    return moving_graph(op, x)
+
+
+def _paddings(rng: np.random.Generator, x: Tensor) -> tuple[tuple[int, int], ...]:
     pairs = rng.integers(0, 4, (len(x.shape), 2)) * rng.integers(0, 2, (len(x.shape), 1))
-    paddings = tuple((int(before), int(after)) for before, after in pairs)
-    return _graph(Pad(name="layer", inputs=("x",), outputs=("y",), paddings=paddings), x)
+    return tuple((int(before), int(after)) for before, after in pairs)
 
 
 def random_reshape(rng: np.random.Generator) -> Graph:
-    x = _input(rng, _shape(rng))
+    x = any_input(rng, some_shape(rng))
     count, shape = math.prod(x.shape), []
     for _ in range(int(rng.integers(0, 4))):
         divisors = [d for d in range(1, count + 1) if count % d == 0]
         shape.append(int(rng.choice(divisors)))
         count //= shape[-1]
-    return _graph(Reshape(name="layer", inputs=("x",), outputs=("y",), shape=(*shape, count)), x)
+    return moving_graph(Reshape(name="layer", inputs=("x",), outputs=("y",), shape=(*shape, count)), x)
 
 
 def random_transpose(rng: np.random.Generator) -> Graph:
-    x = _input(rng, _shape(rng, 1, 5))
+    x = any_input(rng, some_shape(rng, 1, 5))
     permutation = tuple(int(axis) for axis in rng.permutation(len(x.shape)))
-    return _graph(Transpose(name="layer", inputs=("x",), outputs=("y",), permutation=permutation), x)
+    return moving_graph(Transpose(name="layer", inputs=("x",), outputs=("y",), permutation=permutation), x)
 
 
 def random_concatenation(rng: np.random.Generator) -> Graph:
-    first = _input(rng, _shape(rng), "x0")
+    first = any_input(rng, some_shape(rng), "x0")
     axis = int(rng.integers(len(first.shape)))
     parts = [first]
     for index in range(1, int(rng.integers(1, 5))):
@@ -66,11 +84,11 @@ def random_concatenation(rng: np.random.Generator) -> Graph:
         shape[axis] = int(rng.integers(1, 6))
         parts.append(first.with_(name=f"x{index}", shape=tuple(shape)))
     names = tuple(part.name for part in parts)
-    return _graph(Concatenation(name="layer", inputs=names, outputs=("y",), axis=axis), *parts)
+    return moving_graph(Concatenation(name="layer", inputs=names, outputs=("y",), axis=axis), *parts)
 
 
 def random_strided_slice(rng: np.random.Generator) -> Graph:
-    x = _input(rng, _shape(rng))
+    x = any_input(rng, some_shape(rng))
     begin, size, strides = [], [], []
     for extent in x.shape:
         step = int(rng.choice([1, 1, 2, 3, -1, -2]))
@@ -90,7 +108,7 @@ def random_strided_slice(rng: np.random.Generator) -> Graph:
         strides=tuple(strides),
         shape=tuple(kept),
     )
-    return _graph(op, x)
+    return moving_graph(op, x)
 
 
 def random_split(rng: np.random.Generator) -> Graph:
@@ -98,9 +116,11 @@ def random_split(rng: np.random.Generator) -> Graph:
         sizes = (int(rng.integers(1, 4)),) * int(rng.integers(1, 5))
     else:
         sizes = tuple(int(size) for size in rng.integers(1, 5, int(rng.integers(1, 5))))
-    shape = list(_shape(rng))
+    shape = list(some_shape(rng))
     axis = int(rng.integers(len(shape)))
     shape[axis] = sum(sizes)
     outputs = tuple(f"y{index}" for index in range(len(sizes)))
     op = Split(name="layer", inputs=("x",), outputs=outputs, axis=axis, sizes=sizes)
-    return _graph(op, _input(rng, tuple(shape)))
+    x = any_input(rng, tuple(shape))
+    # LiteRT splits no booleans.
+    return moving_graph(op, x if x.dtype is not DType.BOOL else x.with_(dtype=DType.INT32))

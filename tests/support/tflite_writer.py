@@ -28,6 +28,8 @@ _TYPES = {
     DType.FLOAT32: tflite.TensorType.FLOAT32,
 }
 _CODES = {name: code for name, code in vars(tflite.BuiltinOperator).items() if isinstance(code, int)}
+# LiteRT knows no first version of these.
+_VERSIONS = {"BROADCAST_TO": 2}
 _ACTIVATIONS = {member: getattr(tflite.ActivationFunctionType, member.value) for member in Activation}
 _PADDINGS = {Padding.SAME: tflite.Padding.SAME, Padding.VALID: tflite.Padding.VALID}
 
@@ -233,17 +235,62 @@ def _split(op: Any, draft: Draft) -> Layer:
     return Layer(op.kind, (axis, *op.inputs), op.outputs, "SplitOptions", {"NumSplits": len(op.sizes)})
 
 
+def _pad_v2(op: Any, draft: Draft) -> Layer:
+    x = draft.tensors[op.inputs[0]]
+    pads = draft.constant(f"{op.name}/paddings", [list(pair) for pair in op.paddings])
+    value = draft.constant(f"{op.name}/fill", op.fill, x.dtype.numpy)
+    draft.tensors[value] = draft.tensors[value].with_(quantization=x.quantization)
+    return Layer(op.kind, (*op.inputs, pads, value), op.outputs, "PadV2Options")
+
+
+def _take(op: Any, draft: Draft) -> Layer:
+    """TensorFlow Lite has no such operator: a GATHER along each axis does it."""
+    x = draft.tensors[op.inputs[0]]
+    for axis, positions in enumerate(op.indices):
+        indices = draft.constant(f"{op.name}/indices{axis}", list(positions))
+        shape = (*x.shape[:axis], len(positions), *x.shape[axis + 1 :])
+        last = axis == len(op.indices) - 1
+        y = x.with_(name=op.outputs[0] if last else f"{op.name}/taken{axis}", shape=shape, data=None)
+        draft.tensors[y.name] = y
+        layer = Layer("GATHER", (x.name, indices), (y.name,), "GatherOptions", {"Axis": axis})
+        if last:
+            return layer
+        draft.layers.append(layer)
+        x = y
+    raise AssertionError("a tensor without axes")
+
+
+def _gather(op: Any, draft: Draft) -> Layer:
+    fields = {"Axis": op.axis, "BatchDims": op.batch_dims}
+    return Layer(op.kind, op.inputs, op.outputs, "GatherOptions", fields)
+
+
+def _resize_bilinear(op: Any, draft: Draft) -> Layer:
+    size = draft.constant(f"{op.name}/size", list(op.size))
+    fields = {"AlignCorners": op.align_corners, "HalfPixelCenters": op.half_pixel_centers}
+    return Layer(op.kind, (*op.inputs, size), op.outputs, "ResizeBilinearOptions", fields)
+
+
+def _blocks(op: Any, draft: Draft) -> Layer:
+    block = draft.constant(f"{op.name}/block", list(op.block))
+    margins = draft.constant(f"{op.name}/margins", [list(pair) for pair in op.margins])
+    options = "SpaceToBatchNDOptions" if op.kind == "SPACE_TO_BATCH_ND" else "BatchToSpaceNDOptions"
+    return Layer(op.kind, (*op.inputs, block, margins), op.outputs, options)
+
+
 _WRITERS: dict[str, Callable[[Any, Draft], Layer]] = {
     "ADD": _binary,
     "ARG_MAX": _arg,
     "ARG_MIN": _arg,
     "AVERAGE_POOL_2D": _pool,
     "BATCH_MATMUL": _batch_matmul,
+    "BATCH_TO_SPACE_ND": _blocks,
     "CONCATENATION": _concatenation,
     "CONV_2D": _convolution,
     "CUMSUM": _cumsum,
     "DEPTHWISE_CONV_2D": _convolution,
     "FULLY_CONNECTED": _fully_connected,
+    "GATHER": _gather,
     "GELU": _gelu,
     "L2_NORMALIZATION": _l2_normalization,
     "LEAKY_RELU": _leaky_relu,
@@ -251,16 +298,20 @@ _WRITERS: dict[str, Callable[[Any, Draft], Layer]] = {
     "MEAN": _reduction,
     "MUL": _binary,
     "PAD": _pad,
+    "PADV2": _pad_v2,
     "REDUCE_ALL": _reduction,
     "REDUCE_ANY": _reduction,
     "REDUCE_MAX": _reduction,
     "REDUCE_MIN": _reduction,
     "RESHAPE": _reshape,
+    "RESIZE_BILINEAR": _resize_bilinear,
     "SOFTMAX": _softmax,
+    "SPACE_TO_BATCH_ND": _blocks,
     "SPLIT": _split,
     "STRIDED_SLICE": _strided_slice,
     "SUB": _binary,
     "SUM": _reduction,
+    "TAKE": _take,
     "TRANSPOSE": _transpose,
     "TRANSPOSE_CONV": _transpose_conv,
 }
@@ -309,7 +360,7 @@ def write_layers(
             builder,
             "OperatorCode",
             DeprecatedBuiltinCode=min(_CODES[kind], 127),
-            Version=1,
+            Version=_VERSIONS.get(kind, 1),
             BuiltinCode=_CODES[kind],
         )
         for kind in kinds

@@ -9,7 +9,7 @@ import numpy as np
 
 from tinyc.errors import Problem, TinycError
 from tinyc.frontends.names import Names, common_scope, input_name, layer_name
-from tinyc.frontends.tflite_node import Node, Reject
+from tinyc.frontends.tflite_node import Chain, Node, Reject
 from tinyc.frontends.tflite_ops import DECODERS
 from tinyc.frontends.tflite_reader import RawModel, RawOperator, RawTensor, read
 from tinyc.frontends.tflite_shapes import fold_shape_arithmetic
@@ -150,7 +150,7 @@ class _Builder:
             return
         if self._folded(node, operator):
             return
-        self.ops.append(self._decoded(node))
+        self.ops += self._decoded(node)
 
     def _widen_weights(self, operator: RawOperator, inputs: list[Tensor | None]) -> None:
         """Dynamic-range models keep int8 weights in float layers: give the reals that they stand for."""
@@ -195,28 +195,46 @@ class _Builder:
             self._by_index[index] = self.tensors[tensor.name] = tensor.with_(data=np.array(value))
         return True
 
-    def _decoded(self, node: Node) -> Op:
+    def _decoded(self, node: Node) -> tuple[Op, ...]:
+        """The ops that the node stands for. Tensors between them are added."""
         decoder = DECODERS.get(node.kind)
         if decoder is None:
-            return self._unsupported_op(node, "the operator is not supported", "")
+            return (self._unsupported_op(node, "the operator is not supported", ""),)
         if not node.results:
-            return self._unsupported_op(node, "it has no outputs", "")
+            return (self._unsupported_op(node, "it has no outputs", ""),)
         try:
-            op = decoder(node)
+            decoded = decoder(node)
+            chain = decoded if isinstance(decoded, Chain) else Chain((decoded,), ())
+            self._check_shapes(chain)
         except Reject as reject:
-            return self._unsupported_op(node, reject.reason, reject.accepted)
-        except (ValueError, ArithmeticError) as error:
-            return self._unsupported_op(node, str(error), "")
-        try:
-            shapes = op.output_shapes([self.tensors[name] for name in op.inputs])
+            return (self._unsupported_op(node, reject.reason, reject.accepted),)
         except (ValueError, IndexError, ArithmeticError) as error:
-            return self._unsupported_op(node, str(error), "")
-        declared: tuple[Shape, ...] = tuple(tensor.shape for tensor in node.results)
-        if shapes != declared:
-            expected = ", ".join(str(list(shape)) for shape in shapes)
-            found = ", ".join(str(list(shape)) for shape in declared)
-            return self._unsupported_op(node, f"the file declares shape {found}", f"shape {expected}")
-        return op
+            return (self._unsupported_op(node, str(error), ""),)
+        return self._named(chain, node.name)
+
+    def _check_shapes(self, chain: Chain) -> None:
+        tensors = {**self.tensors, **{tensor.name: tensor for tensor in chain.between}}
+        for op in chain.ops:
+            shapes = op.output_shapes([tensors[name] for name in op.inputs])
+            declared: tuple[Shape, ...] = tuple(tensors[name].shape for name in op.outputs)
+            if shapes != declared:
+                expected = ", ".join(str(list(shape)) for shape in shapes)
+                found = ", ".join(str(list(shape)) for shape in declared)
+                raise Reject(f"the file declares shape {found}", f"shape {expected}")
+
+    def _named(self, chain: Chain, layer: str) -> tuple[Op, ...]:
+        """The ops with names that nothing else has: those of the file come first."""
+        names = {tensor.name: self._tensor_names.unique(tensor.name) for tensor in chain.between}
+        for tensor in chain.between:
+            self.tensors[names[tensor.name]] = tensor.with_(name=names[tensor.name])
+        return tuple(
+            op.with_(
+                name=op.name if op.name == layer else self._layer_names.unique(op.name),
+                inputs=tuple(names.get(name, name) for name in op.inputs),
+                outputs=tuple(names.get(name, name) for name in op.outputs),
+            )
+            for op in chain.ops
+        )
 
     def _unsupported(self, node: Node, reason: str, accepted: str) -> None:
         self.ops.append(self._unsupported_op(node, reason, accepted))

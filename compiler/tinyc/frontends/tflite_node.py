@@ -1,6 +1,7 @@
 """What a decoder of TensorFlow Lite operators gets, a node of the file, and what decoders share.
 
-A decoder gives the op of the IR, or raises `Reject` for a variant that tinyc does not compile.
+A decoder gives the op of the IR or a `Chain` of them, or raises `Reject` for a variant that tinyc does not
+compile.
 """
 
 from __future__ import annotations
@@ -77,7 +78,18 @@ class Node:
         return _PADDINGS[code]
 
 
-Decoder: TypeAlias = Callable[[Node], Op]
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """The ops that one operator of the file stands for, in order, and the tensors between them.
+
+    The op that gives the operator's results has its name; the names of the others are made unique later.
+    """
+
+    ops: tuple[Op, ...]
+    between: tuple[Tensor, ...]
+
+
+Decoder: TypeAlias = Callable[[Node], Op | Chain]
 
 
 def present(node: Node, least: int, most: int) -> tuple[Tensor, ...]:

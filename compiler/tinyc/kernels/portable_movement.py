@@ -1,4 +1,4 @@
-"""Portable kernels of PAD, RESHAPE, TRANSPOSE, CONCATENATION, STRIDED_SLICE and SPLIT.
+"""Portable kernels of PAD, PADV2, RESHAPE, TRANSPOSE, CONCATENATION, STRIDED_SLICE and SPLIT.
 
 They move bytes, whatever the element type; all tensors of a layer have one quantization.
 """
@@ -13,11 +13,12 @@ from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.common import quantization_mismatch
 from tinyc.ir.ops.concatenation import Concatenation
 from tinyc.ir.ops.pad import Pad
+from tinyc.ir.ops.pad_v2 import PadV2
 from tinyc.ir.ops.reshape import Reshape
 from tinyc.ir.ops.split import Split
 from tinyc.ir.ops.strided_slice import StridedSlice
 from tinyc.ir.ops.transpose import Transpose
-from tinyc.ir.tensor import Shape
+from tinyc.ir.tensor import DType, Shape, Tensor
 from tinyc.kernels import features
 from tinyc.kernels.kernel import Kernel, Lowered
 from tinyc.kernels.work import FittedWork
@@ -65,7 +66,8 @@ def _axes(op: Op, graph: Graph) -> tuple[list[Axis], int, int]:
     return list(zip(op.size, moved, row_major(op.size, x.dtype.size), strict=True)), first, 0
 
 
-def _accepts(op: Op, graph: Graph) -> bool:
+def accepts_moved(op: Op, graph: Graph) -> bool:
+    """Whether nothing is a constant and all tensors have one quantization."""
     operands, results = graph.operands(op), graph.results(op)
     return not any(t.is_constant for t in operands) and not quantization_mismatch(operands, results)
 
@@ -82,13 +84,23 @@ def _accepts_joined(op: Op, graph: Graph) -> bool:
 
 def _accepts_move(op: Op, graph: Graph) -> bool:
     (x,) = graph.operands(op)
-    return _accepts(op, graph) and len(merged(_axes(op, graph)[0], x.dtype.size)[0]) <= MOVE_AXES
+    return accepts_moved(op, graph) and len(merged(_axes(op, graph)[0], x.dtype.size)[0]) <= MOVE_AXES
 
 
 def _accepts_pad(op: Op, graph: Graph) -> bool:
-    (x,) = graph.operands(op)
-    zero = 0 if x.quantization is None else x.zero_point
-    return (x.dtype.size == 1 or zero == 0) and _accepts_move(op, graph)
+    """Whether the border is made of equal bytes."""
+    assert isinstance(op, Pad)
+    (result,) = graph.results(op)
+    return (result.dtype.size == 1 or op.border(result) == 0) and _accepts_move(op, graph)
+
+
+def _accepts_wide_pad(op: Op, graph: Graph) -> bool:
+    return graph.results(op)[0].dtype in (DType.INT16, DType.INT32) and _accepts_move(op, graph)
+
+
+def _border_type(op: Op, graph: Graph) -> Mapping[str, object]:
+    dtype = graph.results(op)[0].dtype
+    return {"type": dtype.c_type, "variant": f"s{8 * dtype.size}"}
 
 
 def _walk(op: Op, graph: Graph) -> tuple[list[Axis], int]:
@@ -100,9 +112,15 @@ def _walk(op: Op, graph: Graph) -> tuple[list[Axis], int]:
 
 
 def _lower_move(op: Op, graph: Graph) -> Lowered:
-    (x,), (result,) = graph.operands(op), graph.results(op)
-    _, input_first, output_first = _axes(op, graph)
-    walk, run = _walk(op, graph)
+    (result,) = graph.results(op)
+    fill = op.border(result) if isinstance(op, Pad) else 0
+    return move_layer(*_walk(op, graph), *_axes(op, graph)[1:], result, fill)
+
+
+def move_layer(
+    walk: list[Axis], run: int, input_first: int, output_first: int, result: Tensor, fill: int = 0
+) -> Lowered:
+    """The parameters of `tinyc_move`: runs of `run` bytes over the axes `walk`, from the bytes given."""
     walk = [(1, 0, 0)] * (MOVE_AXES - len(walk)) + walk
     extents, source, target = (tuple(column) for column in zip(*walk, strict=True))
     return Lowered(
@@ -115,7 +133,7 @@ def _lower_move(op: Op, graph: Graph) -> Lowered:
             "output_first": output_first,
             "run": run,
             "output_bytes": result.bytes,
-            "fill": 0 if x.quantization is None else x.zero_point,
+            "fill": fill,
         },
     )
 
@@ -175,21 +193,30 @@ _MOVES = tuple(
         op=op,
         source=f"portable/{name}_x8.c",
         headers=("include/move.h",),
-        accepts=_accepts_pad if op is Pad else _accepts_move,
+        accepts=_accepts_pad if name == "pad" else _accepts_move,
         lower=_lower_move,
         work=FittedWork(f"tinyc_{name}_x8__portable", _move_features),
     )
-    for name, op in (("pad", Pad), ("strided_slice", StridedSlice), ("transpose", Transpose))
+    for name, op in (("pad", Pad), ("pad", PadV2), ("strided_slice", StridedSlice), ("transpose", Transpose))
 )
 
 KERNELS = (
     *_MOVES,
     Kernel(
+        symbol="tinyc_pad_x8_wide__portable",
+        op=PadV2,
+        source="portable/pad_x8_wide.c.j2",
+        headers=("include/move.h",),
+        accepts=_accepts_wide_pad,
+        lower=_lower_move,
+        specialize=_border_type,
+    ),
+    Kernel(
         symbol="tinyc_reshape_x8__portable",
         op=Reshape,
         source="portable/reshape_x8.c",
         headers=("include/rows.h",),
-        accepts=_accepts,
+        accepts=accepts_moved,
         lower=_lower_reshape,
         work=FittedWork("tinyc_reshape_x8__portable", features.reshape),
         in_place=(0,),

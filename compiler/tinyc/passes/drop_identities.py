@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops import (
+    Cast,
     Concatenation,
     FullyConnected,
     Op,
@@ -12,6 +13,7 @@ from tinyc.ir.ops import (
     Reshape,
     Split,
     StridedSlice,
+    Take,
     Transpose,
 )
 from tinyc.ir.tensor import TensorName
@@ -32,7 +34,9 @@ def is_identity(op: Op, graph: Graph) -> bool:
     if isinstance(op, Quantize):
         # A change of type is no identity, and floats are not quantized to floats.
         return x.quantization is not None
-    return isinstance(op, Reshape | Pad | Concatenation | Split)
+    if isinstance(op, Take):
+        return all(positions == tuple(range(len(positions))) for positions in op.indices)
+    return isinstance(op, Cast | Concatenation | Pad | Reshape | Split)
 
 
 def _keeps_order(op: Transpose, graph: Graph) -> bool:

@@ -6,7 +6,7 @@ Between the PAD and the convolution of a 1-D network stands a RESHAPE that adds 
 from __future__ import annotations
 
 from tinyc.ir.graph import Graph
-from tinyc.ir.ops import Conv2D, DepthwiseConv2D, Op, Pad, Padding, Reshape
+from tinyc.ir.ops import Conv2D, DepthwiseConv2D, Op, Pad, Padding, PadV2, Reshape
 from tinyc.ir.ops.common import quantization_mismatch
 from tinyc.ir.tensor import Shape
 from tinyc.passes.remove_dead import remove_dead
@@ -65,7 +65,7 @@ def _added_axis(before: Shape, after: Shape) -> int | None:
 
 def _is_spatial(op: Pad, graph: Graph) -> bool:
     """True when only height and width of an activation grow, filled with its own zero point."""
-    if len(op.paddings) != 4 or any(op.paddings[0]) or any(op.paddings[3]):
+    if isinstance(op, PadV2) or len(op.paddings) != 4 or any(op.paddings[0]) or any(op.paddings[3]):
         return False
     (x,) = graph.operands(op)
     return not x.is_constant and not quantization_mismatch((x,), graph.results(op))

@@ -208,7 +208,7 @@ def _moved(op: Op, graph: Graph, known: Known) -> tuple[Bounds, ...] | None:
         border = np.ones(channels(y), bool)
         if not any(before or after for before, after in op.paddings[:-1]):
             border[pairs[0].target_channels] = False
-        found[y.name].low[border] = found[y.name].high[border] = y.zero_point
+        found[y.name].low[border] = found[y.name].high[border] = op.border(y)
     for link in pairs:
         source, target = known[link.source], found[link.target]
         np.minimum.at(target.low, link.target_channels, source.low[link.source_channels])

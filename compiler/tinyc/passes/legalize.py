@@ -12,11 +12,15 @@ from tinyc.ir.ops import (
     ArgMax,
     ArgMin,
     AveragePool2D,
+    BatchToSpaceNd,
+    Cast,
     Concatenation,
     Conv2D,
     DepthwiseConv2D,
     Dequantize,
     FullyConnected,
+    Gather,
+    GatherNd,
     MaxPool2D,
     Op,
     Pad,
@@ -26,9 +30,12 @@ from tinyc.ir.ops import (
     ReduceMax,
     ReduceMin,
     Reshape,
+    ResizeBilinear,
     Softmax,
+    SpaceToBatchNd,
     Split,
     StridedSlice,
+    Take,
     Transpose,
     TransposeConv,
     Unsupported,
@@ -39,8 +46,12 @@ from tinyc.ir.sequence import TRANSFORMER_KINDS
 from tinyc.ir.tensor import DType, Tensor
 from tinyc.quantize.fixed_point import Rounding
 
-_MOVES = (Concatenation, Pad, Reshape, Split, StridedSlice, Transpose)
-_SAME_SCALE = (*_MOVES, AveragePool2D, MaxPool2D, ReduceMax, ReduceMin)
+_GATHERS = (Gather, GatherNd)
+_MOVES = (
+    *_GATHERS,
+    *(BatchToSpaceNd, Concatenation, Pad, Reshape, SpaceToBatchNd, Split, StridedSlice, Take, Transpose),
+)
+_SAME_SCALE = (*_MOVES, AveragePool2D, MaxPool2D, ReduceMax, ReduceMin, ResizeBilinear)
 _WEIGHTED = (Conv2D, DepthwiseConv2D, FullyConnected, TransposeConv)
 # Positions and truth values: they have no scale.
 _INDICES = (ArgMax, ArgMin)
@@ -118,13 +129,16 @@ def _findings(op: Op, graph: Graph, allow_float: bool, arithmetic: _Arithmetic) 
     if isinstance(op, Unsupported):
         yield op.reason, op.accepted
         return
-    tensors = (*graph.activations(op), *(() if isinstance(op, _INDICES) else results))
+    values = operands[:1] if isinstance(op, _GATHERS) else graph.activations(op)
+    tensors = (*values, *(() if isinstance(op, _INDICES) else results))
     if op.kind in TRANSFORMER_KINDS or _widens(op, graph):
         found = list(_transformer(op, graph, allow_float))
     else:
-        found = list(_types(op, tensors, allow_float)) or list(_quantizations(tensors))
+        found = list(_types(op, tensors, allow_float))
+        if not found and not isinstance(op, (*_MOVES, Cast)):
+            found = list(_quantizations(tensors))
     if not found and isinstance(op, _SAME_SCALE):
-        moved = (*graph.activations(op),) if isinstance(op, AveragePool2D | MaxPool2D) else operands
+        moved = values if isinstance(op, (*_GATHERS, AveragePool2D, MaxPool2D)) else operands
         if moved and (mismatch := quantization_mismatch(moved, results)):
             found.append((mismatch, "one type, scale and zero point"))
     if not found and isinstance(op, _WEIGHTED):
@@ -165,7 +179,11 @@ def _types(op: Op, tensors: tuple[Tensor, ...], allow_float: bool) -> Iterator[F
         return
     if isinstance(op, _TRUTHS):
         return
-    if DType.UINT8 in types:
+    if isinstance(op, Cast):
+        if types & {DType.FLOAT32, DType.INT64}:
+            yield f"casts {_listed(types)}", "bool, int8, uint8, int16 and int32"
+        return
+    if DType.UINT8 in types and not isinstance(op, _MOVES):
         yield "has the old uint8 quantization", "int8, which newer converters give"
         return
     if DType.FLOAT32 in types and not allow_float:

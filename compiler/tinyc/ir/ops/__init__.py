@@ -12,6 +12,7 @@ from tinyc.ir.ops.attention import Attention
 from tinyc.ir.ops.average_pool_2d import AveragePool2D
 from tinyc.ir.ops.base import Activation, Op, Padding, Source
 from tinyc.ir.ops.batch_matmul import BatchMatMul
+from tinyc.ir.ops.cast import Cast
 from tinyc.ir.ops.concatenation import Concatenation
 from tinyc.ir.ops.conv_2d import Conv2D
 from tinyc.ir.ops.conv_depthwise_2d import ConvDepthwise2D
@@ -24,6 +25,7 @@ from tinyc.ir.ops.elu import Elu
 from tinyc.ir.ops.embedding import Embedding
 from tinyc.ir.ops.exp import Exp
 from tinyc.ir.ops.fully_connected import FullyConnected
+from tinyc.ir.ops.gather import Gather, GatherNd
 from tinyc.ir.ops.hard_swish import HardSwish
 from tinyc.ir.ops.l2_normalization import L2Normalization
 from tinyc.ir.ops.leaky_relu import LeakyRelu
@@ -37,6 +39,7 @@ from tinyc.ir.ops.mul import Mul
 from tinyc.ir.ops.neg import Neg
 from tinyc.ir.ops.norm import LayerNorm, RmsNorm
 from tinyc.ir.ops.pad import Pad
+from tinyc.ir.ops.pad_v2 import PadV2
 from tinyc.ir.ops.quantize import Quantize
 from tinyc.ir.ops.reduce_extreme import ReduceAll, ReduceAny, ReduceMax, ReduceMin
 from tinyc.ir.ops.relu import Relu
@@ -44,14 +47,17 @@ from tinyc.ir.ops.relu6 import Relu6
 from tinyc.ir.ops.relu_0_to_1 import Relu0To1
 from tinyc.ir.ops.relu_n1_to_1 import ReluN1To1
 from tinyc.ir.ops.reshape import Reshape
+from tinyc.ir.ops.resize_bilinear import ResizeBilinear
 from tinyc.ir.ops.rsqrt import Rsqrt
 from tinyc.ir.ops.sequence_length import SequenceLength
 from tinyc.ir.ops.softmax import Softmax
+from tinyc.ir.ops.space_to_batch_nd import BatchToSpaceNd, SpaceToBatchNd
 from tinyc.ir.ops.split import Split
 from tinyc.ir.ops.sqrt import Sqrt
 from tinyc.ir.ops.strided_slice import StridedSlice
 from tinyc.ir.ops.sub import Sub
 from tinyc.ir.ops.sum import Sum
+from tinyc.ir.ops.take import Take
 from tinyc.ir.ops.tanh import Tanh
 from tinyc.ir.ops.token_block import TokenBlock
 from tinyc.ir.ops.token_pool import Pooling, TokenPool
@@ -69,6 +75,8 @@ OPS: dict[str, type[Op]] = {
         Attention,
         AveragePool2D,
         BatchMatMul,
+        BatchToSpaceNd,
+        Cast,
         Concatenation,
         Conv2D,
         Cumsum,
@@ -79,6 +87,8 @@ OPS: dict[str, type[Op]] = {
         Embedding,
         Exp,
         FullyConnected,
+        Gather,
+        GatherNd,
         Gelu,
         HardSwish,
         L2Normalization,
@@ -93,6 +103,7 @@ OPS: dict[str, type[Op]] = {
         Mul,
         Neg,
         Pad,
+        PadV2,
         Quantize,
         ReduceAll,
         ReduceAny,
@@ -103,17 +114,20 @@ OPS: dict[str, type[Op]] = {
         Relu6,
         ReluN1To1,
         Reshape,
+        ResizeBilinear,
         RmsNorm,
         Rsqrt,
         SequenceLength,
         Silu,
         Softmax,
+        SpaceToBatchNd,
         Split,
         Sqrt,
         SquaredRelu,
         StridedSlice,
         Sub,
         Sum,
+        Take,
         Tanh,
         TokenPool,
         Transpose,
@@ -131,6 +145,8 @@ __all__ = [
     "Attention",
     "AveragePool2D",
     "BatchMatMul",
+    "BatchToSpaceNd",
+    "Cast",
     "Concatenation",
     "Conv2D",
     "ConvDepthwise2D",
@@ -142,6 +158,8 @@ __all__ = [
     "Embedding",
     "Exp",
     "FullyConnected",
+    "Gather",
+    "GatherNd",
     "Gelu",
     "HardSwish",
     "L2Normalization",
@@ -157,6 +175,7 @@ __all__ = [
     "Neg",
     "Op",
     "Pad",
+    "PadV2",
     "Padding",
     "Pooling",
     "Quantize",
@@ -169,18 +188,21 @@ __all__ = [
     "Relu6",
     "ReluN1To1",
     "Reshape",
+    "ResizeBilinear",
     "RmsNorm",
     "Rsqrt",
     "SequenceLength",
     "Silu",
     "Softmax",
     "Source",
+    "SpaceToBatchNd",
     "Split",
     "Sqrt",
     "SquaredRelu",
     "StridedSlice",
     "Sub",
     "Sum",
+    "Take",
     "Tanh",
     "TokenBlock",
     "TokenPool",

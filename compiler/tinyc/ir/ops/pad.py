@@ -26,6 +26,10 @@ class Pad(Op):
 
     paddings: tuple[tuple[int, int], ...]
 
+    def border(self, result: Tensor) -> int:
+        """The stored value that the border holds."""
+        return 0 if result.quantization is None else result.zero_point
+
     def output_shapes(self, operands: Sequence[Tensor]) -> tuple[Shape, ...]:
         if len(operands) != 1:
             raise ValueError(f"needs 1 input, got {len(operands)}")
@@ -44,5 +48,4 @@ class Pad(Op):
         rounding: Rounding,
     ) -> tuple[Array, ...]:
         check_same_quantization(self.kind, operands, results)
-        fill = 0 if results[0].quantization is None else results[0].zero_point
-        return (np.pad(values[0], self.paddings, constant_values=fill),)
+        return (np.pad(values[0], self.paddings, constant_values=self.border(results[0])),)

@@ -1,0 +1,128 @@
+"""Portable kernels of RESIZE_BILINEAR, CAST, SPACE_TO_BATCH_ND and BATCH_TO_SPACE_ND."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tinyc.ir.graph import Graph
+from tinyc.ir.ops.base import Op
+from tinyc.ir.ops.cast import Cast
+from tinyc.ir.ops.resize_bilinear import ONE, ResizeBilinear, step
+from tinyc.ir.ops.space_to_batch_nd import BatchToSpaceNd, Blocks, SpaceToBatchNd
+from tinyc.ir.tensor import DType
+from tinyc.kernels.kernel import Kernel, Lowered
+from tinyc.kernels.portable_movement import accepts_moved
+
+_SUFFIX = {
+    DType.BOOL: "b8",
+    DType.INT8: "s8",
+    DType.UINT8: "u8",
+    DType.INT16: "s16",
+    DType.INT32: "s32",
+}
+
+
+def _accepts_resize(op: Op, graph: Graph) -> bool:
+    return graph.operands(op)[0].dtype is DType.INT8 and accepts_moved(op, graph)
+
+
+def _lower_resize(op: Op, graph: Graph) -> Lowered:
+    assert isinstance(op, ResizeBilinear)
+    batch, height, width, channels = graph.operands(op)[0].shape
+    steps = [step(e, size, op.align_corners) for e, size in zip((height, width), op.size, strict=True)]
+    first = [each // 2 - ONE // 2 if op.half_pixel_centers else 0 for each in steps]
+    return Lowered(
+        "tinyc_resize_bilinear",
+        {
+            "batch": batch,
+            "extents": (height, width),
+            "size": op.size,
+            "first": tuple(first),
+            "step": tuple(steps),
+            "channels": channels,
+        },
+    )
+
+
+def _accepts_cast(op: Op, graph: Graph) -> bool:
+    (x,), (result,) = graph.operands(op), graph.results(op)
+    return not x.is_constant and {x.dtype, result.dtype} <= set(_SUFFIX)
+
+
+def _lower_cast(op: Op, graph: Graph) -> Lowered:
+    return Lowered("tinyc_cast", {"count": graph.results(op)[0].elements})
+
+
+def _cast_types(op: Op, graph: Graph) -> Mapping[str, object]:
+    source, target = graph.operands(op)[0].dtype, graph.results(op)[0].dtype
+    return {
+        "source": source.c_type,
+        "target": target.c_type,
+        "is_bool": target is DType.BOOL,
+        "variant": f"{_SUFFIX[source]}_{_SUFFIX[target]}",
+    }
+
+
+def _accepts_space_to_batch(op: Op, graph: Graph) -> bool:
+    (result,) = graph.results(op)
+    is_filled_by_bytes = result.dtype.size == 1 or result.quantization is None or result.zero_point == 0
+    return is_filled_by_bytes and accepts_moved(op, graph)
+
+
+def _lower_blocks(op: Op, graph: Graph) -> Lowered:
+    assert isinstance(op, Blocks)
+    whole, parts = graph.operands(op)[0], graph.results(op)[0]
+    if isinstance(op, BatchToSpaceNd):
+        whole, parts = parts, whole
+    unused = (1,) * (2 - len(op.block))
+    fill = 0 if whole.quantization is None else whole.zero_point
+    return Lowered(
+        "tinyc_space_batch",
+        {
+            "images": whole.shape[0],
+            "whole": (*whole.shape[1:-1], *unused),
+            "part": (*parts.shape[1:-1], *unused),
+            "block": (*op.block, *unused),
+            "margins": (*(before for before, _ in op.margins), *(0 for _ in unused)),
+            "run": whole.shape[-1] * whole.dtype.size,
+            "part_bytes": parts.bytes,
+            "fill": fill,
+        },
+    )
+
+
+KERNELS = (
+    Kernel(
+        symbol="tinyc_resize_bilinear_s8__portable",
+        op=ResizeBilinear,
+        source="portable/resize_bilinear_s8.c",
+        headers=("include/resize_bilinear.h",),
+        accepts=_accepts_resize,
+        lower=_lower_resize,
+    ),
+    Kernel(
+        symbol="tinyc_cast_x8__portable",
+        op=Cast,
+        source="portable/cast_x8.c.j2",
+        headers=("include/cast.h",),
+        accepts=_accepts_cast,
+        lower=_lower_cast,
+        specialize=_cast_types,
+    ),
+    Kernel(
+        symbol="tinyc_space_to_batch_nd_x8__portable",
+        op=SpaceToBatchNd,
+        source="portable/space_to_batch_nd_x8.c",
+        headers=("include/space_batch.h",),
+        accepts=_accepts_space_to_batch,
+        lower=_lower_blocks,
+    ),
+    Kernel(
+        symbol="tinyc_batch_to_space_nd_x8__portable",
+        op=BatchToSpaceNd,
+        source="portable/batch_to_space_nd_x8.c",
+        headers=("include/space_batch.h",),
+        accepts=accepts_moved,
+        lower=_lower_blocks,
+    ),
+)
