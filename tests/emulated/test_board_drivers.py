@@ -10,7 +10,7 @@ import pytest
 from support.driver_firmware import Edit, build_driver
 from tinyc.boards import load_board
 from tinyc.emulator import EmulatedFault, Machine
-from tinyc.emulator.chips import stm32h743, stm32l4r5
+from tinyc.emulator.chips import nrf5340, stm32h743, stm32l4r5
 
 pytestmark = pytest.mark.emulated
 
@@ -24,10 +24,24 @@ def folded(unique: tuple[int, int, int]) -> bytes:
 
 
 # What the boards call themselves.
-NUMBERS = {"nucleo_h743zi": folded(stm32h743.UNIQUE_ID), "nucleo_l4r5zi": folded(stm32l4r5.UNIQUE_ID)}
+NUMBERS = {
+    "nrf5340": struct.pack("<2I", *nrf5340.DEVICE_ID),
+    "nucleo_h743zi": folded(stm32h743.UNIQUE_ID),
+    "nucleo_l4r5zi": folded(stm32l4r5.UNIQUE_ID),
+}
 
 # Board → what its driver leaves out → the fault that names it; empty where the chip is only silent.
 STEPS: dict[str, dict[str, tuple[Edit, str]]] = {
+    "nrf5340": {
+        "trim values": (
+            (SOC, "REG32(FICR_TRIM_ADDRESS(n)) = FICR_TRIM_DATA(n);", ""),
+            "without the trim values",
+        ),
+        "full speed": ((SOC, "HFCLKCTRL = 0u;", ""), "the core runs at 64000000 Hz"),
+        "crystal": (("src/hal.c", "CLOCK_TASKS_HFCLKSTART = 1u;", ""), "the oscillator inside"),
+        "rate": (("src/hal.c", "UART_BAUDRATE = BAUDRATE;", ""), "baud"),
+        "pin": (("src/hal.c", "UART_PSEL_TXD = PSEL", "(void)PSEL"), "its line is not"),
+    },
     "nucleo_h743zi": {
         "supply": ((SOC, "PWR_CR3 = PWR_CR3_LDO;", ""), "the core runs at 64000000 Hz"),
         "voltage": ((SOC, "D3CR_SCALE_1 (3u", "D3CR_SCALE_1 (2u"), "the core at 400000000 Hz with voltage"),

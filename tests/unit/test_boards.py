@@ -31,7 +31,7 @@ stack = 2_048
 def test_the_boards_of_the_product_are_there() -> None:
     expected = {"hifive1_revb", "host", "microbit", "mps2_an386", "mps2_an500", "mps2_an505", "nano33ble"}
     expected |= {"mps3_an547", "netduinoplus2", "nrf52840", "qemu_riscv32", "xiao_nrf52840"}
-    expected |= {"nucleo_h743zi", "nucleo_l4r5zi"}
+    expected |= {"nrf5340", "nucleo_h743zi", "nucleo_l4r5zi"}
     expected |= {"rpi_pico"}
     assert expected <= set(board_names())
 
@@ -71,6 +71,7 @@ def test_sensors_are_known_ones(tmp_path: Path) -> None:
         ("nano33ble", 0x10000, 0xF0000, 256 << 10),
         ("xiao_nrf52840", 0x27000, 0xEA000 - 0x27000, (256 << 10) - 8),
         ("netduinoplus2", 0x08000000, 1 << 20, 128 << 10),
+        ("nrf5340", 0, 1 << 20, 512 << 10),
         ("nucleo_h743zi", 0x08000000, 2 << 20, 512 << 10),
         ("nucleo_l4r5zi", 0x08000000, 2 << 20, 640 << 10),
     ],

@@ -38,6 +38,7 @@ _WAITS = {"wfi": (b"\x30\xbf", b"\xaf\xf3\x03\x80"), "wfe": (b"\x20\xbf", b"\xaf
 _MODELS = {
     "cortex-m0": arm.UC_CPU_ARM_CORTEX_M0,
     "cortex-m0plus": arm.UC_CPU_ARM_CORTEX_M0,
+    "cortex-m33": arm.UC_CPU_ARM_CORTEX_M33,
     "cortex-m4": arm.UC_CPU_ARM_CORTEX_M4,
     "cortex-m7": arm.UC_CPU_ARM_CORTEX_M7,
 }

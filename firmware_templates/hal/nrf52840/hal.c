@@ -1,6 +1,7 @@
 /*
- * nRF52840: 64 MHz from the crystal, UARTE0, flash controller, FICR device number.
- * Registers from the nRF52840 Product Specification 1.7.
+ * nRF52840 and nRF5340: the crystal, UARTE0, flash controller of the nRF52840, FICR device number. What else
+ * they differ in is in soc.h. Registers from the nRF52840 Product Specification 1.7, of which the nRF5340's
+ * have the same.
  *
  * The core stands still while flash is written or erased, so EasyDMA receives: into a row of blocks that
  * is walked round and round. The chip takes the address of the next block when it begins one, so that one
@@ -12,46 +13,40 @@
 
 #include "board.h"
 #include "cortex_m.h"
+#include "soc.h"
 
-#define FICR_PART_VARIANT REG32(0x10000130u) /* 8 on this chip, next word is the silicon revision */
-#define FICR_PART_REVISION REG32(0x10000134u)
-#define FICR_DEVICEID(n) REG32(0x10000060u + 4u * (n))
-#define UICR_APPROTECT REG32(0x10001208u)
-#define APPROTECT_DISABLE REG32(0x40000558u)
-
-#define CLOCK_TASKS_HFCLKSTART REG32(0x40000000u)
-#define CLOCK_EVENTS_HFCLKSTARTED 0x40000100u
+#define CLOCK_TASKS_HFCLKSTART REG32(SOC_CLOCK)
+#define CLOCK_EVENTS_HFCLKSTARTED (SOC_CLOCK + 0x100u)
 
 #define NVMC_READY 0x4001E400u
 #define NVMC_CONFIG REG32(0x4001E504u)
 #define NVMC_ERASEPAGEPARTIAL REG32(0x4001E518u)
 #define NVMC_ERASEPAGEPARTIALCFG REG32(0x4001E51Cu)
-#define NVMC_ICACHECNF REG32(0x4001E540u)
 #define NVMC_READ_ONLY 0u
 #define NVMC_WRITE 1u
 #define NVMC_ERASE 2u
 
-#define GPIO_OUTSET(port) REG32(0x50000508u + 0x300u * (port))
-#define GPIO_DIRSET(port) REG32(0x50000518u + 0x300u * (port))
-#define GPIO_PIN_CNF(port, pin) REG32(0x50000700u + 0x300u * (port) + 4u * (pin))
+#define GPIO_OUTSET(port) REG32(SOC_GPIO + 0x008u + 0x300u * (port))
+#define GPIO_DIRSET(port) REG32(SOC_GPIO + 0x018u + 0x300u * (port))
+#define GPIO_PIN_CNF(port, pin) REG32(SOC_GPIO + 0x200u + 0x300u * (port) + 4u * (pin))
 
-#define UART_TASKS_STARTRX REG32(0x40002000u)
-#define UART_TASKS_STOPRX REG32(0x40002004u)
-#define UART_TASKS_STARTTX REG32(0x40002008u)
-#define UART_EVENTS_ENDRX 0x40002110u
-#define UART_EVENTS_ENDTX 0x40002120u
-#define UART_EVENTS_RXTO 0x40002144u
-#define UART_EVENTS_RXSTARTED 0x4000214Cu
-#define UART_SHORTS REG32(0x40002200u)
-#define UART_ENABLE REG32(0x40002500u)
-#define UART_PSEL_TXD REG32(0x4000250Cu)
-#define UART_PSEL_RXD REG32(0x40002514u)
-#define UART_BAUDRATE REG32(0x40002524u)
-#define UART_RXD_PTR REG32(0x40002534u)
-#define UART_RXD_MAXCNT REG32(0x40002538u)
-#define UART_TXD_PTR REG32(0x40002544u)
-#define UART_TXD_MAXCNT REG32(0x40002548u)
-#define UART_CONFIG REG32(0x4000256Cu)
+#define UART_TASKS_STARTRX REG32(SOC_UART + 0x000u)
+#define UART_TASKS_STOPRX REG32(SOC_UART + 0x004u)
+#define UART_TASKS_STARTTX REG32(SOC_UART + 0x008u)
+#define UART_EVENTS_ENDRX (SOC_UART + 0x110u)
+#define UART_EVENTS_ENDTX (SOC_UART + 0x120u)
+#define UART_EVENTS_RXTO (SOC_UART + 0x144u)
+#define UART_EVENTS_RXSTARTED (SOC_UART + 0x14Cu)
+#define UART_SHORTS REG32(SOC_UART + 0x200u)
+#define UART_ENABLE REG32(SOC_UART + 0x500u)
+#define UART_PSEL_TXD REG32(SOC_UART + 0x50Cu)
+#define UART_PSEL_RXD REG32(SOC_UART + 0x514u)
+#define UART_BAUDRATE REG32(SOC_UART + 0x524u)
+#define UART_RXD_PTR REG32(SOC_UART + 0x534u)
+#define UART_RXD_MAXCNT REG32(SOC_UART + 0x538u)
+#define UART_TXD_PTR REG32(SOC_UART + 0x544u)
+#define UART_TXD_MAXCNT REG32(SOC_UART + 0x548u)
+#define UART_CONFIG REG32(SOC_UART + 0x56Cu)
 #define UART_ENDRX_STARTRX (1u << 5)
 #define UART_WITH_DMA 8u
 
@@ -84,16 +79,6 @@
 #define COPY_BYTES 32u
 
 #define PSEL(port, pin) (((port) << 5) | (pin))
-
-/*
- * From silicon revision 3 on the debug port stays locked after reset until firmware copies the
- * setting out of UICR (Product Specification, "Access port protection").
- */
-static void unlock_debug_port(void) {
-    if (FICR_PART_VARIANT == 8u && FICR_PART_REVISION >= 3u) {
-        APPROTECT_DISABLE = UICR_APPROTECT;
-    }
-}
 
 /*
  * Flash is only written on boards with slots. There a whole message, in the longest form that its lines can
@@ -174,10 +159,9 @@ static void start_uart(void) {
 }
 
 void hal_init(void) {
-    unlock_debug_port();
+    soc_start();
     CLOCK_TASKS_HFCLKSTART = 1u;
     (void)wait_for_bits(CLOCK_EVENTS_HFCLKSTARTED, 1u);
-    NVMC_ICACHECNF = 1u; /* instruction cache on */
     start_uart();
     cycle_counter_start();
 }
@@ -295,6 +279,6 @@ uint32_t hal_cycles(void) {
 }
 
 void hal_device_id(uint8_t id[8]) {
-    store_word(id, FICR_DEVICEID(0u));
-    store_word(id + 4, FICR_DEVICEID(1u));
+    store_word(id, REG32(SOC_DEVICE_ID));
+    store_word(id + 4, REG32(SOC_DEVICE_ID + 4u));
 }
