@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -70,11 +71,11 @@ class Writer:
         return onnx.shape_inference.infer_shapes(model)
 
 
-def classifier() -> onnx.ModelProto:
-    """A small CNN as PyTorch exports it: batch norm, a residual sum, a padded pool, Flatten and Gemm."""
+def classifier(batch_norm: bool = True) -> onnx.ModelProto:
+    """A small CNN as PyTorch exports it: a residual sum, a padded pool, Flatten and Gemm."""
     net = Writer()
     net.node("Conv", ["x", net.weights("w0", 8, 3, 3, 3)], "a", "/conv/Conv", pads=[1] * 4, strides=[2, 2])
-    net.node("Relu", [net.batch_norm("a", 8, "norm")], "b", "/relu/Relu")
+    net.node("Relu", [net.batch_norm("a", 8, "norm") if batch_norm else "a"], "b", "/relu/Relu")
     net.node("MaxPool", ["b"], "c", "/pool/MaxPool", kernel_shape=[3, 3], strides=[2, 2], pads=[1] * 4)
     depthwise = ["c", net.weights("w1", 8, 1, 3, 3), net.weights("b1", 8)]
     net.node("Conv", depthwise, "d", "/depthwise/Conv", pads=[1] * 4, group=8)
@@ -97,6 +98,40 @@ def sequence_classifier() -> onnx.ModelProto:
     net.node("Squeeze", ["e", net.constant("axes", np.array([2]))], "f", "/Squeeze")
     net.node("Softmax", ["f"], "y", "/Softmax", axis=1)
     return net.model({"x": [1, 2, 24]}, ["y"])
+
+
+class _Samples:
+    """Random inputs `x` for ONNX Runtime's quantizer."""
+
+    def __init__(self, shape: Sequence[int]) -> None:
+        rng = np.random.default_rng(0)
+        self._left = [{"x": rng.normal(0, 1, shape).astype(np.float32)} for _ in range(8)]
+
+    def get_next(self) -> dict[str, Array] | None:
+        return self._left.pop() if self._left else None
+
+
+def quantized(
+    model: onnx.ModelProto, folder: Path, *, operators: bool, unsigned: bool, per_channel: bool
+) -> onnx.ModelProto:
+    """The model as ONNX Runtime quantizes it, as QDQ or with quantized `operators`.
+
+    Skips where ONNX Runtime is absent.
+    """
+    quantization = pytest.importorskip("onnxruntime.quantization", reason="onnxruntime is not installed")
+    shape = [extent.dim_value or 1 for extent in model.graph.input[0].type.tensor_type.shape.dim]
+    onnx.save(model, folder / "float.onnx")
+    formats, types = quantization.QuantFormat, quantization.QuantType
+    quantization.quantize_static(
+        folder / "float.onnx",
+        folder / "quantized.onnx",
+        _Samples(shape),
+        quant_format=formats.QOperator if operators else formats.QDQ,
+        activation_type=types.QUInt8 if unsigned else types.QInt8,
+        weight_type=types.QInt8,
+        per_channel=per_channel,
+    )
+    return onnx.load(folder / "quantized.onnx")
 
 
 def runtime(model: onnx.ModelProto, inputs: Mapping[str, Array]) -> tuple[Array, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 from collections import defaultdict
@@ -13,35 +14,31 @@ import onnx
 from tinyc.errors import Problem, TinycError
 from tinyc.frontends.names import printable
 from tinyc.frontends.onnx import layout
-from tinyc.frontends.onnx.builder import Builder, Emitter, Layer, Value, constant
+from tinyc.frontends.onnx.builder import Builder, Emitter
 from tinyc.frontends.onnx.decoders import DECODERS
 from tinyc.frontends.onnx.fold import constant_of, fold
+from tinyc.frontends.onnx.layer import Layer
 from tinyc.frontends.onnx.node import Node
 from tinyc.frontends.onnx.reader import MAX_ELEMENTS, Model
+from tinyc.frontends.onnx.scales import CONTRIB, REAL, Scale, find_scales
+from tinyc.frontends.onnx.value import Value, constant
 from tinyc.frontends.reject import Reject
 from tinyc.ir.graph import Graph, GraphError, verify
 from tinyc.ir.ops import Reshape, Source, Unsupported
-from tinyc.ir.tensor import Array, DType, Shape, TensorName
+from tinyc.ir.tensor import Array, DType, Quantization, Shape, TensorName
 
 # Operators that want their input channels-last, and those that let its layout through to who reads them.
-_SLIDING = frozenset({"AveragePool", "Conv", "GlobalAveragePool", "GlobalMaxPool", "MaxPool"})
-_PASSING = frozenset(
-    {
-        *(
-            "Add",
-            "BatchNormalization",
-            "Cast",
-            "Clip",
-            "Div",
-            "Dropout",
-            "Identity",
-            "LeakyRelu",
-            "Mul",
-            "Pad",
-        ),
-        *("Relu", "Sigmoid", "Sub", "Tanh"),
-    }
-)
+_SLIDING = {
+    *("AveragePool", "Conv", "ConvTranspose", "GlobalAveragePool", "GlobalMaxPool", "MaxPool", "QLinearConv"),
+    *(f"{CONTRIB}QLinearAveragePool", f"{CONTRIB}QLinearGlobalAveragePool"),
+}
+_PASSING = {
+    *("Add", "BatchNormalization", "Cast", "Clip", "DequantizeLinear", "Div", "Dropout", "Identity"),
+    *("LeakyRelu", "Mul", "Pad", "QuantizeLinear", "Relu", "Sigmoid", "Sub", "Tanh"),
+}
+
+# Stands in where an operator of a quantized file has no scale, so that those behind it are looked at.
+_SOME = Scale(DType.INT8, Quantization((1.0,), (0,)))
 
 
 def convert(model: Model, name: str) -> Graph:
@@ -53,15 +50,17 @@ class _Conversion:
     def __init__(self, model: Model, name: str) -> None:
         self.model = model
         self.name = name
-        self.build = Builder(name)
+        self.alive = _alive(model)
+        types = {edge.name: edge.dtype for edge in model.inputs}
+        self.scales = find_scales(self.alive, known_constants(model, self.alive, name), types)
+        self.build = Builder(name, self.scales)
         # None stands for what an operator gives that cannot be compiled and whose shape is not known.
         self.values: dict[str, Value | None] = {}
         self._inferred: dict[str, Shape] | None = None
 
     def graph(self) -> Graph:
-        nodes = _alive(self.model)
-        self._inputs(channels_last_inputs(self.model, nodes))
-        for node in nodes:
+        self._inputs(channels_last_inputs(self.model, self.alive))
+        for node in self.alive:
             self._node(node)
         names = [name for name in self.model.outputs if self._operand(name) is not None]
         taken: set[TensorName] = set()
@@ -83,12 +82,13 @@ class _Conversion:
     def _inputs(self, last: frozenset[str]) -> None:
         problems = []
         for edge in self.model.inputs:
-            if edge.dtype != "float32":
-                problems.append(Problem(f"input {edge.name}", f"is {edge.dtype}", "float32"))
+            if edge.dtype != "float32" and edge.name not in self.scales:
+                allowed = "float32, or int8, uint8 or int16 with one scale"
+                problems.append(Problem(f"input {edge.name}", f"is {edge.dtype}", allowed))
                 continue
             rank = len(edge.shape)
             order = layout.channels_last(rank) if edge.name in last else layout.plain(rank)
-            self.values[edge.name] = self.build.input(edge.name, edge.shape, DType.FLOAT32, order)
+            self.values[edge.name] = self.build.input(edge.name, edge.shape, order)
         if problems:
             raise TinycError("the model has inputs of unsupported types", where=self.name, problems=problems)
 
@@ -107,12 +107,24 @@ class _Conversion:
                 if any(name and value is None for name, value in zip(node.inputs, operands, strict=True)):
                     self._after_unknown(node, layer)
                     return
-                folded = _decoded(Layer(self.build, node, operands, layer))
+                folded = self._decoded(Layer(self.build, node, operands, layer))
         except Reject as reject:
             self._unsupported(node, layer, reject.reason, reject.accepted)
             return
         for name, value in zip(node.outputs, folded, strict=False):
             self.values[name] = value
+
+    def _decoded(self, layer: Layer) -> tuple[Value, ...]:
+        """The results of a node in the scales that the file gives to them."""
+        decoder = DECODERS.get(layer.node.op)
+        if decoder is None:
+            raise Reject("the operator is not supported")
+        found = decoder(layer)
+        values = found if isinstance(found, tuple) else (found,)
+        return tuple(
+            layer.requantized(value, self.scales[name]) if name in self.scales else value
+            for name, value in zip(layer.node.outputs, values, strict=False)
+        )
 
     def _folded(self, node: Node) -> tuple[Value, ...] | None:
         """The results of a node that are known now."""
@@ -128,7 +140,7 @@ class _Conversion:
         arrays: list[Array | None] = []
         for name in node.inputs:
             value = self._operand(name) if name else None
-            if name and (value is None or value.tensor.data is None):
+            if name and (value is None or value.tensor.data is None or value.tensor.quantization):
                 return None
             arrays.append(
                 None
@@ -151,8 +163,12 @@ class _Conversion:
     def _unsupported(self, node: Node, layer: str, reason: str, accepted: str) -> None:
         names = [name for name in node.outputs if name]
         shapes = [self._shape(name) for name in names]
-        results = [self.build.result(layer, shape or (), DType.FLOAT32) for shape in shapes]
         inputs = [self.values.get(name) for name in node.inputs]
+        quantized = any(value is not None and value.tensor.dtype is DType.INT8 for value in inputs)
+        results = []
+        for name, shape in zip(names, shapes, strict=True):
+            scale = self.scales.get(name, _SOME if quantized else REAL)
+            results.append(self.build.result(layer, shape or (), scale.dtype, scale.quantization))
         self.build.ops.append(
             Unsupported(
                 name=self.build.layer(layer),
@@ -189,12 +205,14 @@ class _Conversion:
         return value.tensor.name
 
 
-def _decoded(layer: Layer) -> tuple[Value, ...]:
-    decoder = DECODERS.get(layer.node.op)
-    if decoder is None:
-        raise Reject("the operator is not supported")
-    found = decoder(layer)
-    return found if isinstance(found, tuple) else (found,)
+def known_constants(model: Model, nodes: Iterable[Node], where: str) -> dict[str, Array]:
+    """The initializers and what Constant nodes give, by name."""
+    found = dict(model.constants)
+    for node in nodes:
+        if node.op == "Constant":
+            with contextlib.suppress(ValueError):
+                found[node.outputs[0]] = constant_of(node, where)
+    return found
 
 
 def _shape_of(node: Node, shape: Shape) -> Array:

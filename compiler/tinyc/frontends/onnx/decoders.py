@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-from tinyc.frontends.onnx import elementwise, matrices, movement, windows
-from tinyc.frontends.onnx.builder import Layer, Value
+from tinyc.frontends.onnx import elementwise, matrices, movement, quantized, windows
+from tinyc.frontends.onnx.layer import Layer
+from tinyc.frontends.onnx.value import Value
 
 Decoder: TypeAlias = Callable[[Layer], Value | tuple[Value, ...]]
 
@@ -14,5 +15,6 @@ DECODERS: dict[str, Decoder] = {
     **elementwise.DECODERS,
     **matrices.DECODERS,
     **movement.DECODERS,
+    **quantized.DECODERS,
     **windows.DECODERS,
 }

@@ -7,8 +7,9 @@ from collections.abc import Callable
 import numpy as np
 
 from tinyc.frontends.onnx import layout
-from tinyc.frontends.onnx.builder import Layer, Value
+from tinyc.frontends.onnx.layer import Layer
 from tinyc.frontends.onnx.layout import Order
+from tinyc.frontends.onnx.value import Value
 from tinyc.frontends.reject import Reject
 from tinyc.ir.ops import (
     Activation,
@@ -24,7 +25,7 @@ from tinyc.ir.ops import (
     Sub,
     Tanh,
 )
-from tinyc.ir.tensor import DType
+from tinyc.ir.tensor import DType, Quantization, Tensor
 
 
 def unary(op: type[Op]) -> Callable[[Layer], Value]:
@@ -60,10 +61,9 @@ def hard_sigmoid(layer: Layer) -> Value:
     """HardSigmoid max(0, min(1, alpha x + beta)), as a RELU6 of six times that."""
     x = layer.operand(0)
     alpha, beta = layer.node.real("alpha", 0.2), layer.node.real("beta", 0.5)
-    slope = layer.emit(Mul, [x, layer.scalar(6.0 * alpha)], x.order, "/slope")
-    clamped = layer.emit(
-        Add, [slope, layer.scalar(6.0 * beta)], x.order, "/clamped", activation=Activation.RELU6
-    )
+    slope = layer.emit(Mul, [x, layer.scalar(6.0 * alpha)], x.order, "/slope", inner=True)
+    offset = layer.scalar(6.0 * beta)
+    clamped = layer.emit(Add, [slope, offset], x.order, "/clamped", inner=True, activation=Activation.RELU6)
     return layer.emit(Mul, [clamped, layer.scalar(1.0 / 6.0)], x.order)
 
 
@@ -106,14 +106,33 @@ def total(layer: Layer) -> Value:
     """Sum of any number of operands."""
     first, *rest = layer.operands
     for place, value in enumerate(rest):
-        first = combined(layer, Add, first, value, "" if value is rest[-1] else f"/sum{place}")
+        last = place == len(rest) - 1
+        first = combined(layer, Add, first, value, "" if last else f"/sum{place}", inner=not last)
     return first
 
 
-def combined(layer: Layer, op: type[Op], x: Value, y: Value, suffix: str = "") -> Value:
+def combined(
+    layer: Layer, op: type[Op], x: Value, y: Value, suffix: str = "", *, inner: bool = False
+) -> Value:
     """A binary op on operands that broadcast as in NumPy."""
     order = common_order((x, y))
-    return layer.emit(op, [widened(layer, value, order) for value in (x, y)], order, suffix)
+    operands = [widened(layer, value, order) for value in (x, y)]
+    if any(value.tensor.quantization is not None and not value.is_constant for value in operands):
+        operands = [_quantized(value) for value in operands]
+    return layer.emit(op, operands, order, suffix, inner=inner)
+
+
+def _quantized(value: Value) -> Value:
+    """A real number beside quantized values, in a scale of its own that holds it exactly."""
+    tensor = value.tensor
+    if tensor.data is None or tensor.dtype is not DType.FLOAT32:
+        return value
+    if tensor.elements != 1:
+        raise Reject("a constant of a quantized layer is float32", "DequantizeLinear of int8, or one number")
+    number = float(tensor.data.reshape(-1)[0])
+    scale = Quantization((abs(number) / 127.0 if number else 1.0,), (0,))
+    data = np.full(tensor.shape, np.sign(number) * 127, np.int8)
+    return Value(Tensor(tensor.name, tensor.shape, DType.INT8, scale, data), value.order)
 
 
 def common_order(values: tuple[Value, ...]) -> Order:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from tinyc.frontends.onnx import layout
-from tinyc.frontends.onnx.builder import Layer, Value
 from tinyc.frontends.onnx.elementwise import combined
+from tinyc.frontends.onnx.layer import Layer
+from tinyc.frontends.onnx.value import Value
 from tinyc.frontends.reject import Reject
 from tinyc.ir.ops import Add, BatchMatMul, FullyConnected, Mul
 
@@ -14,7 +15,7 @@ from tinyc.ir.ops import Add, BatchMatMul, FullyConnected, Mul
 def matmul(layer: Layer) -> Value:
     """MatMul as NumPy's: by a constant matrix a FULLY_CONNECTED, else a BATCH_MATMUL."""
     x, y = layer.operand(0), layer.operand(1)
-    if y.is_constant and y.rank == 2 and not x.is_constant and x.rank >= 1:
+    if y.is_constant and y.rank == 2 and _symmetric(y) and not x.is_constant and x.rank >= 1:
         x = layer.plain(x)
         return _by_rows(layer, x, layer.arranged(y, (1, 0)))
     if min(x.rank, y.rank) < 2:
@@ -23,17 +24,25 @@ def matmul(layer: Layer) -> Value:
     return layer.emit(BatchMatMul, [x, y], layout.plain(max(x.rank, y.rank)))
 
 
-def _by_rows(layer: Layer, x: Value, weights: Value, *bias: Value, suffix: str = "") -> Value:
+def _symmetric(weights: Value) -> bool:
+    """False for weights with zero points, which a FULLY_CONNECTED does not have."""
+    quantization = weights.tensor.quantization
+    return quantization is None or not any(quantization.zero_point)
+
+
+def _by_rows(
+    layer: Layer, x: Value, weights: Value, *bias: Value, suffix: str = "", inner: bool = False
+) -> Value:
     """A FULLY_CONNECTED over the last axis; `weights` lie as [out, in]."""
     depth = weights.tensor.shape[1]
     if x.shape[-1] != depth:
         raise Reject(f"rows of {x.shape[-1]} elements by a matrix for {depth}", "extents that agree")
-    if x.rank == 2:
-        return layer.emit(FullyConnected, [x, weights, *bias], (0, 1), suffix)
+    operands = [x, weights, *(layer.bias(value, x, weights) for value in bias)]
     if x.rank == 1:
-        row = layer.emit(FullyConnected, [x, weights, *bias], (0, 1), suffix or "/row")
+        row = layer.emit(FullyConnected, operands, (0, 1), suffix or "/row", inner=inner)
         return layer.reshaped(row, row.shape[1:])
-    return layer.emit(FullyConnected, [x, weights, *bias], layout.plain(x.rank), suffix, keep_num_dims=True)
+    order, keep = layout.plain(x.rank), x.rank > 2
+    return layer.emit(FullyConnected, operands, order, suffix, inner=inner, keep_num_dims=keep)
 
 
 def gemm(layer: Layer) -> Value:
@@ -56,25 +65,26 @@ def gemm(layer: Layer) -> Value:
     if c is None or beta == 0.0:
         return _by_rows(layer, a, weights)
     units = weights.tensor.shape[0]
-    if c.is_constant and (c.tensor.elements == 1 or c.shape[-1:] == (units,) == (c.tensor.elements,)):
-        scaled = (c if beta == 1.0 else _times(c, beta)).tensor
-        row = np.broadcast_to(scaled.constant.reshape(-1), (units,)).copy()
-        return _by_rows(layer, a, weights, Value(scaled.with_(shape=(units,), data=row), (0,)))
-    product = _by_rows(layer, a, weights, suffix="/product")
+    if c.is_constant and c.shape[-1:] == (units,) == (c.tensor.elements,):
+        return _by_rows(layer, a, weights, c if beta == 1.0 else _times(c, beta))
+    product = _by_rows(layer, a, weights, suffix="/product", inner=True)
     return _plus(layer, product, c, beta)
 
 
 def _sum_of_products(layer: Layer, a: Value, b: Value, c: Value | None, alpha: float, beta: float) -> Value:
     last = c is None or beta == 0.0
-    product = layer.emit(BatchMatMul, [a, b], (0, 1), "" if last and alpha == 1.0 else "/product")
+    inner = not last or alpha != 1.0
+    product = layer.emit(BatchMatMul, [a, b], (0, 1), "/product" if inner else "", inner=inner)
     if alpha != 1.0:
-        product = combined(layer, Mul, product, layer.scalar(alpha), "" if last else "/alpha")
+        factor = layer.scalar(alpha)
+        product = combined(layer, Mul, product, factor, "" if last else "/alpha", inner=not last)
     return product if c is None or beta == 0.0 else _plus(layer, product, c, beta)
 
 
 def _plus(layer: Layer, product: Value, c: Value, beta: float) -> Value:
     if beta != 1.0:
-        c = _times(c, beta) if c.is_constant else combined(layer, Mul, c, layer.scalar(beta), "/beta")
+        factor = layer.scalar(beta)
+        c = _times(c, beta) if c.is_constant else combined(layer, Mul, c, factor, "/beta", inner=True)
     return combined(layer, Add, product, c)
 
 

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from itertools import pairwise
 
 from tinyc.frontends.onnx import layout
-from tinyc.frontends.onnx.builder import Layer, Value
 from tinyc.frontends.onnx.elementwise import common_order, widened
+from tinyc.frontends.onnx.layer import Layer
+from tinyc.frontends.onnx.value import Value
 from tinyc.frontends.reject import Reject
 from tinyc.frontends.tflite_slices import resolve_slice
 from tinyc.ir.ops import Concatenation, Mean, Pad, Split, StridedSlice
@@ -75,7 +76,9 @@ def _axes(given: tuple[int, ...], rank: int) -> tuple[int, ...]:
 def concat(layer: Layer) -> Value:
     values = layer.operands
     order = common_order(values)
-    moved = [widened(layer, value, order) for value in values]
+    # All operands in the scale of the result, so that nothing else is rounded.
+    scaled = [layer.in_scale_of_result(value) for value in values]
+    moved = [widened(layer, value, order) for value in scaled]
     return layer.emit(Concatenation, moved, order, axis=moved[0].place(layer.node.integer("axis", 0)))
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinyc.frontends.onnx import layout
-from tinyc.frontends.onnx.builder import Layer, Value, constant
+from tinyc.frontends.onnx.layer import Layer
+from tinyc.frontends.onnx.value import Value, constant
 from tinyc.frontends.reject import Reject
 from tinyc.ir.ops import (
     Add,
@@ -124,7 +125,7 @@ def conv(layer: Layer) -> Value:
     operands = [layer.arranged(x, where), layer.arranged(weights, wide)]
     bias = layer.optional(2)
     if bias is not None:
-        operands.append(bias)
+        operands.append(layer.bias(bias, x, operands[1]))
     return layer.emit(
         DepthwiseConv2D if depthwise else Conv2D,
         operands,
@@ -226,7 +227,7 @@ def batch_normalization(layer: Layer) -> Value:
         layer.arranged(constant(f"{layer.name}/{role}", data.astype(np.float32).reshape(shape)), x.order)
         for role, data in (("scale", factor), ("shift", offset))
     )
-    scaled = layer.emit(Mul, [x, scale], x.order, "/scaled")
+    scaled = layer.emit(Mul, [x, scale], x.order, "/scaled", inner=True)
     return layer.emit(Add, [scaled, shift], x.order)
 
 
