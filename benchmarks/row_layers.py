@@ -22,6 +22,7 @@ from tinyc.ir.ops import (
     RmsNorm,
     Silu,
     SquaredRelu,
+    TokenBlock,
     TokenPool,
 )
 from tinyc.ir.tensor import DType, Tensor
@@ -145,7 +146,10 @@ def row_layers(row: RowKernel, block: BlockKernel, count: int, seed: int) -> lis
             continue
         graph = with_blocks(graph)
         (op,) = graph.ops
-        if kernel.accepts(op, graph) and block.known(op, graph)[2][0].kernel.symbol == row.symbol:
+        # A function from int8 to int8 is a table, not a block.
+        if not isinstance(op, TokenBlock) or not kernel.accepts(op, graph):
+            continue
+        if block.known(op, graph)[2][0].kernel.symbol == row.symbol:
             found.append((kernel, graph))
         if len(found) == count:
             break

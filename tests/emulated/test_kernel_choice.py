@@ -16,6 +16,7 @@ import pytest
 from support import tflite_writer
 from support.classifiers import small_classifier
 from support.command_line import tinyc
+from support.networks import random_network
 from tinyc import tuning
 from tinyc.artifact import open_artifact
 from tinyc.boards import load_board
@@ -111,7 +112,10 @@ def test_profile_shows_predictions_and_rejected_kernels(model: Path, tmp_path: P
         assert all(row["cycles"] >= chosen["cycles"] for row in rejected if row["cycles"] is not None)
 
 
-def test_tuning(model: Path, tmp_path: Path, cache: Path) -> None:
+def test_tuning(tmp_path: Path, cache: Path) -> None:
+    """A network whose layers have few variants: each is a program to build."""
+    model = tmp_path / "dense.tflite"
+    model.write_bytes(tflite_writer.write(random_network(np.random.default_rng(1), 2)))
     said = tinyc("build", model, *BOARD, "--optimize", "tuned")
     assert said.code == 1 and "tinyc tune" in said.stderr
     said = tinyc("tune", model, *BOARD, "--json")
