@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
-from strategies.common import activation, random_scale, single_op_graph
+from strategies.common import activation, constant, random_scale, single_op_graph
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops import Concatenation, Op, Pad, PadV2, Reshape, Split, StridedSlice, Transpose
-from tinyc.ir.tensor import DType, Quantization, Shape, Tensor
+from tinyc.ir.tensor import Array, DType, Quantization, Shape, Tensor
 
 
 def any_input(rng: np.random.Generator, shape: Shape, name: str = "x") -> Tensor:
@@ -24,6 +24,12 @@ def any_input(rng: np.random.Generator, shape: Shape, name: str = "x") -> Tensor
     if form < 0.9:
         return Tensor(name, shape, DType.INT16, Quantization((random_scale(rng),), (0,)))
     return Tensor(name, shape, DType.FLOAT32)
+
+
+def some_values(rng: np.random.Generator, tensor: Tensor) -> Array:
+    """Those of a constant."""
+    limit = 2 if tensor.dtype is DType.BOOL else 100
+    return rng.integers(0, limit, tensor.shape).astype(tensor.dtype.numpy)
 
 
 def some_shape(rng: np.random.Generator, least: int = 1, most: int = 4) -> Shape:
@@ -83,6 +89,9 @@ def random_concatenation(rng: np.random.Generator) -> Graph:
         shape = list(first.shape)
         shape[axis] = int(rng.integers(1, 6))
         parts.append(first.with_(name=f"x{index}", shape=tuple(shape)))
+    # One in four has constants among its parts; the first is an activation.
+    if rng.random() < 0.25:
+        parts[1:] = [constant(part.name, some_values(rng, part), part.quantization) for part in parts[1:]]
     names = tuple(part.name for part in parts)
     return moving_graph(Concatenation(name="layer", inputs=names, outputs=("y",), axis=axis), *parts)
 

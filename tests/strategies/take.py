@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from strategies.common import constant, single_op_graph
-from strategies.movement import any_input, moving_graph, some_shape
+from strategies.movement import any_input, moving_graph, some_shape, some_values
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops import Gather, GatherNd, Take
 from tinyc.ir.tensor import DType, Tensor
@@ -53,6 +53,5 @@ def _from_flash(rng: np.random.Generator, graph: Graph) -> Graph:
     if rng.integers(3):
         return graph
     data = graph["data"]
-    values = rng.integers(0, 2 if data.dtype is DType.BOOL else 100, data.shape).astype(data.dtype.numpy)
-    table = {**graph.tensors, "data": constant("data", values, data.quantization)}
+    table = {**graph.tensors, "data": constant("data", some_values(rng, data), data.quantization)}
     return single_op_graph(graph.ops[0], list(table.values()))

@@ -28,10 +28,12 @@ from tinyc.ir.ops import (
     Relu,
     Relu6,
     Reshape,
+    ResizeBilinear,
     Softmax,
     Split,
     StridedSlice,
     Sub,
+    Take,
     Tanh,
     Transpose,
 )
@@ -171,6 +173,14 @@ class Planted:
             StridedSlice, x, like=x, begin=(0, 0, 0, begin), size=size, strides=(1, 1, 1, 1), shape=size
         )
 
+    def enlarged(self, x: Tensor) -> Tensor:
+        rows, columns, depth = x.shape[1:]
+        if self.rng.random() < 0.5:
+            return self.add(ResizeBilinear, x, like=x, size=(rows + 1, columns + 2), half_pixel_centers=True)
+        twice = tuple(int(at) for at in np.repeat(np.arange(rows), 2))
+        picked = tuple(int(at) for at in self.rng.integers(0, depth, depth))
+        return self.add(Take, x, like=x, indices=((0,), twice, tuple(range(columns)), picked))
+
     def pool(self, x: Tensor) -> Tensor:
         extents = {"filter_height": min(2, x.shape[1]), "filter_width": min(2, x.shape[2])}
         op = MaxPool2D if self.rng.random() < 0.5 else AveragePool2D
@@ -221,7 +231,7 @@ def planted_network(rng: np.random.Generator) -> Graph:
 
 
 def _random_layer(rng: np.random.Generator, net: Planted, x: Tensor) -> Tensor:
-    form = int(rng.integers(14))
+    form = int(rng.integers(15))
     if form < 4:
         return net.convolution(x)
     if form < 6:
@@ -237,6 +247,8 @@ def _random_layer(rng: np.random.Generator, net: Planted, x: Tensor) -> Tensor:
     if form == 11 and x.shape[3] > 1:
         return net.split(x) if rng.random() < 0.5 else net.slice(x)
     if form == 12:
+        return net.enlarged(x)
+    if form == 13:
         order = (0, 2, 1, 3) if rng.random() < 0.7 else (0, 3, 1, 2)
         return net.add(Transpose, x, like=x, permutation=order)
     return net.convolution(x, out=x.shape[3])

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
 
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops.base import Op
@@ -145,6 +148,35 @@ def _part_bytes(op: Op, graph: Graph) -> list[int]:
     return [part.dtype.size * math.prod(part.shape[op.axis :]) for part in parts]
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a CONCATENATION: bytes of a row, number of the input, where in the constants it begins."""
+
+    bytes: int
+    is_activation: bool
+    index: int
+    first: int
+
+
+def _parts(op: Op, graph: Graph) -> Mapping[str, object]:
+    parts, first = [], 0
+    for index, (tensor, size) in enumerate(zip(graph.operands(op), _part_bytes(op, graph), strict=True)):
+        parts.append(Part(size, not tensor.is_constant, index, first))
+        first += tensor.bytes if tensor.is_constant else 0
+    return {"parts": parts}
+
+
+def _accepts_constants(op: Op, graph: Graph) -> bool:
+    operands = graph.operands(op)
+    return any(t.is_constant for t in operands) and not quantization_mismatch(operands, graph.results(op))
+
+
+def _lower_constants(op: Op, graph: Graph) -> Lowered:
+    rows = _lower_rows(op, graph)
+    constants = [t.constant.reshape(-1) for t in graph.operands(op) if t.is_constant]
+    return Lowered("tinyc_rows_constant", {**rows.fields, "constants": np.concatenate(constants)})
+
+
 def _lower_rows(op: Op, graph: Graph) -> Lowered:
     assert isinstance(op, Concatenation | Split)
     whole = graph.results(op)[0] if isinstance(op, Concatenation) else graph.operands(op)[0]
@@ -220,6 +252,15 @@ KERNELS = (
         lower=_lower_reshape,
         work=FittedWork("tinyc_reshape_x8__portable", features.reshape),
         in_place=(0,),
+    ),
+    Kernel(
+        symbol="tinyc_concatenation_constant_x8__portable",
+        op=Concatenation,
+        source="portable/concatenation_constant_x8.c.j2",
+        headers=("include/rows.h",),
+        accepts=_accepts_constants,
+        lower=_lower_constants,
+        specialize=_parts,
     ),
     *(
         Kernel(

@@ -14,6 +14,7 @@ from tinyc.passes.fold_batch_norm import fold_batch_norm
 from tinyc.passes.fold_constants import fold_constants
 from tinyc.passes.fold_norm_gains import fold_norm_gains
 from tinyc.passes.fuse_activations import fuse_activations
+from tinyc.passes.fuse_dilations import fuse_dilations
 from tinyc.passes.fuse_pads import fuse_pads
 from tinyc.passes.keep_first_row import keep_first_row
 from tinyc.passes.legalize import legalize
@@ -34,6 +35,8 @@ PIPELINE: tuple[Pass, ...] = (
     fold_batch_norm,
     compose_linears,
     fuse_activations,
+    # Before the pads: one of them may come before the dilated convolution.
+    fuse_dilations,
     fuse_pads,
     fold_norm_gains,
     # Before the rows: the queries of a single row need the norm of that row alone.

@@ -19,8 +19,10 @@ from tinyc.ir.ops import (
     Pad,
     Quantize,
     Reshape,
+    ResizeBilinear,
     Split,
     StridedSlice,
+    Take,
     Transpose,
 )
 from tinyc.ir.ops.elementwise import Binary, Unary
@@ -75,7 +77,7 @@ def _pairs(op: Op, graph: Graph) -> tuple[Array, Array] | None:
         return None
     x, y = operands[0], graph.results(op)[0]
     every = np.arange(channels(y))
-    if isinstance(op, Unary | Quantize | Dequantize | Pool2D):
+    if isinstance(op, Unary | Quantize | Dequantize | Pool2D | ResizeBilinear):
         return every, every
     if isinstance(op, DepthwiseConv2D):
         fixed = all(tensor.is_constant for tensor in operands[1:])
@@ -93,6 +95,8 @@ def _pairs(op: Op, graph: Graph) -> tuple[Array, Array] | None:
     if isinstance(op, StridedSlice):
         simple = op.shape and op.shape[-1] == op.size[-1] and (op.strides[-1] == 1 or op.size[-1] == 1)
         return (every + op.begin[-1], every) if simple else None
+    if isinstance(op, Take) and x.shape:
+        return np.array(op.indices[-1]), every
     return None
 
 

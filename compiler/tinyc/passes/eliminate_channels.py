@@ -15,7 +15,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinyc.ir.graph import Graph
-from tinyc.ir.ops import Concatenation, DepthwiseConv2D, Op, Pad, Reshape, SequenceLength, Split, StridedSlice
+from tinyc.ir.ops import (
+    Concatenation,
+    DepthwiseConv2D,
+    Op,
+    Pad,
+    Reshape,
+    SequenceLength,
+    Split,
+    StridedSlice,
+    Take,
+)
 from tinyc.ir.ops.elementwise import Binary
 from tinyc.ir.tensor import Array, DType, Quantization, Tensor, TensorName
 from tinyc.passes.channels import Link, channels, links
@@ -286,6 +296,10 @@ def _with_channels(
             strides=(*op.strides[:-1], 1),
             shape=(*op.shape[:-1], count),
         )
+    if isinstance(op, Take):
+        place = np.cumsum(kept[op.inputs[0]]) - 1
+        channels_left = place[np.array(op.indices[-1])[results]]
+        return op.with_(indices=(*op.indices[:-1], tuple(map(int, channels_left))))
     if isinstance(op, Split) and op.axis == len(graph[op.inputs[0]].shape) - 1:
         return op.with_(sizes=tuple(int(kept[name].sum()) for name in op.outputs))
     return op

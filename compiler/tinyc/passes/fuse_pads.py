@@ -8,9 +8,8 @@ from __future__ import annotations
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops import Conv2D, DepthwiseConv2D, Op, Pad, Padding, PadV2, Reshape
 from tinyc.ir.ops.common import quantization_mismatch
-from tinyc.ir.tensor import Shape
 from tinyc.passes.remove_dead import remove_dead
-from tinyc.passes.rewrite import fresh_name, uses
+from tinyc.passes.rewrite import added_axis, fresh_name, uses
 
 
 def fuse_pads(graph: Graph) -> Graph:
@@ -41,7 +40,7 @@ def _behind_reshapes(graph: Graph) -> Graph:
     ops: list[Op] = []
     for op in graph.ops:
         pad = pads.get(op.inputs[0]) if isinstance(op, Reshape) else None
-        axis = _added_axis(graph[pad.outputs[0]].shape, graph[op.outputs[0]].shape) if pad else None
+        axis = added_axis(graph[pad.outputs[0]].shape, graph[op.outputs[0]].shape) if pad else None
         if pad is None or axis is None:
             ops.append(op)
             continue
@@ -54,13 +53,6 @@ def _behind_reshapes(graph: Graph) -> Graph:
         ops.append(pad.with_(inputs=(reshaped.name,), outputs=op.outputs, paddings=paddings))
     moved = graph.rebuilt(ops=ops, tensors=tensors)
     return remove_dead(moved)
-
-
-def _added_axis(before: Shape, after: Shape) -> int | None:
-    """The axis of one element that `after` has and `before` has not; None when that is not the difference."""
-    return next(
-        (a for a in range(len(after)) if after[a] == 1 and after[:a] + after[a + 1 :] == before), None
-    )
 
 
 def _is_spatial(op: Pad, graph: Graph) -> bool:

@@ -21,8 +21,10 @@ from tinyc.ir.ops import (
     Pad,
     Quantize,
     Reshape,
+    ResizeBilinear,
     Split,
     StridedSlice,
+    Take,
     Transpose,
 )
 from tinyc.ir.ops.common import activation_range
@@ -188,7 +190,7 @@ def _mean(op: Op, graph: Graph, known: Known) -> Bounds:
 
 
 def _moved(op: Op, graph: Graph, known: Known) -> tuple[Bounds, ...] | None:
-    """Bounds of an op that only moves elements: those of all the channels that come together."""
+    """Bounds of an op that moves elements or takes their means: those of all channels that come together."""
     if not isinstance(op, _MOVES):
         return None
     pairs = links(op, graph)
@@ -216,7 +218,7 @@ def _moved(op: Op, graph: Graph, known: Known) -> tuple[Bounds, ...] | None:
     return tuple(found[name] for name in op.outputs)
 
 
-_MOVES = (Concatenation, Pad, Reshape, Split, StridedSlice, Transpose)
+_MOVES = (Concatenation, Pad, Reshape, ResizeBilinear, Split, StridedSlice, Take, Transpose)
 _RULES: tuple[tuple[tuple[type[Op], ...], Callable[[Op, Graph, Known], Bounds]], ...] = (
     ((Unary, Quantize), _unary),
     ((Binary,), _binary),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops import Op
-from tinyc.ir.tensor import TensorName
+from tinyc.ir.tensor import Shape, TensorName
 
 
 def uses(graph: Graph) -> Counter[TensorName]:
@@ -27,6 +27,13 @@ def fresh_name(taken: Mapping[TensorName, object], stem: str) -> TensorName:
         name = f"{stem}_{number}"
         number += 1
     return name
+
+
+def added_axis(before: Shape, after: Shape) -> int | None:
+    """The axis of one element that `after` has and `before` has not; None when that is not the difference."""
+    return next(
+        (a for a in range(len(after)) if after[a] == 1 and after[:a] + after[a + 1 :] == before), None
+    )
 
 
 def with_inputs_renamed(op: Op, names: Mapping[TensorName, TensorName]) -> Op:
