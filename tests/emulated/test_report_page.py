@@ -26,6 +26,7 @@ from tinyc.build_page.collect import collect
 from tinyc.build_page.compare import compare
 from tinyc.build_page.render import embedded, render
 from tinyc.build_page.view import BuildView, Change, CostSource, Page, PartView, SymbolGroup
+from tinyc.tradeoff import tradeoff
 
 pytestmark = pytest.mark.emulated
 
@@ -436,3 +437,20 @@ def test_printed_page_has_every_part(browser: Any, compared: Path) -> None:
         assert page.evaluate("document.documentElement.scrollWidth") <= page.evaluate("innerWidth")
         assert page.locator(".network").bounding_box()["height"] > 300
         assert not page.locator("#sections").is_visible()
+
+
+def test_choices_of_kernels(browser: Any, found: Artifact, tmp_path: Path) -> None:
+    points = [point.to_json() for point in tradeoff(found.program)]
+    chosen = collect(replace(found, report={**found.report, "tradeoff": points}), CostSource.PREDICTED)
+    path = tmp_path / "choices.html"
+    path.write_text(render(Page(chosen)), encoding="utf-8", newline="\n")
+    for page in opened(browser, path):
+        rows = page.locator("#tradeoff tbody tr")
+        assert rows.count() == page.locator("#tradeoff .point").count() == len(points) > 1
+        assert f"{found.program.plan.arena_size:,}" in rows.filter(has_text="this build").inner_text()
+        assert page.locator("#tradeoff .point.chosen").count() == 1
+        others = chosen.layers[0].others
+        page.locator(".node").first.click()
+        page.locator("#details summary").first.click()
+        assert page.locator("#details .others li").count() == len(others) > 0
+        assert others[0].reason in page.locator("#details .others").inner_text()

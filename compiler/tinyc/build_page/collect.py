@@ -16,6 +16,7 @@ from tinyc.build_page.view import (
     BuildView,
     CostSource,
     LayerView,
+    OtherKernel,
     PartView,
     SymbolGroup,
     SymbolView,
@@ -34,7 +35,7 @@ from tinyc.memory.plan import Placement
 from tinyc.program import Program, Step
 from tinyc.report import layer_entries
 from tinyc.toolchain.size_table import SymbolSize, size_table
-from tinyc.variants import predicted, total
+from tinyc.variants import Candidate, candidates, predicted, total
 
 _Cost: TypeAlias = tuple[int | None, int | None]
 
@@ -82,7 +83,27 @@ def collect(found: Artifact, costs: CostSource) -> BuildView:
         live=tuple(plan.live_bytes(step) for step in range(-1, len(program.steps) + 1)),
         symbols=_symbols(program, size_table(found.elf)),
         bill=found.bill,
+        tradeoff=tuple(found.report.get("tradeoff") or ()),
+        extras=_extras(program),
     )
+
+
+def _extras(program: Program) -> dict[str, str]:
+    """What the firmware has besides the model."""
+    told = {}
+    if (audio := program.audio) is not None:
+        seconds = audio.clip_samples / audio.sample_rate
+        told["Sound"] = f"clips of {seconds:g} s at {audio.sample_rate:,} Hz"
+    if (tokenizer := program.tokenizer) is not None:
+        told["Text"] = f"a vocabulary of {tokenizer.size:,} tokens"
+    if (learning := program.learning) is not None:
+        told["Learns"] = (
+            f"{learning.head.kind} head with {learning.head.capacity} outputs behind {learning.tap.layer}, "
+            f"RAM {learning.ram:,} B, flash {learning.tables:,} B"
+        )
+    if program.lowpan is not None:
+        told["Serves"] = "the model over 6LoWPAN"
+    return told
 
 
 def _costs(program: Program, elf: Path, costs: CostSource) -> tuple[list[_Cost], _Cost]:
@@ -129,8 +150,26 @@ def _layers(program: Program, costs: list[_Cost]) -> tuple[LayerView, ...]:
             outputs=step.op.outputs,
             options={} if _is_fused(step.op) else own_fields(step.op),
             parts=_parts(expanded, step, entry),
+            others=_others(found),
         )
-        for step, entry, (instructions, cycles) in zip(program.steps, entries, costs, strict=True)
+        for step, entry, found, (instructions, cycles) in zip(
+            program.steps, entries, candidates(program), costs, strict=True
+        )
+    )
+
+
+def _others(found: tuple[Candidate, ...]) -> tuple[OtherKernel, ...]:
+    return tuple(
+        OtherKernel(
+            kernel=one.kernel.symbol,
+            instructions=one.work.instructions if one.work else None,
+            cycles=one.work.cycles if one.work else None,
+            scratch=one.scratch,
+            constants=one.constants,
+            reason=one.reason,
+        )
+        for one in found
+        if one.accepted and not one.chosen
     )
 
 

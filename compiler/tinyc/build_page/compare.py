@@ -79,9 +79,9 @@ def _layer(name: str, before: LayerView | None, after: LayerView | None) -> Laye
 
 
 def _weighed(layer: LayerView) -> tuple[object, ...]:
-    """What of a layer is compared."""
+    """What of a layer is compared: no cycles, which depend on where code happens to lie."""
     parts = tuple((part.name, part.op, part.kernel, part.macs) for part in layer.parts)
-    costs = (layer.macs, layer.instructions, layer.cycles, layer.weights, layer.scratch)
+    costs = (layer.macs, layer.instructions, layer.weights, layer.scratch)
     return (layer.op, layer.kernel, *costs, parts)
 
 

@@ -24,7 +24,7 @@ LIBRARIES = ("dagre", "panzoom", "d3-hierarchy")
 """Each is `vendor/<name>.min.js` with its licence in `vendor/<name>.LICENSE`."""
 # The pieces of one module script, in this order: a later one uses what the earlier ones declare.
 PIECES = (
-    *("words", "selection", "details", "graph", "table", "memory", "sizes", "bill", "comparison"),
+    *("words", "selection", "details", "graph", "table", "tradeoff", "memory", "sizes", "bill", "comparison"),
     "page",
 )
 

@@ -67,6 +67,18 @@ class PartView:
 
 
 @dataclass(frozen=True, slots=True)
+class OtherKernel:
+    """A kernel that takes the layer as well: its costs, predicted, and why it was not chosen."""
+
+    kernel: str
+    instructions: int | None
+    cycles: int | None
+    scratch: int | None
+    constants: int | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class LayerView:
     """A step of the program. `inputs` are without constants, `weights` with all constants of the layer."""
 
@@ -83,6 +95,7 @@ class LayerView:
     outputs: tuple[str, ...]
     options: Mapping[str, str]
     parts: tuple[PartView, ...]
+    others: tuple[OtherKernel, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +144,8 @@ class BuildView:
     """One build. `live` is the arena in use in the steps -1, 0, 1, …; `bill` the bill as its JSON has it.
 
     `instructions` and `cycles` are those of one inference, None where a layer has none. `image` is the
-    model's image of its own, None where the model is a part of the firmware.
+    model's image of its own, None where the model is a part of the firmware. `tradeoff` are the choices of
+    kernels as `report.json` has them, `extras` what else the firmware has, in words.
     """
 
     tinyc: str
@@ -163,6 +177,8 @@ class BuildView:
     live: tuple[int, ...]
     symbols: tuple[SymbolView, ...]
     bill: Mapping[str, Any] | None
+    tradeoff: tuple[Mapping[str, Any], ...]
+    extras: Mapping[str, str]
 
 
 class Change(StrEnum):

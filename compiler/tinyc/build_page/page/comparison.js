@@ -17,12 +17,12 @@ function comparisonSection(build, comparison) {
     columns: [
       { head: "layer", value: (row) => row.name, main: true, cell: (row) => layerName(row.now ?? row.old) },
       { head: "state", value: (row) => CHANGES[row.change], cell: (row) => h("span", { class: `badge ${row.change}` }, CHANGES[row.change]) },
-      { head: "kernel", value: (row) => (row.now ?? row.old).kernel, cell: kernels },
       ...["cycles", "instructions", "macs", "weights", "scratch"].map((key) => ({
         head: { macs: "MACs", weights: "constants B", scratch: "scratch B" }[key] ?? key,
         value: (row) => difference(row.old?.[key], row.now?.[key]), numeric: true,
-        cell: (row) => change(row.old?.[key], row.now?.[key], -1),
+        cell: (row) => change(row.old?.[key], row.now?.[key], row.change === "same" ? 0 : -1),
       })),
+      { head: "kernel", value: (row) => (row.now ?? row.old).kernel, cell: kernels },
     ],
   });
   onSelect((layer) => layers.mark((row) => row.after === layer));
@@ -48,8 +48,8 @@ function comparisonSection(build, comparison) {
         { head: "total", value: (one) => one.name, main: true },
         { head: "before", value: (one) => one.before, numeric: true, cell: (one) => amount(one.before, one.unit) },
         { head: "now", value: (one) => one.after, numeric: true, cell: (one) => amount(one.after, one.unit) },
-        { head: "change", value: (one) => difference(one.before, one.after), numeric: true, cell: (one) => change(one.before, one.after, one.better) },
-        { head: "relative", value: relative, numeric: true, cell: (one) => (known(relative(one)) ? signed(relative(one), percent) : NONE) },
+        { head: "change", value: (one) => relative(one) ?? difference(one.before, one.after), numeric: true,
+          cell: (one) => [change(one.before, one.after, one.better), h("span", { class: "relative" }, relative(one) ? signed(relative(one), percent) : "")] },
       ],
     }).element,
     h("div", { class: "tools" }, h("h3", {}, "Layer by layer"),
@@ -59,15 +59,17 @@ function comparisonSection(build, comparison) {
 }
 
 const difference = (before, after) => (known(before) || known(after) ? (after ?? 0) - (before ?? 0) : null);
-const relative = ({ before, after }) => (before && known(after) ? (after - before) / before : null);
-const amount = (value, unit) => (!known(value) ? NONE : `${Number.isInteger(value) ? number(value) : value.toFixed(2)}${unit ? ` ${unit}` : ""}`);
+/** The change as a part of what was before; decibels and percentages have none. */
+const relative = ({ before, after, unit }) => (before && known(after) && unit !== "dB" && unit !== "%" ? (after - before) / before : null);
+const exact = (value) => (Number.isInteger(value) ? number(value) : value.toFixed(Math.abs(value) < 0.1 ? 4 : 2));
+const amount = (value, unit) => (!known(value) ? NONE : `${exact(value)}${unit ? ` ${unit}` : ""}`);
 
 /** The difference, coloured where one direction is better. */
 function change(before, after, better) {
   const value = difference(before, after);
   if (!known(value)) return NONE;
   const look = value === 0 ? "muted" : better === 0 ? "" : Math.sign(value) === better ? "good" : "bad";
-  return h("span", { class: look }, signed(value, (size) => (Number.isInteger(size) ? number(size) : size.toFixed(2))));
+  return h("span", { class: look }, signed(value, exact));
 }
 
 /** The kernel, after the one that was there before where it is another. */

@@ -19,7 +19,7 @@ function detailsPanel(build) {
     const to = (next, text) => h("button", { type: "button", class: "quiet", disabled: !build.layers[next], onclick: () => select(next, "details") }, text);
     put(panel,
       h("div", { class: "panel-head" },
-        h("div", {}, h("p", { class: "over" }, `Layer ${layer.index} of ${build.layers.length} · ${layer.op}`), h("h3", {}, layer.name)),
+        h("div", {}, h("p", { class: "over" }, `Layer ${layer.index} · ${layer.op}`), h("h3", {}, layer.name)),
         h("div", { class: "steps" }, to(index - 1, "← Previous"), to(index + 1, "Next →"))),
       facts([
         ["Kernel", h("code", {}, layer.kernel)],
@@ -33,6 +33,11 @@ function detailsPanel(build) {
         ["Writes", layer.outputs.map(tensor)],
         ...options(layer.options),
       ]),
+      layer.others.length > 0 && h("details", {},
+        h("summary", {}, `${times(layer.others.length, "other kernel")} would do`),
+        h("ul", { class: "others" }, layer.others.map((one) => h("li", {}, h("code", {}, one.kernel),
+          h("span", { class: "under" }, [known(one.cycles) && `${number(one.cycles)} cycles predicted`, `scratch ${bytes(one.scratch)}`, `constants ${bytes(one.constants)}`].filter(Boolean).join(" · ")),
+          h("span", { class: "under" }, one.reason))))),
       layer.parts.length > 0 && [
         h("h4", {}, `${layer.parts.length} layers in one`),
         h("ol", { class: "parts" }, layer.parts.map((part) => h("li", {},

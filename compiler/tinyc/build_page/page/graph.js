@@ -1,7 +1,7 @@
 // The model as a graph: laid out by dagre, moved and zoomed by Panzoom.
 
-const NODE = { width: 216, height: 62 };
-const READABLE = 0.7;
+const NODE = { width: 232, height: 62 };
+const READABLE = 0.8;
 
 function graphSection(build) {
   const fused = build.layers.some((layer) => layer.parts.length > 0);
@@ -121,15 +121,15 @@ function nodeMark(node, { x, y, width, height }) {
   if (node.end) {
     return s("g", { class: "end" }, s("title", {}, `${node.name}: ${node.text}`),
       s("rect", { x: left, y: top, width, height, rx: height / 2 }),
-      s("text", { x, y: y - 2, "text-anchor": "middle", class: "name" }, clip(node.name, 18)),
+      s("text", { x, y: y - 2, "text-anchor": "middle", class: "name" }, fitted(node.name, width - 20, 13, 600)),
       s("text", { x, y: y + 12, "text-anchor": "middle", class: "detail" }, node.text));
   }
   const most = width - 24;
   return s("g", { class: "node", role: "button", "aria-pressed": "false", "aria-label": `${node.name}, ${node.text}` },
     s("title", {}, `${node.name}: ${node.text}`),
     s("rect", { class: "box", x: left, y: top, width, height, rx: 7 }),
-    s("text", { x: left + 12, y: top + 22, class: "name" }, clip(node.name, 27)),
-    s("text", { x: left + 12, y: top + 39, class: "detail" }, clip(node.text, 33)),
+    s("text", { x: left + 12, y: top + 22, class: "name" }, fitted(node.name, most, 13, 600)),
+    s("text", { x: left + 12, y: top + 39, class: "detail" }, fitted(node.text, most, 11)),
     known(node.share) && [
       s("rect", { class: "share-ground", x: left + 12, y: top + 49, width: most, height: 4, rx: 2 }),
       s("rect", { class: "share", x: left + 12, y: top + 49, width: Math.max(2, most * node.share), height: 4, rx: 2 }),

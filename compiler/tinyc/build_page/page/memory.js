@@ -74,12 +74,11 @@ function drawArena(build, width) {
     const [from, to, low, high] = [x(buffer.first), x(buffer.last + 1), y(buffer.offset), y(buffer.offset + buffer.size)];
     const [w, t] = [to - from, low - high];
     const name = bufferName(build, buffer);
-    const room = Math.floor((w - 10) / 6.4);
     return {
       buffer,
       element: s("g", { class: `buffer ${buffer.kind}`, role: "button", "aria-pressed": "false", "aria-label": `${name}, ${bytes(buffer.size)}` },
         s("rect", { x: from + 0.75, y: high + 0.5, width: Math.max(1, w - 1.5), height: Math.max(1, t - 1), rx: Math.min(3, t / 3) }),
-        t >= 16 && room >= 3 && s("text", { x: from + 6, y: Math.min(low - 5, high + 15) }, clip(name, room))),
+        t >= 16 && s("text", { x: from + 6, y: Math.min(low - 5, high + 15) }, fitted(name, w - 11))),
     };
   });
   const peak = Math.max(...build.live);
@@ -95,6 +94,7 @@ function drawArena(build, width) {
       x: left + place * step + 0.75, width: Math.max(1, step - 1.5), y: 34 - 30 * (bytesInUse / most), height: Math.max(0, 30 * (bytesInUse / most)),
     }, s("title", {}, bytes(bytesInUse)))),
     marks.map(({ element }) => element),
+    s("text", { class: "axis", x: left - 8, y: above + height + 17, "text-anchor": "end" }, "layer"),
     named.map((index) => s("text", { class: "axis", x: x(index) + step / 2, y: above + height + 17, "text-anchor": "middle" }, index)));
   return { picture, marks };
 }

@@ -76,20 +76,18 @@ function drawTreemap(symbols, width) {
   const box = (node) => ({ x: node.x0, y: node.y0, width: Math.max(0, node.x1 - node.x0), height: Math.max(0, node.y1 - node.y0) });
   const marks = root.leaves().map((leaf) => {
     const { width: w, height: t, ...at } = box(leaf);
-    const room = Math.floor((w - 10) / 6.2);
     return {
       symbol: leaf.data,
       element: s("g", { class: `symbol ${leaf.data.group}`, role: "button", "aria-label": `${leaf.data.name}, ${bytes(leaf.data.bytes)}` },
         s("rect", { ...at, width: w, height: t, rx: 2 }),
-        t >= 20 && room >= 5 && s("text", { x: at.x + 5, y: at.y + 14 }, clip(shortSymbol(leaf.data.name), room)),
-        t >= 36 && room >= 7 && s("text", { class: "size", x: at.x + 5, y: at.y + 29 }, bytes(leaf.data.bytes))),
+        t >= 20 && s("text", { x: at.x + 5, y: at.y + 14 }, fitted(shortSymbol(leaf.data.name), w - 9)),
+        t >= 36 && w >= 54 && s("text", { class: "size", x: at.x + 5, y: at.y + 29 }, bytes(leaf.data.bytes))),
     };
   });
   const picture = s("svg", { class: "treemap", width, height, viewBox: `0 0 ${width} ${height}` },
     root.children.map((node) => {
-      const text = `${GROUPS[node.data.group]}  ${bytes(node.value)}`;
-      const room = Math.floor((node.x1 - node.x0) / 6.8);
-      return room >= 4 && s("text", { class: "group-name", x: node.x0, y: node.y0 + 15 }, clip(text, room));
+      const text = `${GROUPS[node.data.group]} ${bytes(node.value)}`;
+      return s("text", { class: "group-name", x: node.x0, y: node.y0 + 15 }, fitted(text, node.x1 - node.x0 - 6, 12, 600));
     }),
     marks.map(({ element }) => element));
   return { picture, marks };

@@ -87,14 +87,14 @@ function layersSection(build) {
     columns: [
       { head: "#", value: (layer) => layer.index, numeric: true, cell: (layer) => String(layer.index) },
       { head: "layer", value: (layer) => layer.name, main: true, cell: layerName },
-      { head: "kernel", value: (layer) => layer.kernel, cell: (layer) => layer !== total && kernelCell(layer.kernel) },
-      { head: "MACs", value: (layer) => layer.macs, numeric: true, hint: "Multiply-accumulates of one inference" },
-      { head: "instructions", value: (layer) => layer.instructions, numeric: true },
       { head: "cycles", value: (layer) => layer.cycles, numeric: true, cell: (layer) => (layer === total ? number(layer.cycles) : barred(layer.cycles, most)) },
+      { head: "instructions", value: (layer) => layer.instructions, numeric: true },
+      { head: "MACs", value: (layer) => layer.macs, numeric: true, hint: "Multiply-accumulates of one inference" },
       { head: "cycles/MAC", value: (layer) => (layer.macs && known(layer.cycles) ? layer.cycles / layer.macs : null), numeric: true,
         cell: (layer) => (layer.macs && known(layer.cycles) ? decimal(layer.cycles / layer.macs, 2) : NONE) },
       { head: "constants B", value: (layer) => layer.weights, numeric: true, hint: "Bytes of weights, biases and tables in flash" },
       { head: "scratch B", value: (layer) => layer.scratch, numeric: true, hint: "Bytes of the arena that only this layer needs" },
+      { head: "kernel", value: (layer) => layer.kernel, cell: (layer) => layer !== total && kernelCell(layer.kernel) },
     ],
   });
   onSelect((layer) => table.mark((row) => row.index === layer));

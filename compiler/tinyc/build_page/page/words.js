@@ -28,7 +28,19 @@ const duration = (value) =>
   !known(value) ? NONE : value >= 1000 ? `${(value / 1000).toFixed(2)} s` : value >= 1 ? `${value.toFixed(1)} ms` : `${(value * 1000).toFixed(0)} µs`;
 
 const shape = (tensor) => (tensor.shape.length ? tensor.shape.join("×") : "scalar");
-const clip = (text, most) => (text.length > most ? `${text.slice(0, Math.max(1, most - 1))}…` : text);
+/** As much of a text as fits into a width, in pixels, at a font of `size`; nothing where hardly a letter does. */
+function fitted(text, width, size = 11.5, weight = 400) {
+  const pen = (fitted.pen ??= document.createElement("canvas").getContext("2d"));
+  pen.font = `${weight} ${size}px ${getComputedStyle(document.body).fontFamily}`;
+  if (pen.measureText(text).width <= width) return text;
+  let [fits, long] = [0, text.length];
+  while (long - fits > 1) {
+    const middle = (fits + long) >> 1;
+    if (pen.measureText(`${text.slice(0, middle)}…`).width <= width) fits = middle;
+    else long = middle;
+  }
+  return fits >= 3 ? `${text.slice(0, fits)}…` : "";
+}
 /** The part of a kernel's name that tells it from others: `conv_2d_s8_1x1_2x4 · cortex_m4`. */
 const kernelName = (symbol) => symbol.replace(/^tinyc_/, "").replace("__", " · ");
 const times = (count, one) => `${number(count)} ${one}${count === 1 ? "" : "s"}`;
@@ -41,7 +53,7 @@ const facts = (pairs) =>
 
 /** A part of the page with a heading and a line that says how to read it. */
 function section(id, title, lead, ...content) {
-  return h("section", { id, "aria-labelledby": `${id}-title` },
+  return h("section", { id, "aria-labelledby": `${id}-title`, tabindex: "-1" },
     h("h2", { id: `${id}-title` }, title), lead && h("p", { class: "lead" }, lead), content);
 }
 
