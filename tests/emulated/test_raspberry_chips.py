@@ -1,4 +1,4 @@
-"""Firmware for the RP2040 from its first byte on, and drivers that forget a step."""
+"""Firmware for the RP2040 and the RP2350 from its first byte on, and drivers that forget a step."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tinyc.artifact import open_artifact
 from tinyc.boards import load_board
 from tinyc.device.client import DeviceClient
 from tinyc.emulator import EmulatedFault, Machine
-from tinyc.emulator.chips import rp2040
+from tinyc.emulator.chips import rp2040, rp2350
 from tinyc.emulator.image import flash_content, read_image
 from tinyc.emulator.peripheral import Peripheral
 from tinyc.flash import uf2
@@ -28,7 +28,7 @@ from tinyc.flash import uf2
 pytestmark = pytest.mark.emulated
 
 GRAPH = small_classifier(np.random.default_rng(2), "words")
-BOARDS = {"rpi_pico": (rp2040.FLASH_ID, "RPI-RP2")}
+BOARDS = {"rpi_pico": (rp2040.FLASH_ID, "RPI-RP2"), "rpi_pico2": (rp2350.CHIP_ID, "RP2350")}
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +101,23 @@ def test_checksum_of_the_boot_stage(build: Callable[[str], Path]) -> None:
         flash[at] ^= 1
 
 
+def test_definition_of_the_image(build: Callable[[str], Path]) -> None:
+    """It lies behind the vectors, and nothing of it may be another."""
+    name = "rpi_pico2"
+    flash = bytearray(content(build(name) / "firmware.elf", name))
+    at = rp2350.image_definition(flash)
+    assert at == 4 * (16 + 52)
+    for byte in range(at, at + 20):
+        flash[byte] ^= 1
+        assert rp2350.image_definition(flash) is None
+        with pytest.raises(EmulatedFault, match="no image for this chip"):
+            Machine(bytes(flash), load_board(name))
+        flash[byte] ^= 1
+    late = bytes(4096 - 20) + bytes(flash[at : at + 20])
+    assert rp2350.image_definition(late) == 4096 - 20
+    assert rp2350.image_definition(bytes(4) + late) is None
+
+
 @dataclass(frozen=True)
 class Forgotten:
     """A step that a driver leaves out: the bits of `mask` at `address` stay as they were; the fault then."""
@@ -123,7 +140,7 @@ FORGOTTEN = {
         "PLL on": Forgotten(0x40028004, "pll_sys, which does not run", 1),
         "dividers": Forgotten(0x4002800C, "the board's file says 125,000,000 Hz"),
         "dividers on": Forgotten(0x40028004, "pll_sys, which does not run", 8),
-        "clk_sys": Forgotten(0x4000803C, "UART0 runs at .* bits per second", skip=1),
+        "clk_sys": Forgotten(0x4000803C, "UART0 runs at .* bits per second", skip=2),
         "clk_peri": Forgotten(0x40008048, "UART0 runs at 0 bits per second"),
         "UART out of reset": Forgotten(0x4000C000, "UART0 is held in reset", 1 << 22),
         "pads out of reset": Forgotten(0x4000C000, "PADS_BANK0 is held in reset", 1 << 8),
@@ -132,7 +149,19 @@ FORGOTTEN = {
         "pin": Forgotten(0x40014004, "its pin is not connected"),
         "timer out of reset": Forgotten(0x4000C000, "TIMER is held in reset", 1 << 21),
         "what the watchdog resets": Forgotten(0x40010008, "only a part of the chip"),
-    }
+    },
+    "rpi_pico2": {
+        "crystal": Forgotten(0x40048000, "clk_ref is switched to xosc"),
+        "away from the source": Forgotten(0x4001003C, "from the source that AUXSRC changes", 1),
+        "source": Forgotten(0x4001003C, "UART0 runs at .* bits per second", 0xE0),
+        "PLL out of reset": Forgotten(0x40020000, "PLL_SYS is held in reset", 1 << 14),
+        "dividers": Forgotten(0x4005000C, "the board's file says 150,000,000 Hz"),
+        "clk_peri": Forgotten(0x40010048, "UART0 runs at 0 bits per second"),
+        "UART out of reset": Forgotten(0x40020000, "UART0 is held in reset", 1 << 26),
+        "pins out of reset": Forgotten(0x40020000, "IO_BANK0 is held in reset", 1 << 6),
+        "pad that sends": Forgotten(0x40038004, "its pin is not connected"),
+        "what the watchdog resets": Forgotten(0x40018008, "only a part of the chip"),
+    },
 }
 
 

@@ -31,8 +31,8 @@ stack = 2_048
 def test_the_boards_of_the_product_are_there() -> None:
     expected = {"hifive1_revb", "host", "microbit", "mps2_an386", "mps2_an500", "mps2_an505", "nano33ble"}
     expected |= {"mps3_an547", "netduinoplus2", "nrf52840", "qemu_riscv32", "xiao_nrf52840"}
-    expected |= {"nrf5340", "nucleo_h743zi", "nucleo_l4r5zi"}
-    expected |= {"rpi_pico"}
+    expected |= {"nrf5340", "nucleo_h743zi", "nucleo_l4r5zi", "rpi_pico"}
+    expected |= {"rpi_pico2"}
     assert expected <= set(board_names())
 
 

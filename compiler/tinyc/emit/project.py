@@ -71,7 +71,7 @@ _UPDATES = {
 }
 # Where the ROM of the chip wants a second boot stage, with a checksum.
 _BOOT_STAGE = {
-    "src/boot_stage.c": "hal/{hal}/boot_stage.c",
+    "src/boot_stage.c": "hal/{soc}/boot_stage.c",
     "platforms/tinyc/builder/boot_stage.py": "platformio/builder/boot_stage.py",
 }
 _REGISTRY_SCRIPT = "platforms/tinyc/registry.py"

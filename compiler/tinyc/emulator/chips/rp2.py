@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import ClassVar
 
 from tinyc.emulator.chip import FlashSystem
@@ -159,11 +160,20 @@ class Clocks(Block):
     """CLOCKS: clk_ref, clk_sys and clk_peri, of which the others stay plain registers."""
 
     def __init__(
-        self, system: FlashSystem, base: int, generators: Mapping[str, Generator], crystal: Crystal, pll: Pll
+        self,
+        system: FlashSystem,
+        base: int,
+        generators: Mapping[str, Generator],
+        crystal: Crystal,
+        pll: Pll,
+        at_reset: Mapping[int, int] = MappingProxyType({}),
     ) -> None:
-        self._generators, self._crystal, self._pll = generators, crystal, pll
+        self._generators, self._crystal, self._pll, self._at_reset = generators, crystal, pll, at_reset
         self._by_offset = {each.control: name for name, each in generators.items()}
         super().__init__(system, base)
+
+    def reset(self) -> None:
+        self.registers = dict(self._at_reset)
 
     def hz(self, name: str) -> int:
         """Frequency of a clock or source; 0 where it does not run."""
@@ -204,10 +214,8 @@ class Clocks(Block):
     def _check(self, name: str, old: int, value: int) -> None:
         generator, source = self._generators[name], self._source(name, value)
         where = self.base + generator.control
-        if generator.glitchless is not None:
-            used = not generator.glitchless[old & 3] and not generator.glitchless[value & 3]
-            if used and (old ^ value) & 0xE0:
-                raise self.system.fault(f"clk_{name} runs from the source that AUXSRC changes", where)
+        if generator.glitchless is not None and not generator.glitchless[old & 3] and (old ^ value) & 0xE0:
+            raise self.system.fault(f"clk_{name} runs from the source that AUXSRC changes", where)
         if source and not self.hz(source):
             raise self.system.fault(f"clk_{name} is switched to {source}, which does not run", where)
         if name == "sys" and source == "pll_sys" and self._pll.hz != self.system.clock_hz:
