@@ -41,7 +41,7 @@ TINYC_INLINE void tinyc_add_elements(const struct tinyc_add *layer, const int8_t
                     /* Each term is at most 255 * 2^19 in magnitude. */
                     const int32_t first = (coarse[a] + coarse_offset) * coarse_factor;
                     const int32_t second = tinyc_apply_small_shift(
-                        tinyc_scale((fine[b] + fine_offset) * (1 << 20), fine_multiplier), fine_shift);
+                        tinyc_scale((fine[b] + fine_offset) * ((int32_t)1 << 20), fine_multiplier), fine_shift);
                     const int32_t y = tinyc_apply_small_shift(
                         tinyc_scale(first + second, layer->output_multiplier), output_shift);
                     *output++ = (int8_t)tinyc_clamp(y + layer->output_offset, layer->low, layer->high);

@@ -6,7 +6,7 @@
 /* A function of an int16 value from 513 samples, 128 apart. */
 TINYC_INLINE int32_t tinyc_interpolate(int32_t x, const int16_t *table) {
     const int32_t index = 256 + (x >> 7);
-    const int32_t slope = table[index + 1] - table[index];
+    const int32_t slope = (int32_t)table[index + 1] - table[index];
     return table[index] + ((slope * (x & 127) + 64) >> 7);
 }
 

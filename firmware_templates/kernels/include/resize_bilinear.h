@@ -3,7 +3,7 @@
 
 #include <stdint.h>
 
-#define TINYC_RESIZE_ONE 1024
+#define TINYC_RESIZE_ONE ((int32_t)1024)
 
 /* Height and width, in this order. The pixels of the result lie at first + n * step in the input, in 1/1024. */
 struct tinyc_resize_bilinear {

@@ -23,7 +23,7 @@ TINYC_INLINE int32_t tinyc_leading_zeros(int32_t x) {
 /* log(x) with 5 integer bits, for x >= 1 with 12 of them. */
 TINYC_INLINE int32_t tinyc_logarithm(int32_t x) {
     const int32_t root_of_half = 1518500250, fourth_root_of_half = 1805811301;
-    const int32_t quarter = 1 << 23; /* with 6 integer bits */
+    const int32_t quarter = (int32_t)1 << 23; /* with 6 integer bits */
     const int32_t headroom = tinyc_leading_zeros(x) - 1;
     const int32_t scaled_headroom = tinyc_leading_zeros(tinyc_scale(x, root_of_half)) - 1;
     const int32_t a = tinyc_saturating_shift(tinyc_scale(x << headroom, root_of_half), 1);
@@ -50,16 +50,16 @@ TINYC_INLINE int32_t tinyc_inverse_square_root(int32_t x, int32_t *shift) {
         return INT32_MAX;
     }
     int32_t right = 11;
-    while (x >= 1 << 29) {
+    while (x >= (int32_t)1 << 29) {
         x >>= 2;
         right++;
     }
     const int32_t pairs = (tinyc_leading_zeros(x) - 1) / 2 - 1;
     const int32_t half = tinyc_rounding_shift((x << (2 * pairs)) >> 1, 1);
-    int32_t root = 1 << 28; /* 3 integer bits */
+    int32_t root = (int32_t)1 << 28; /* 3 integer bits */
     for (int32_t step = 0; step < 5; step++) {
         const int32_t cube = tinyc_saturating_shift(tinyc_scale(tinyc_scale(root, root), root), 6);
-        root = tinyc_saturating_shift(tinyc_scale(root, 3 << 27) - tinyc_scale(half, cube), 3);
+        root = tinyc_saturating_shift(tinyc_scale(root, (int32_t)3 << 27) - tinyc_scale(half, cube), 3);
     }
     root = tinyc_scale(root, 1518500250);
     right -= pairs;

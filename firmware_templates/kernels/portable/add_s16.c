@@ -14,7 +14,7 @@ TINYC_KERNEL void tinyc_add_s16__portable(const struct tinyc_add *layer, const i
                     /* Zero points are 0; each term is at most 2^29 in magnitude. */
                     const int32_t first = (coarse[a] + layer->coarse_offset) * layer->coarse_factor;
                     const int32_t second = tinyc_rounding_shift(
-                        tinyc_scale((fine[b] + layer->fine_offset) * (1 << 15), layer->fine_multiplier),
+                        tinyc_scale((fine[b] + layer->fine_offset) * ((int32_t)1 << 15), layer->fine_multiplier),
                         layer->fine_shift);
                     const int32_t y = tinyc_rounding_shift(
                         tinyc_scale(first + second, layer->output_multiplier), layer->output_shift);

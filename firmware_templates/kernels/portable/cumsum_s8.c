@@ -10,7 +10,7 @@ TINYC_KERNEL void tinyc_cumsum_s8__portable(const struct tinyc_cumsum *layer, co
             for (int32_t d = layer->depth; d > 0; d--) {
                 const int32_t with = before + input[position] + layer->input_offset;
                 const int32_t sum = tinyc_clamp(layer->exclusive ? before : with, -4096, 4095);
-                const int32_t y = tinyc_requantize(sum * (1 << 19), layer->multiplier, layer->shift);
+                const int32_t y = tinyc_requantize(sum * ((int32_t)1 << 19), layer->multiplier, layer->shift);
                 output[position] = (int8_t)tinyc_clamp(y + layer->output_offset, INT8_MIN, INT8_MAX);
                 before = with;
                 position += step;

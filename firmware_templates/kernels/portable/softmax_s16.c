@@ -21,7 +21,7 @@ TINYC_KERNEL void tinyc_softmax_s16__portable(const struct tinyc_softmax_s16 *la
             sum <<= 1;
             leading_zeros++;
         }
-        const int32_t fraction = (int32_t)((sum + (1u << 13)) >> 14) - (1 << 15) - (1 << 16);
+        const int32_t fraction = (int32_t)((sum + (1u << 13)) >> 14) - ((int32_t)3 << 15);
         const int32_t inverse =
             tinyc_interpolate(tinyc_clamp(fraction, INT16_MIN, INT16_MAX), layer->reciprocals);
         const int32_t shift = 31 - leading_zeros;

@@ -5,12 +5,12 @@ TINYC_KERNEL void tinyc_tanh_s16__portable(const struct tinyc_sigmoid *layer, co
         const int32_t x = tinyc_sigmoid_input(layer, input[i]);
         const int32_t magnitude = x < 0 ? -x : x;
         const int32_t index = magnitude >> 8;
-        int32_t y = 0xFFFF << 8;
+        int32_t y = (int32_t)0xFFFF << 8;
         if (index < 255) {
             const int32_t sample = layer->table[index];
             y = sample * 256 + (magnitude & 255) * (layer->table[index + 1] - sample);
         }
-        y = x >= 0 ? y - (1 << 23) + 128 : (1 << 23) - y + 127;
+        y = x >= 0 ? y - ((int32_t)1 << 23) + 128 : ((int32_t)1 << 23) - y + 127;
         output[i] = (int16_t)(y >> 8);
     }
 }

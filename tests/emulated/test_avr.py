@@ -1,0 +1,58 @@
+"""The portable C on an 8-bit core with 16-bit `int`: the reference's bytes, kernel by kernel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from strategies.common import random_inputs
+from support.avr import RAM, need_avr, ram_bytes, run_on_avr
+from support.kernel_cases import KERNELS, assert_equal, cases
+from support.programs import program_of
+from tinyc import interpreter
+from tinyc.ir.ops import TokenBlock
+
+pytestmark = pytest.mark.emulated
+
+# Layers of transformers are left out: attention counts leading zeros of an `int` of 32 bits.
+PORTABLE = sorted(
+    {k.symbol: key for key, k in KERNELS.items() if k.isa == "portable" and k.op is not TokenBlock}.values()
+)
+_SHARE = RAM // 2
+
+
+def groups() -> list[list[tuple[str, int]]]:
+    """(kernel, number of its smallest case), as many in a firmware as its RAM holds."""
+    found: list[list[tuple[str, int]]] = []
+    left = 0
+    for key in PORTABLE:
+        needs = {i: ram_bytes(program_of(graph, [KERNELS[key]])) for i, graph in enumerate(cases(key)[:8])}
+        case = min(needs, key=lambda i: needs[i])
+        assert needs[case] <= _SHARE, f"{key} has no small case: {needs}"
+        if needs[case] > left:
+            found.append([])
+            left = _SHARE
+        found[-1].append((key, case))
+        left -= needs[case]
+    return found
+
+
+def test_portable_kernels_on_an_8_bit_core(tmp_path: Path) -> None:
+    need_avr()
+    rng = np.random.default_rng(2)
+    for number, group in enumerate(groups()):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        graphs = [cases(key)[case] for key, case in group]
+        programs = [
+            program_of(graph, [KERNELS[key]], f"m{i}")
+            for i, (graph, (key, _)) in enumerate(zip(graphs, group, strict=True))
+        ]
+        inputs = [random_inputs(rng, graph) for graph in graphs]
+        answers = run_on_avr(programs, inputs, folder)
+        for (key, case), graph, given, answer in zip(group, graphs, inputs, answers, strict=True):
+            expected = interpreter.run(graph, given)[0]
+            actual = np.frombuffer(answer, expected.dtype).reshape(expected.shape)
+            assert_equal(key, case, (expected,), (actual,))
