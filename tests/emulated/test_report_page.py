@@ -257,8 +257,8 @@ CONTRASTS = """() => {
     const linear = parts.map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
   };
-  const grounds = ["ground", "surface", "raised", "accent-ground"];
-  const texts = ["text", "muted", "accent", "good", "bad"];
+  const grounds = ["ground", "surface", "plain-ground", "accent-ground"];
+  const texts = ["text", "muted", "accent", "ok", "bad"];
   const pairs = texts.flatMap((text) => grounds.map((ground) => [text, ground]));
   pairs.push(...["teal", "sand", "blue", "plum", "grey", "warn-ground"].map((fill) => ["text", fill]));
   const low = {};
@@ -280,7 +280,7 @@ def test_a_layer_is_marked_everywhere(page: Any, view: BuildView) -> None:
     panel = page.get_by_role("complementary", name="Selected layer")
     assert panel.get_by_role("heading").first.inner_text() == layer.name
     assert layer.kernel in panel.inner_text()
-    (row,) = page.locator("#layers tr[aria-selected]").all()
+    (row,) = page.locator("#layers tr[aria-current]").all()
     assert layer.name in row.inner_text() and f"{layer.instructions:,}" in row.inner_text()
     marked = page.locator("#memory .buffer.own").count()
     assert marked == sum(layer.index in buffer.layers for buffer in view.buffers)

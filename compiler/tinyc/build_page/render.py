@@ -18,8 +18,8 @@ from markupsafe import Markup
 from tinyc.build_page.view import Page
 
 _FOLDER = Path(__file__).parent
-# Elements from code, the same as in the registry's page.
-_DOM = _FOLDER.parent / "registry" / "web" / "static" / "dom.js"
+# The colours and the elements from code are those of the registry's page.
+_SHARED = _FOLDER.parent / "registry" / "web" / "static"
 LIBRARIES = ("dagre", "panzoom", "d3-hierarchy")
 """Each is `vendor/<name>.min.js` with its licence in `vendor/<name>.LICENSE`."""
 # The pieces of one module script, in this order: a later one uses what the earlier ones declare.
@@ -49,9 +49,9 @@ class _Inline:
 def render(page: Page) -> str:
     """The page as a text of HTML: the same for the same builds, on every machine."""
     libraries = [_library(name) for name in LIBRARIES]
-    pieces = [_DOM, *(_FOLDER / "page" / f"{name}.js" for name in PIECES)]
+    pieces = [_SHARED / "dom.js", *(_FOLDER / "page" / f"{name}.js" for name in PIECES)]
     module = _Inline("\n" + "\n".join(_read(piece) for piece in pieces))
-    style = _Inline("\n" + _read(_FOLDER / "page" / "style.css"))
+    style = _Inline("\n" + _read(_SHARED / "colours.css") + _read(_FOLDER / "page" / "style.css"))
     policy = "; ".join(
         (
             "default-src 'none'",

@@ -31,6 +31,15 @@ function billSection(build) {
       figure("Accuracy, float", percent(accuracy.float_top1, 2)), figure("Accuracy, int8", percent(accuracy.int8_top1, 2)),
       figure("Same answer", percent(accuracy.agreement, 2)), figure("Labelled samples", number(accuracy.samples))),
     layers.element,
+    h("details", {}, h("summary", {}, `Ranges of ${times(bill.tensors.length, "group")} of tensors`),
+      sortable({ caption: "Ranges of tensors", rows: bill.tensors, columns: [
+        { head: "tensors", value: (one) => one.tensors.join(", "), main: true },
+        { head: "range by", value: (one) => one.method },
+        { head: "low", value: (one) => one.low, numeric: true, cell: (one) => one.low.toPrecision(4) },
+        { head: "high", value: (one) => one.high, numeric: true, cell: (one) => one.high.toPrecision(4) },
+        { head: "scale", value: (one) => one.scale, numeric: true, cell: (one) => one.scale.toPrecision(4) },
+        { head: "zero point", value: (one) => one.zero_point, numeric: true },
+      ] }).element),
     bill.treatments.length > 0 && h("details", {}, h("summary", {}, `${times(bill.treatments.length, "treatment")} of the float model tried`),
       sortable({ caption: "Treatments", rows: bill.treatments, columns: [
         { head: "treatment", value: (one) => one.name, main: true },

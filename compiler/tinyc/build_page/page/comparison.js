@@ -68,7 +68,7 @@ const amount = (value, unit) => (!known(value) ? NONE : `${exact(value)}${unit ?
 function change(before, after, better) {
   const value = difference(before, after);
   if (!known(value)) return NONE;
-  const look = value === 0 ? "muted" : better === 0 ? "" : Math.sign(value) === better ? "good" : "bad";
+  const look = value === 0 ? "muted" : better === 0 ? "" : Math.sign(value) === better ? "ok" : "bad";
   return h("span", { class: look }, signed(value, exact));
 }
 

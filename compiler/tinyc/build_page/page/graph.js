@@ -1,6 +1,8 @@
 // The model as a graph: laid out by dagre, moved and zoomed by Panzoom.
 
 const NODE = { width: 232, height: 62 };
+// Layers inside others have no bar.
+const PLAIN = 48;
 const READABLE = 0.8;
 
 function graphSection(build) {
@@ -48,7 +50,7 @@ function layOut({ nodes, edges }) {
   const graph = new dagre.graphlib.Graph({ multigraph: true });
   graph.setGraph({ rankdir: "TB", nodesep: 28, ranksep: 34, marginx: 12, marginy: 12 });
   graph.setDefaultEdgeLabel(() => ({}));
-  nodes.forEach((node) => graph.setNode(node.id, { width: node.end ? 150 : NODE.width, height: node.end ? 40 : NODE.height }));
+  nodes.forEach((node) => graph.setNode(node.id, { width: node.end ? 150 : NODE.width, height: node.end ? 40 : known(node.share) ? NODE.height : PLAIN }));
   edges.forEach((edge) => graph.setEdge(edge.from, edge.to, {}, edge.name));
   dagre.layout(graph);
   return graph;

@@ -78,7 +78,7 @@ function drawArena(build, width) {
       buffer,
       element: s("g", { class: `buffer ${buffer.kind}`, role: "button", "aria-pressed": "false", "aria-label": `${name}, ${bytes(buffer.size)}` },
         s("rect", { x: from + 0.75, y: high + 0.5, width: Math.max(1, w - 1.5), height: Math.max(1, t - 1), rx: Math.min(3, t / 3) }),
-        t >= 16 && s("text", { x: from + 6, y: Math.min(low - 5, high + 15) }, fitted(name, w - 11))),
+        t >= 16 && s("text", { x: from + 6, y: Math.min(low - 5, high + 15) }, fitted(buffer.kind === "scratch" ? "scratch" : name, w - 11))),
     };
   });
   const peak = Math.max(...build.live);

@@ -52,8 +52,8 @@ function sortable({ caption, columns, rows, choose, total, look }) {
   return {
     element,
     mark: (test) => lines.forEach(({ row, element: one }) => {
-      if (test(row)) one.setAttribute("aria-selected", "true");
-      else one.removeAttribute("aria-selected");
+      if (test(row)) one.setAttribute("aria-current", "true");
+      else one.removeAttribute("aria-current");
     }),
     filter: (test) => lines.forEach(({ row, element: one }) => { one.hidden = !test(row); }),
   };
