@@ -9,6 +9,7 @@ import pytest
 
 onnx = pytest.importorskip("onnx", reason="the package onnx is not installed")
 
+from support.command_line import tinyc  # noqa: E402
 from support.onnx_models import Writer, classifier, sequence_classifier  # noqa: E402
 from tinyc import frontends, interpreter, passes  # noqa: E402
 from tinyc.errors import TinycError  # noqa: E402
@@ -180,6 +181,15 @@ def test_small_files_that_ask_for_much_memory() -> None:
     net.node("ConstantOfShape", [net.constant("shape", np.array([1 << 20, 1 << 20]))], "large")
     net.node("Add", ["x", "large"], "y")
     assert "ConstantOfShape" in refused(net.model({"x": [1]}, ["y"])).problems[0].where
+
+
+def test_inspect_tells_the_shapes_of_the_firmware(tmp_path: Path) -> None:
+    path = tmp_path / "net.onnx"
+    path.write_bytes(classifier().SerializeToString())
+    assert "input x: float32 1x16x12x3" in tinyc("inspect", path).stdout
+    told = tinyc("inspect", "--json", path).json
+    assert told["inputs"] == [{"name": "x", "shape": [1, 16, 12, 3]}]
+    assert told["outputs"] == [{"name": "logits", "shape": [1, 5]}]
 
 
 def test_calibration_data_with_the_channels_first_are_told_so() -> None:

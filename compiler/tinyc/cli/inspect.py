@@ -8,6 +8,7 @@ import typer
 
 from tinyc.cli import output
 from tinyc.cli.options import Json, Model
+from tinyc.ir.tensor import Tensor
 
 
 def command(
@@ -43,7 +44,11 @@ def command(
             }
         )
     if json:
-        output.as_json({"model": graph.name, "digest": graph.digest(), "layers": layers})
+        edges = {
+            edge: [{"name": name, "shape": list(graph[name].shape)} for name in names]
+            for edge, names in (("inputs", graph.inputs), ("outputs", graph.outputs))
+        }
+        output.as_json({"model": graph.name, "digest": graph.digest(), **edges, "layers": layers})
         return
     output.table(
         f"{graph.name}: {len(layers)} layers, {graph.macs():,} MACs",
@@ -60,5 +65,15 @@ def command(
             )
             for row in layers
         ),
-        note=f"digest {graph.digest()}",
+        note="\n".join(
+            [
+                *(f"input {_described(graph[name])}" for name in graph.inputs),
+                *(f"output {_described(graph[name])}" for name in graph.outputs),
+                f"digest {graph.digest()}",
+            ]
+        ),
     )
+
+
+def _described(tensor: Tensor) -> str:
+    return f"{tensor.name}: {tensor.dtype.value[0]} {'x'.join(map(str, tensor.shape))}"

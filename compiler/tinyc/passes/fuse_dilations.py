@@ -64,7 +64,7 @@ def _over_two_axes(graph: Graph) -> Graph:
     makers = {op.outputs[0]: op for op in graph.ops if count[op.outputs[0]] == 1}
     ops: list[Op] = []
     for op in graph.ops:
-        maker = makers.get(op.inputs[0])
+        maker = makers.get(op.inputs[0]) if op.inputs else None
         if isinstance(op, Reshape) and isinstance(maker, SpaceToBatchNd):
             x, between, y = graph[maker.inputs[0]], graph[op.inputs[0]], graph[op.outputs[0]]
             if axis := _spatial_axis(between.shape, y.shape):

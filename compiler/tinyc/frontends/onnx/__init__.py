@@ -29,4 +29,4 @@ def load_bytes(data: bytes, name: str, folder: Path | None = None) -> Graph:
             allowed=".tflite files need nothing else",
             hint="pip install tinyc[onnx]",
         ) from error
-    return convert(read(data, name, folder), name)
+    return convert(read(data, name, folder), name).graph

@@ -22,19 +22,23 @@ from tinyc.ir.ops import (
     Pad,
     Quantize,
     Reshape,
+    ResizeBilinear,
     Softmax,
     Source,
     Split,
     StridedSlice,
+    Take,
     Tanh,
     Transpose,
 )
+from tinyc.ir.ops.arg_extreme import ArgExtreme
 from tinyc.ir.ops.reduce_extreme import ReduceExtreme
 from tinyc.ir.tensor import DType, Quantization, Shape, Tensor, TensorName
 
 # Their results have the scale of what they read.
 _MOVES = (
-    *(AveragePool2D, Concatenation, MaxPool2D, Pad, ReduceExtreme, Reshape, Split, StridedSlice, Transpose),
+    *(AveragePool2D, Concatenation, MaxPool2D, Pad, ReduceExtreme, Reshape, ResizeBilinear, Split),
+    *(StridedSlice, Take, Transpose),
 )
 # Their results in int8 have one scale, as in TensorFlow Lite.
 _FIXED: dict[type[Op], Quantization] = {
@@ -95,10 +99,12 @@ class Builder:
 
 def _scale(op: type[Op], source: Tensor, wanted: Scale | None) -> Scale:
     """Type and scale of a result: those that the operator asks for, else those of the file."""
-    if op is not Quantize and source.quantization is None:
-        return REAL
+    if issubclass(op, ArgExtreme):
+        return Scale(DType.INT32, None)
     if issubclass(op, _MOVES):
         return Scale(source.dtype, source.quantization)
+    if op is not Quantize and source.quantization is None:
+        return REAL
     if op in _FIXED and source.dtype is DType.INT8:
         return Scale(DType.INT8, _FIXED[op])
     if wanted is None:

@@ -7,6 +7,7 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import onnx
@@ -18,9 +19,10 @@ from tinyc.frontends.onnx.builder import Builder, Emitter
 from tinyc.frontends.onnx.decoders import DECODERS
 from tinyc.frontends.onnx.fold import constant_of, fold
 from tinyc.frontends.onnx.layer import Layer
+from tinyc.frontends.onnx.layout import Order
 from tinyc.frontends.onnx.node import Node
 from tinyc.frontends.onnx.reader import MAX_ELEMENTS, Model
-from tinyc.frontends.onnx.scales import CONTRIB, REAL, Scale, find_scales
+from tinyc.frontends.onnx.scales import CONTRIB, INTEGER_TYPES, REAL, Scale, find_scales
 from tinyc.frontends.onnx.value import Value, constant
 from tinyc.frontends.reject import Reject
 from tinyc.ir.graph import Graph, GraphError, verify
@@ -37,13 +39,24 @@ _PASSING = {
     *("LeakyRelu", "Mul", "Pad", "QuantizeLinear", "Relu", "Sigmoid", "Sub", "Tanh"),
 }
 
+# All are float32 here, and int8 in the end.
+_REAL_TYPES = ("float16", "float32", "float64")
 # Stands in where an operator of a quantized file has no scale, so that those behind it are looked at.
 _SOME = Scale(DType.INT8, Quantization((1.0,), (0,)))
 
 
-def convert(model: Model, name: str) -> Graph:
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """The graph of a model, and how the axes of the file lie in each of its inputs and outputs."""
+
+    graph: Graph
+    inputs: tuple[Order, ...]
+    outputs: tuple[Order, ...]
+
+
+def convert(model: Model, name: str) -> Converted:
     """The graph of a model; `name` is its name and stands in errors. Raises TinycError."""
-    return _Conversion(model, name).graph()
+    return _Conversion(model, name).converted()
 
 
 class _Conversion:
@@ -54,23 +67,28 @@ class _Conversion:
         types = {edge.name: edge.dtype for edge in model.inputs}
         self.scales = find_scales(self.alive, known_constants(model, self.alive, name), types)
         self.build = Builder(name, self.scales)
+        # Results that somebody reads.
+        self.read = {*model.outputs, *(name for node in self.alive for name in node.inputs)} - {""}
         # None stands for what an operator gives that cannot be compiled and whose shape is not known.
         self.values: dict[str, Value | None] = {}
         self._inferred: dict[str, Shape] | None = None
 
-    def graph(self) -> Graph:
+    def converted(self) -> Converted:
         self._inputs(channels_last_inputs(self.model, self.alive))
         for node in self.alive:
             self._node(node)
         names = [name for name in self.model.outputs if self._operand(name) is not None]
         taken: set[TensorName] = set()
-        outputs = [self._output(name, taken) for name in names]
+        values = [self._output(name, taken) for name in names]
+        outputs = [value.tensor.name for value in values]
         # Behind what cannot be compiled there may be nothing, and legalize has to see it.
         lost = [op.outputs[0] for op in self.build.ops if isinstance(op, Unsupported)]
-        inputs = tuple(self._value(edge.name).tensor.name for edge in self.model.inputs)
+        given = [self._value(edge.name) for edge in self.model.inputs]
+        inputs = tuple(value.tensor.name for value in given)
         graph = Graph(self.name, self.build.tensors, tuple(self.build.ops), inputs, (*outputs, *lost))
         try:
-            return verify(_renamed(graph.rebuilt(), outputs, names))
+            graph = verify(_renamed(graph.rebuilt(), outputs, names))
+            return Converted(graph, tuple(v.order for v in given), tuple(v.order for v in values))
         except GraphError as error:
             raise TinycError(f"not a valid .onnx: {error}", where=self.name) from error
 
@@ -82,7 +100,9 @@ class _Conversion:
     def _inputs(self, last: frozenset[str]) -> None:
         problems = []
         for edge in self.model.inputs:
-            if edge.dtype != "float32" and edge.name not in self.scales:
+            if edge.dtype not in _REAL_TYPES and (
+                edge.name not in self.scales or edge.dtype not in INTEGER_TYPES
+            ):
                 allowed = "float32, or int8, uint8 or int16 with one scale"
                 problems.append(Problem(f"input {edge.name}", f"is {edge.dtype}", allowed))
                 continue
@@ -110,6 +130,10 @@ class _Conversion:
                 folded = self._decoded(Layer(self.build, node, operands, layer))
         except Reject as reject:
             self._unsupported(node, layer, reject.reason, reject.accepted)
+            return
+        if any(name in self.read for name in node.outputs[len(folded) :]):
+            reason = f"its result {len(folded) + 1} is read"
+            self._unsupported(node, layer, reason, "no more results than are computed here")
             return
         for name, value in zip(node.outputs, folded, strict=False):
             self.values[name] = value
@@ -191,8 +215,8 @@ class _Conversion:
             self._inferred = _inferred_shapes(self.model.proto)
         return self._inferred.get(name)
 
-    def _output(self, name: str, taken: set[TensorName]) -> TensorName:
-        """The tensor of an output: channels-last stays, any other order becomes the file's."""
+    def _output(self, name: str, taken: set[TensorName]) -> Value:
+        """An output: channels-last stays, any other order becomes the file's."""
         value = self._value(name)
         out = Emitter(self.build, printable(name) or "output", len(self.model.nodes))
         last = layout.channels_last(value.rank)
@@ -202,7 +226,7 @@ class _Conversion:
         if value.tensor.name not in computed - taken:
             value = out.emit(Reshape, [value], wanted, shape=value.tensor.shape)
         taken.add(value.tensor.name)
-        return value.tensor.name
+        return value
 
 
 def known_constants(model: Model, nodes: Iterable[Node], where: str) -> dict[str, Array]:

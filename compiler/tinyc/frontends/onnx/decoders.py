@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-from tinyc.frontends.onnx import elementwise, matrices, movement, quantized, windows
+from tinyc.frontends.onnx import (
+    elementwise,
+    matrices,
+    movement,
+    quantized,
+    reductions,
+    resampling,
+    transposed,
+    windows,
+)
 from tinyc.frontends.onnx.layer import Layer
 from tinyc.frontends.onnx.value import Value
 
@@ -16,5 +25,8 @@ DECODERS: dict[str, Decoder] = {
     **matrices.DECODERS,
     **movement.DECODERS,
     **quantized.DECODERS,
+    **reductions.DECODERS,
+    **resampling.DECODERS,
+    **transposed.DECODERS,
     **windows.DECODERS,
 }

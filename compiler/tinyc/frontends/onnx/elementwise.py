@@ -12,20 +12,36 @@ from tinyc.frontends.onnx.layout import Order
 from tinyc.frontends.onnx.value import Value
 from tinyc.frontends.reject import Reject
 from tinyc.ir.ops import (
+    Abs,
     Activation,
     Add,
+    Elu,
+    Exp,
+    Gelu,
     HardSwish,
     LeakyRelu,
+    Log,
     Logistic,
+    LogSoftmax,
     Mul,
+    Neg,
     Op,
     Relu,
+    Relu0To1,
     Relu6,
+    ReluN1To1,
     Softmax,
+    Sqrt,
     Sub,
     Tanh,
 )
 from tinyc.ir.tensor import DType, Quantization, Tensor
+
+_CLIPS: dict[tuple[float, float], type[Op]] = {
+    (0.0, 6.0): Relu6,
+    (0.0, 1.0): Relu0To1,
+    (-1.0, 1.0): ReluN1To1,
+}
 
 
 def unary(op: type[Op]) -> Callable[[Layer], Value]:
@@ -52,9 +68,40 @@ def clip(layer: Layer) -> Value:
         return x
     if low == 0.0 and high >= 3.4e38:
         return layer.emit(Relu, [x], x.order)
-    if low == 0.0 and high == 6.0:
-        return layer.emit(Relu6, [x], x.order)
-    raise Reject(f"clips to [{low:g}, {high:g}]", "[0, 6] or [0, infinity]")
+    op = _CLIPS.get((low, high))
+    if op is None:
+        raise Reject(f"clips to [{low:g}, {high:g}]", "[0, 6], [0, 1], [-1, 1] or [0, infinity]")
+    return layer.emit(op, [x], x.order)
+
+
+def elu(layer: Layer) -> Value:
+    x, alpha = layer.operand(0), layer.node.real("alpha", 1.0)
+    if alpha != 1.0:
+        raise Reject(f"alpha is {alpha:g}", "1")
+    return layer.emit(Elu, [x], x.order)
+
+
+def gelu(layer: Layer) -> Value:
+    x = layer.operand(0)
+    return layer.emit(Gelu, [x], x.order, approximate=layer.node.text("approximate", "none") == "tanh")
+
+
+def power(layer: Layer) -> Value:
+    """Pow by 2, 1 or one half."""
+    x, exponent = layer.operand(0), layer.real(1, "exponent", 2.0)
+    if exponent == 2.0:
+        return layer.emit(Mul, [x, x], x.order)
+    if exponent == 0.5:
+        return layer.emit(Sqrt, [x], x.order)
+    raise Reject(f"the exponent is {exponent:g}", "2 or 0.5")
+
+
+def swish(layer: Layer) -> Value:
+    """Swish: x times the sigmoid of alpha x."""
+    x, alpha = layer.operand(0), layer.node.real("alpha", 1.0)
+    scaled = x if alpha == 1.0 else layer.emit(Mul, [x, layer.scalar(alpha)], x.order, "/scaled", inner=True)
+    gate = layer.emit(Logistic, [scaled], x.order, "/gate", inner=True)
+    return layer.emit(Mul, [x, gate], x.order)
 
 
 def hard_sigmoid(layer: Layer) -> Value:
@@ -77,7 +124,7 @@ def identity(layer: Layer) -> Value:
 def cast(layer: Layer) -> Value:
     """Cast between real types, all of which are float32 here."""
     x = layer.operand(0)
-    if x.tensor.dtype is not DType.FLOAT32 or layer.node.integer("to", 0) not in (1, 10, 11, 16):
+    if x.tensor.dtype is not DType.FLOAT32 or layer.node.integer("to", 0) not in (1, 10, 11):
         raise Reject("changes between integers and real numbers at run time", "real to real")
     return x
 
@@ -154,7 +201,7 @@ def widened(layer: Layer, value: Value, order: Order) -> Value:
     return layer.arranged(value, order)
 
 
-def softmax(layer: Layer) -> Value:
+def softmax(layer: Layer, op: type[Op] = Softmax) -> Value:
     """Softmax over one axis; before operator set 13 over all axes from `axis` on, taken together."""
     x, node = layer.operand(0), layer.node
     axis = node.integer("axis", -1 if node.opset >= 13 else 1)
@@ -163,28 +210,42 @@ def softmax(layer: Layer) -> Value:
     if node.opset < 13 and any(extent != 1 for extent in x.shape[axis + 1 :]):
         rows = int(np.prod(x.shape[:axis]))
         flat = layer.reshaped(x, (rows, int(np.prod(x.shape[axis:]))))
-        return layer.reshaped(layer.emit(Softmax, [flat], flat.order, "/rows"), x.shape)
+        return layer.reshaped(layer.emit(op, [flat], flat.order, "/rows"), x.shape)
     if place != len(x.order) - 1:
         own = layout.own_axes(x.order)
         x = layer.arranged(x, (*(other for other in own if other != axis), axis))
-    return layer.emit(Softmax, [x], x.order)
+    return layer.emit(op, [x], x.order)
+
+
+def log_softmax(layer: Layer) -> Value:
+    return softmax(layer, LogSoftmax)
 
 
 DECODERS: dict[str, Callable[[Layer], Value]] = {
+    "Abs": unary(Abs),
     "Add": binary(Add),
     "Cast": cast,
     "Clip": clip,
     "Div": div,
     "Dropout": identity,
+    "Elu": elu,
+    "Exp": unary(Exp),
+    "Gelu": gelu,
     "HardSigmoid": hard_sigmoid,
     "HardSwish": unary(HardSwish),
     "Identity": identity,
     "LeakyRelu": leaky_relu,
+    "Log": unary(Log),
+    "LogSoftmax": log_softmax,
     "Mul": binary(Mul),
+    "Neg": unary(Neg),
+    "Pow": power,
     "Relu": unary(Relu),
     "Sigmoid": unary(Logistic),
     "Softmax": softmax,
+    "Sqrt": unary(Sqrt),
     "Sub": binary(Sub),
     "Sum": total,
+    "Swish": swish,
     "Tanh": unary(Tanh),
 }

@@ -18,10 +18,15 @@ def matmul(layer: Layer) -> Value:
     if y.is_constant and y.rank == 2 and _symmetric(y) and not x.is_constant and x.rank >= 1:
         x = layer.plain(x)
         return _by_rows(layer, x, layer.arranged(y, (1, 0)))
-    if min(x.rank, y.rank) < 2:
-        raise Reject(f"operands of rank {x.rank} and {y.rank}", "matrices")
-    x, y = layer.plain(x), layer.plain(y)
-    return layer.emit(BatchMatMul, [x, y], layout.plain(max(x.rank, y.rank)))
+    if min(x.rank, y.rank) < 1:
+        raise Reject(f"operands of rank {x.rank} and {y.rank}", "matrices or vectors")
+    # A vector is a row on the left and a column on the right, whose axis goes again.
+    left = layer.plain(x if x.rank > 1 else layer.reshaped(x, (1, *x.shape)))
+    right = layer.plain(y if y.rank > 1 else layer.reshaped(y, (*y.shape, 1)))
+    product = layer.emit(BatchMatMul, [left, right], layout.plain(max(left.rank, right.rank)))
+    rows, columns = (product.shape[-2:-1], product.shape[-1:])
+    kept = (*(rows if x.rank > 1 else ()), *(columns if y.rank > 1 else ()))
+    return layer.reshaped(product, (*product.shape[:-2], *kept))
 
 
 def _symmetric(weights: Value) -> bool:

@@ -1,18 +1,17 @@
-"""Operators that move elements or look at them from another side, and means over axes."""
+"""Operators that move elements or look at them from another side."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from itertools import pairwise
 
-from tinyc.frontends.onnx import layout
+from tinyc.frontends.onnx import resampling
 from tinyc.frontends.onnx.elementwise import common_order, widened
 from tinyc.frontends.onnx.layer import Layer
 from tinyc.frontends.onnx.value import Value
 from tinyc.frontends.reject import Reject
 from tinyc.frontends.tflite_slices import resolve_slice
-from tinyc.ir.ops import Concatenation, Mean, Pad, Split, StridedSlice
+from tinyc.ir.ops import Concatenation, Pad, Split, StridedSlice
 
 
 def transpose(layer: Layer) -> Value:
@@ -49,7 +48,7 @@ def flatten(layer: Layer) -> Value:
 def squeeze(layer: Layer) -> Value:
     x = layer.operand(0)
     given = layer.attribute_or_input("axes", 1)
-    axes = _axes(given, x.rank) if given is not None else tuple(i for i, e in enumerate(x.shape) if e == 1)
+    axes = axes_of(given, x.rank) if given is not None else tuple(i for i, e in enumerate(x.shape) if e == 1)
     if any(x.shape[axis] != 1 for axis in axes):
         raise Reject(f"axes {list(axes)} of shape {list(x.shape)}", "axes of extent 1")
     return layer.reshaped(x, tuple(e for i, e in enumerate(x.shape) if i not in axes))
@@ -60,13 +59,13 @@ def unsqueeze(layer: Layer) -> Value:
     given = layer.attribute_or_input("axes", 1)
     if given is None:
         raise Reject("axes are absent")
-    axes = _axes(given, x.rank + len(given))
+    axes = axes_of(given, x.rank + len(given))
     rest = iter(x.shape)
     rank = x.rank + len(axes)
     return layer.reshaped(x, tuple(1 if axis in axes else next(rest) for axis in range(rank)))
 
 
-def _axes(given: tuple[int, ...], rank: int) -> tuple[int, ...]:
+def axes_of(given: tuple[int, ...], rank: int) -> tuple[int, ...]:
     """Axes from 0 on, each once, sorted. Raises Reject for one that does not exist."""
     if any(not -rank <= axis < rank for axis in given) or len({axis % rank for axis in given}) != len(given):
         raise Reject(f"axes {list(given)} of rank {rank}", "axes that exist, each once")
@@ -129,72 +128,33 @@ def slice_(layer: Layer) -> Value:
     )
 
 
-def gather(layer: Layer) -> Value:
-    """Gather of one constant index, or of indices at equal distances: a slice."""
-    x, axis = layer.operand(0), layer.node.integer("axis", 0)
-    place = x.place(axis)
-    extent = x.tensor.shape[place]
-    indices = [index + extent if index < 0 else index for index in layer.integers(1, "indices")]
-    if not indices or min(indices) < 0 or max(indices) >= extent:
-        raise Reject(f"indices outside of an extent of {extent}", "indices that exist")
-    step = indices[1] - indices[0] if len(indices) > 1 else 1
-    if step == 0 or any(b - a != step for a, b in pairwise(indices)):
-        raise Reject("indices at different distances", "indices at equal distances")
-    rank = len(x.order)
-    begin = tuple(indices[0] if at == place else 0 for at in range(rank))
-    strides = tuple(step if at == place else 1 for at in range(rank))
-    sizes = tuple(len(indices) if at == place else e for at, e in enumerate(x.tensor.shape))
-    taken = layer.emit(
-        StridedSlice, [x], x.order, "/taken", begin=begin, size=sizes, strides=strides, shape=sizes
-    )
-    axis %= x.rank
-    return layer.reshaped(taken, (*x.shape[:axis], *layer.operand(1).shape, *x.shape[axis + 1 :]))
-
-
 def pad(layer: Layer) -> Value:
-    """Pad with zeros; pads are an attribute before operator set 11."""
+    """Pad with zeros, or with elements of the input; pads are an attribute before operator set 11."""
     x = layer.operand(0)
     mode = layer.node.text("mode", "constant")
-    if mode != "constant":
-        raise Reject(f"mode is {mode}", "constant")
-    fill = layer.real(2, "constant_value", layer.node.real("value", 0.0))
+    if mode not in ("constant", "edge", "reflect", "wrap"):
+        raise Reject(f"mode is {mode}", "constant, edge, reflect, wrap")
+    fill = layer.real(2, "constant_value", layer.node.real("value", 0.0)) if mode == "constant" else 0.0
     if fill != 0.0:
         raise Reject(f"pads with {fill:g}", "0")
     given = layer.attribute_or_input("pads", 1)
     axes = layer.integers(3, "axes") if layer.optional(3) is not None else tuple(range(x.rank))
     if given is None or len(given) != 2 * len(axes):
         raise Reject("pads do not fit the axes")
-    paddings = [(0, 0)] * len(x.order)
-    for at, axis in enumerate(axes):
-        paddings[x.place(axis)] = (given[at], given[len(axes) + at])
-    if any(min(pair) < 0 for pair in paddings):
+    pairs = {axis % x.rank: (given[at], given[len(axes) + at]) for at, axis in enumerate(axes)}
+    if any(min(pair) < 0 for pair in pairs.values()):
         raise Reject("pads are negative", "pads of 0 or more")
-    return layer.emit(Pad, [x], x.order, paddings=tuple(paddings))
-
-
-def reduce_mean(layer: Layer) -> Value:
-    return _reduced(layer, Mean)
-
-
-def _reduced(layer: Layer, op: type[Mean]) -> Value:
-    x = layer.operand(0)
-    given = layer.attribute_or_input("axes", 1)
-    if not given:
-        if layer.node.integer("noop_with_empty_axes", 0):
-            return x
-        given = tuple(range(x.rank))
-    axes = _axes(given, x.rank)
-    keep = bool(layer.node.integer("keepdims", 1))
-    order = x.order if keep else layout.without_axes(x.order, axes)
-    return layer.emit(op, [x], order, axes=tuple(sorted(map(x.place, axes))), keep_dims=keep)
+    if mode != "constant":
+        return resampling.repeat_border(layer, x, pairs, mode)
+    places = {x.place(axis): pair for axis, pair in pairs.items()}
+    paddings = tuple(places.get(place, (0, 0)) for place in range(len(x.order)))
+    return layer.emit(Pad, [x], x.order, paddings=paddings)
 
 
 DECODERS: dict[str, Callable[[Layer], Value | tuple[Value, ...]]] = {
     "Concat": concat,
     "Flatten": flatten,
-    "Gather": gather,
     "Pad": pad,
-    "ReduceMean": reduce_mean,
     "Reshape": reshape,
     "Slice": slice_,
     "Split": split,

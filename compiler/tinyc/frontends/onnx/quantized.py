@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tinyc.frontends.onnx import elementwise, matrices, movement, windows
+from tinyc.frontends.onnx import elementwise, matrices, movement, reductions, windows
 from tinyc.frontends.onnx.layer import Layer
 from tinyc.frontends.onnx.scales import CONTRIB, parameters
 from tinyc.frontends.onnx.value import Value
 from tinyc.frontends.reject import Reject
-from tinyc.ir.ops import Add, Logistic, Mul, Quantize
+from tinyc.ir.ops import Add, Logistic, Mean, Mul, Quantize
 from tinyc.ir.tensor import DType, Tensor
 
 
@@ -112,7 +112,7 @@ DECODERS: dict[str, Callable[[Layer], Value]] = {
     f"{CONTRIB}QLinearGlobalAveragePool": _unary(windows.global_average_pool),
     f"{CONTRIB}QLinearLeakyRelu": _unary(elementwise.leaky_relu),
     f"{CONTRIB}QLinearMul": _binary(elementwise.binary(Mul)),
-    f"{CONTRIB}QLinearReduceMean": _unary(movement.reduce_mean),
+    f"{CONTRIB}QLinearReduceMean": _unary(reductions.reduction(Mean)),
     f"{CONTRIB}QLinearSigmoid": _unary(elementwise.unary(Logistic)),
     f"{CONTRIB}QLinearSoftmax": _unary(elementwise.softmax),
 }

@@ -22,6 +22,7 @@ from tinyc.ir.tensor import Array, DType, Quantization
 _Operand: TypeAlias = tuple[int, int, int]
 
 CONTRIB = "com.microsoft."
+INTEGER_TYPES = ("int8", "uint8", "int16")
 _UNARY: tuple[tuple[_Operand, ...], tuple[int, int]] = (((0, 1, 2),), (3, 4))
 _BINARY: tuple[tuple[_Operand, ...], tuple[int, int]] = (((0, 1, 2), (3, 4, 5)), (6, 7))
 # Operators that are given scales: operands that are activations, scale and zero point of the result.
@@ -42,6 +43,7 @@ _GIVEN: Mapping[str, tuple[tuple[_Operand, ...], tuple[int, int]]] = {
 _KEEPING = frozenset(
     {
         *("Clip", "Concat", "Dropout", "Flatten", "Gather", "Identity", "MaxPool", "GlobalMaxPool", "Pad"),
+        *("DepthToSpace", "Expand", "ReduceMax", "ReduceMin", "Resize", "SpaceToDepth", "Tile", "Upsample"),
         *("Relu", "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze"),
     }
 )
@@ -154,7 +156,7 @@ class _Search:
         if scales is None or scales.size != 1 or (zero_point and (zeros is None or zeros.size != 1)):
             return None
         known = zeros.dtype.name if zeros is not None else default or self._type(value)
-        if known not in ("int8", "uint8", "int16"):
+        if known not in INTEGER_TYPES:
             return None
         quantization = parameters(scales, zeros, known, None)
         dtype = DType.INT16 if known == "int16" else DType.INT8

@@ -28,7 +28,7 @@ Pair = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class _Window:
+class Window:
     """A window over height and width; `pads` is (top, bottom, left, right)."""
 
     kernel: Pair
@@ -47,7 +47,7 @@ def _spatial(x: Value) -> Shape:
     return x.shape[2:]
 
 
-def _window(layer: Layer, x: Value, kernel: Shape, *, ceil: bool = False) -> _Window:
+def window_over(layer: Layer, x: Value, kernel: Shape, *, ceil: bool = False) -> Window:
     """The window that the attributes describe; of a sequence, its only axis is the width."""
     node, extents = layer.node, _spatial(x)
     axes = len(extents)
@@ -85,7 +85,7 @@ def _window(layer: Layer, x: Value, kernel: Shape, *, ceil: bool = False) -> _Wi
             (1, *dilations),
         )
     (top, bottom), (left, right) = pads
-    return _Window(
+    return Window(
         (kernel[0], kernel[1]),
         (strides[0], strides[1]),
         (dilations[0], dilations[1]),
@@ -109,7 +109,7 @@ def conv(layer: Layer) -> Value:
         raise Reject("weights are computed at run time", "constant weights")
     if len(weights.shape) != x.rank:
         raise Reject(f"weights have shape {list(weights.shape)}", f"rank {x.rank}")
-    window = _window(layer, x, weights.shape[2:])
+    window = window_over(layer, x, weights.shape[2:])
     stated = layer.node.integers("kernel_shape")
     if stated is not None and stated != weights.shape[2:]:
         raise Reject(f"kernel_shape is {list(stated)}", f"that of the weights, {list(weights.shape[2:])}")
@@ -137,11 +137,11 @@ def conv(layer: Layer) -> Value:
     )
 
 
-def _pool_window(layer: Layer, x: Value) -> _Window:
+def _pool_window(layer: Layer, x: Value) -> Window:
     kernel = layer.node.integers("kernel_shape")
     if kernel is None:
         raise Reject("kernel_shape is absent")
-    window = _window(layer, x, kernel, ceil=bool(layer.node.integer("ceil_mode", 0)))
+    window = window_over(layer, x, kernel, ceil=bool(layer.node.integer("ceil_mode", 0)))
     if window.dilation != (1, 1):
         raise Reject("the window is dilated", "dilations of 1")
     return window
