@@ -118,7 +118,7 @@ def quantize_input(tensor: Tensor, values: Array) -> Array:
     """
     if tensor.dtype is DType.FLOAT32:
         return values.astype(np.float32)
-    limits = np.iinfo(tensor.dtype.numpy)
+    low, high = tensor.dtype.limits
     if values.dtype.kind == "f":
         if tensor.quantization is None:
             raise TinycError(f"input `{tensor.name}` takes integers, got {values.dtype}")
@@ -127,13 +127,13 @@ def quantize_input(tensor: Tensor, values: Array) -> Array:
         # The same arithmetic as the generated <model>_quantize_input(): float32, half away from zero.
         scaled = values.astype(np.float32) / np.float32(tensor.scale)
         rounded: Array = np.trunc(scaled + np.copysign(np.float32(0.5), scaled))
-        clipped: Array = np.clip(rounded + tensor.zero_point, limits.min, limits.max)
+        clipped: Array = np.clip(rounded + tensor.zero_point, low, high)
         return clipped.astype(tensor.dtype.numpy)
-    if values.min(initial=0) < limits.min or values.max(initial=0) > limits.max:
+    if values.min(initial=0) < low or values.max(initial=0) > high:
         raise TinycError(
             f"input `{tensor.name}` takes {tensor.dtype.value[0]}, the values reach "
             f"{values.min()}..{values.max()}",
-            allowed=f"{limits.min}..{limits.max}, or float32 in real units",
+            allowed=f"{low}..{high}, or float32 in real units",
         )
     return values.astype(tensor.dtype.numpy)
 

@@ -151,8 +151,8 @@ def random_vectors(graph: Graph, count: int, seed: int, *, longest: bool = False
             elif tensor.dtype is DType.FLOAT32:
                 vector.append(rng.normal(0, 1, tensor.shape).astype(np.float32))
             else:
-                limits = np.iinfo(tensor.dtype.numpy)
-                draw = rng.integers(limits.min, limits.max + 1, tensor.shape, dtype=np.int64)
+                low, high = tensor.dtype.limits
+                draw = rng.integers(low, high + 1, tensor.shape, dtype=np.int64)
                 vector.append(draw.astype(tensor.dtype.numpy))
         vectors.append(vector)
     return vectors

@@ -53,13 +53,10 @@ def random_inputs(rng: np.random.Generator, graph: Graph) -> list[Array]:
         if tensor.dtype is DType.FLOAT32:
             values.append(rng.normal(0, 2, tensor.shape).astype(np.float32))
             continue
-        if tensor.dtype is DType.BOOL:
-            values.append(rng.random(tensor.shape) < rng.choice([0.1, 0.5, 0.9]))
-            continue
-        info = np.iinfo(tensor.dtype.numpy)
-        data = rng.integers(info.min, info.max + 1, tensor.shape, dtype=np.int64)
+        low, high = tensor.dtype.limits
+        data = rng.integers(low, high + 1, tensor.shape, dtype=np.int64)
         extreme = rng.random(tensor.shape) < 0.25
-        data = np.where(extreme, rng.choice([info.min, info.max], tensor.shape), data)
+        data = np.where(extreme, rng.choice([low, high], tensor.shape), data)
         values.append(data.astype(tensor.dtype.numpy))
     return values
 

@@ -289,6 +289,7 @@ _WRITERS: dict[str, Callable[[Any, Draft], Layer]] = {
     "CONV_2D": _convolution,
     "CUMSUM": _cumsum,
     "DEPTHWISE_CONV_2D": _convolution,
+    "DIV": _binary,
     "FULLY_CONNECTED": _fully_connected,
     "GATHER": _gather,
     "GELU": _gelu,

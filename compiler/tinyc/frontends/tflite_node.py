@@ -120,11 +120,11 @@ def finite(value: float, what: str) -> float:
     return float(value)
 
 
-def plain(op: Callable[..., Op]) -> Decoder:
-    """Ops with one input and no options."""
+def plain(op: Callable[..., Op], inputs: int = 1) -> Decoder:
+    """Ops without options."""
 
     def decode(node: Node) -> Op:
-        return op(**node.common(*present(node, 1, 1)))
+        return op(**node.common(*present(node, inputs, inputs)))
 
     return decode
 

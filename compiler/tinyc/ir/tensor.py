@@ -38,6 +38,14 @@ class DType(Enum):
         """Bytes of one element."""
         return self.value[2]
 
+    @property
+    def limits(self) -> tuple[int, int]:
+        """Smallest and largest value of an integer type; of BOOL 0 and 1. Raises ValueError for FLOAT32."""
+        if self is DType.BOOL:
+            return 0, 1
+        info = np.iinfo(self.numpy)
+        return int(info.min), int(info.max)
+
     @classmethod
     def of(cls, dtype: npt.DTypeLike) -> DType:
         """The member for a NumPy dtype. Raises KeyError for types the compiler does not know."""

@@ -1,4 +1,4 @@
-"""The loop nest of an element-wise kernel: broadcasting as strides over at most four axes."""
+"""The loop nest of an element-wise kernel: broadcasting as strides over a few axes."""
 
 from __future__ import annotations
 
@@ -12,42 +12,50 @@ AXES = 4
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """Extents of the loops, outermost first, and the step of each operand; 0 repeats it."""
+    """Extents of the loops, outermost first, and the steps of each operand; 0 repeats it."""
 
     extents: tuple[int, ...]
-    left_strides: tuple[int, ...]
-    right_strides: tuple[int, ...]
+    strides: tuple[tuple[int, ...], ...]
+
+    @property
+    def left_strides(self) -> tuple[int, ...]:
+        return self.strides[0]
+
+    @property
+    def right_strides(self) -> tuple[int, ...]:
+        return self.strides[1]
 
 
-def walk(left: Shape, right: Shape) -> Walk | None:
-    """The shortest loop nest, filled up with extents of 1, or None when it needs more than four loops.
+def walk(*shapes: Shape, axes: int = AXES) -> Walk | None:
+    """The shortest loop nest, filled up with extents of 1, or None when it needs more than `axes` loops.
 
-    Neighbouring axes along which both operands behave alike become one loop, so equal shapes
+    Neighbouring axes along which every operand behaves alike become one loop, so equal shapes
     need a single one.
     """
-    shape = broadcast_shape(left, right)
-    left, right = ((1,) * (len(shape) - len(s)) + s for s in (left, right))
-    loops: list[tuple[int, bool, bool]] = []
-    for extent, a, b in zip(shape, left, right, strict=True):
+    shape = broadcast_shape(*shapes)
+    padded = [(1,) * (len(shape) - len(each)) + each for each in shapes]
+    # Extent, and whether each operand is repeated.
+    loops: list[tuple[int, tuple[bool, ...]]] = []
+    for extent, own in zip(shape, zip(*padded, strict=True), strict=True):
         if extent == 1:
             continue
-        kind = (a == 1, b == 1)
-        if loops and loops[-1][1:] == kind:
-            loops[-1] = (loops[-1][0] * extent, *kind)
+        repeated = tuple(each == 1 for each in own)
+        if loops and loops[-1][1] == repeated:
+            loops[-1] = (loops[-1][0] * extent, repeated)
         else:
-            loops.append((extent, *kind))
-    if len(loops) > AXES:
+            loops.append((extent, repeated))
+    if len(loops) > axes:
         return None
-    loops = [(1, False, False)] * (AXES - len(loops)) + loops
-    extents = tuple(extent for extent, _, _ in loops)
-    return Walk(extents, _strides(loops, 1), _strides(loops, 2))
+    loops = [(1, (False,) * len(shapes))] * (axes - len(loops)) + loops
+    strides = tuple(_strides(loops, operand) for operand in range(len(shapes)))
+    return Walk(tuple(extent for extent, _ in loops), strides)
 
 
-def _strides(loops: list[tuple[int, bool, bool]], operand: int) -> tuple[int, ...]:
+def _strides(loops: list[tuple[int, tuple[bool, ...]]], operand: int) -> tuple[int, ...]:
     strides: list[int] = []
     step = 1
-    for loop in reversed(loops):
-        strides.append(0 if loop[operand] else step)
-        if not loop[operand]:
-            step *= loop[0]
+    for extent, repeated in reversed(loops):
+        strides.append(0 if repeated[operand] else step)
+        if not repeated[operand]:
+            step *= extent
     return tuple(reversed(strides))

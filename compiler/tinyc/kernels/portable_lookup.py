@@ -8,15 +8,20 @@ from tinyc.ir.graph import Graph
 from tinyc.ir.ops.abs import Abs
 from tinyc.ir.ops.add import Add
 from tinyc.ir.ops.base import Op
+from tinyc.ir.ops.comparison import Equal, Greater, GreaterEqual, Less, LessEqual, NotEqual
 from tinyc.ir.ops.curved import Gelu
+from tinyc.ir.ops.div import Div
 from tinyc.ir.ops.elu import Elu
 from tinyc.ir.ops.exp import Exp
+from tinyc.ir.ops.extremes import Maximum, Minimum
 from tinyc.ir.ops.hard_swish import HardSwish
 from tinyc.ir.ops.leaky_relu import LeakyRelu
 from tinyc.ir.ops.log import Log
+from tinyc.ir.ops.logical_not import LogicalNot
 from tinyc.ir.ops.logistic import Logistic
 from tinyc.ir.ops.mul import Mul
 from tinyc.ir.ops.neg import Neg
+from tinyc.ir.ops.prelu import Prelu
 from tinyc.ir.ops.quantize import Quantize
 from tinyc.ir.ops.relu import Relu
 from tinyc.ir.ops.relu6 import Relu6
@@ -24,6 +29,7 @@ from tinyc.ir.ops.relu_0_to_1 import Relu0To1
 from tinyc.ir.ops.relu_n1_to_1 import ReluN1To1
 from tinyc.ir.ops.rsqrt import Rsqrt
 from tinyc.ir.ops.sqrt import Sqrt
+from tinyc.ir.ops.squared_difference import SquaredDifference
 from tinyc.ir.ops.sub import Sub
 from tinyc.ir.ops.tanh import Tanh
 from tinyc.ir.tensor import Array, DType
@@ -36,9 +42,10 @@ from tinyc.quantize.lookup_table import tabulate
 OPS: tuple[type[Op], ...] = (
     *(Relu, Relu6, Relu0To1, ReluN1To1, LeakyRelu, HardSwish, Logistic, Tanh, Elu, Gelu),
     *(Abs, Neg, Exp, Log, Rsqrt, Sqrt, Quantize),
-    *(Add, Sub, Mul),
+    *(Add, Sub, Mul, Div, SquaredDifference, Prelu, Maximum, Minimum),
+    *(Equal, NotEqual, Greater, GreaterEqual, Less, LessEqual, LogicalNot),
 )
-_BYTES = frozenset({DType.INT8, DType.UINT8})
+_BYTES = frozenset({DType.INT8, DType.UINT8, DType.BOOL})
 
 
 def table_of(op: Op, graph: Graph) -> Array:

@@ -12,31 +12,19 @@ from tinyc.ir.ops import (
     ArgMax,
     ArgMin,
     AveragePool2D,
-    BatchToSpaceNd,
     Cast,
-    Concatenation,
     Conv2D,
     DepthwiseConv2D,
-    Dequantize,
     FullyConnected,
-    Gather,
-    GatherNd,
+    Maximum,
     MaxPool2D,
+    Minimum,
     Op,
-    Pad,
-    Quantize,
-    ReduceAll,
-    ReduceAny,
     ReduceMax,
     ReduceMin,
-    Reshape,
     ResizeBilinear,
+    SelectV2,
     Softmax,
-    SpaceToBatchNd,
-    Split,
-    StridedSlice,
-    Take,
-    Transpose,
     TransposeConv,
     Unsupported,
 )
@@ -44,22 +32,18 @@ from tinyc.ir.ops.common import channel_multipliers, quantization_mismatch
 from tinyc.ir.ops.curved import Curved
 from tinyc.ir.sequence import TRANSFORMER_KINDS
 from tinyc.ir.tensor import DType, Tensor
+from tinyc.passes.element_types import ANY_FLOAT, GATHERS, MOVES, Finding, listed, type_findings
 from tinyc.quantize.fixed_point import Rounding
 
-_GATHERS = (Gather, GatherNd)
-_MOVES = (
-    *_GATHERS,
-    *(BatchToSpaceNd, Concatenation, Pad, Reshape, SpaceToBatchNd, Split, StridedSlice, Take, Transpose),
+_SAME_SCALE = (
+    *(*MOVES, AveragePool2D, Maximum, MaxPool2D, Minimum),
+    *(ReduceMax, ReduceMin, ResizeBilinear, SelectV2),
 )
-_SAME_SCALE = (*_MOVES, AveragePool2D, MaxPool2D, ReduceMax, ReduceMin, ResizeBilinear)
 _WEIGHTED = (Conv2D, DepthwiseConv2D, FullyConnected, TransposeConv)
-# Positions and truth values: they have no scale.
+# Positions have no scale.
 _INDICES = (ArgMax, ArgMin)
-_TRUTHS = (ReduceAll, ReduceAny)
-_ANY_FLOAT = "int8; `tinyc quantize` turns a whole float model into int8"
 # More elements than this are not tried out on zeros: it would only take time.
 _MOST_TRIED = 1 << 22
-Finding = tuple[str, str]
 
 
 class _Arithmetic:
@@ -129,16 +113,16 @@ def _findings(op: Op, graph: Graph, allow_float: bool, arithmetic: _Arithmetic) 
     if isinstance(op, Unsupported):
         yield op.reason, op.accepted
         return
-    values = operands[:1] if isinstance(op, _GATHERS) else graph.activations(op)
+    values = operands[:1] if isinstance(op, GATHERS) else graph.activations(op)
     tensors = (*values, *(() if isinstance(op, _INDICES) else results))
     if op.kind in TRANSFORMER_KINDS or _widens(op, graph):
         found = list(_transformer(op, graph, allow_float))
     else:
-        found = list(_types(op, tensors, allow_float))
-        if not found and not isinstance(op, (*_MOVES, Cast)):
+        found = list(type_findings(op, graph, tensors, allow_float))
+        if not found and not isinstance(op, (*MOVES, Cast)):
             found = list(_quantizations(tensors))
     if not found and isinstance(op, _SAME_SCALE):
-        moved = values if isinstance(op, (*_GATHERS, AveragePool2D, MaxPool2D)) else operands
+        moved = _moved(op, graph)
         if moved and (mismatch := quantization_mismatch(moved, results)):
             found.append((mismatch, "one type, scale and zero point"))
     if not found and isinstance(op, _WEIGHTED):
@@ -152,6 +136,16 @@ def _findings(op: Op, graph: Graph, allow_float: bool, arithmetic: _Arithmetic) 
     yield from found
 
 
+def _moved(op: Op, graph: Graph) -> tuple[Tensor, ...]:
+    """The operands whose elements become those of the result."""
+    operands = graph.operands(op)
+    if isinstance(op, GATHERS):
+        return operands[:1]
+    if isinstance(op, AveragePool2D | MaxPool2D):
+        return graph.activations(op)
+    return operands[1:] if isinstance(op, SelectV2) else operands
+
+
 def _widens(op: Op, graph: Graph) -> bool:
     """An activation from int8 to int16, which only transformers have."""
     return isinstance(op, Curved) and graph[op.outputs[0]].dtype is DType.INT16
@@ -162,40 +156,13 @@ def _transformer(op: Op, graph: Graph, allow_float: bool) -> Iterator[Finding]:
     results = graph.results(op)
     if any(tensor.dtype is DType.FLOAT32 for tensor in results):
         if not allow_float:
-            yield "computes in float32", _ANY_FLOAT
+            yield "computes in float32", ANY_FLOAT
         return
     for tensor in results:
         if op.kind != "SEQUENCE_LENGTH" and (
             tensor.quantization is None or tensor.dtype not in (DType.INT8, DType.INT16)
         ):
             yield f"{tensor.name!r} is {tensor.dtype.value[0]}", "int8 or int16 with a scale"
-
-
-def _types(op: Op, tensors: tuple[Tensor, ...], allow_float: bool) -> Iterator[Finding]:
-    types = {tensor.dtype for tensor in tensors}
-    if isinstance(op, Quantize | Dequantize):
-        if types - {DType.INT8, DType.UINT8, DType.INT16, DType.FLOAT32}:
-            yield f"works on {_listed(types)}", "int8, uint8, int16 and float32"
-        return
-    if isinstance(op, _TRUTHS):
-        return
-    if isinstance(op, Cast):
-        if types & {DType.FLOAT32, DType.INT64}:
-            yield f"casts {_listed(types)}", "bool, int8, uint8, int16 and int32"
-        return
-    if DType.UINT8 in types and not isinstance(op, _MOVES):
-        yield "has the old uint8 quantization", "int8, which newer converters give"
-        return
-    if DType.FLOAT32 in types and not allow_float:
-        yield "computes in float32", _ANY_FLOAT
-    elif len(types) > 1:
-        yield f"mixes {_listed(types)}", "one type"
-    elif not isinstance(op, _MOVES) and not types <= {DType.INT8, DType.INT16, DType.FLOAT32}:
-        yield f"computes in {_listed(types)}", "int8 or int16"
-
-
-def _listed(types: set[DType]) -> str:
-    return ", ".join(sorted(dtype.value[0] for dtype in types))
 
 
 def _quantizations(tensors: tuple[Tensor, ...]) -> Iterator[Finding]:
@@ -224,7 +191,7 @@ def _weights(operands: tuple[Tensor, ...], results: tuple[Tensor, ...]) -> Itera
     if x.dtype is DType.INT16:
         biases = {DType.INT32, DType.INT64}
     if any(bias.dtype not in biases for bias in rest):
-        yield f"bias is {rest[0].dtype.value[0]}", _listed(biases)
+        yield f"bias is {rest[0].dtype.value[0]}", listed(biases)
     if real:
         return
     if weights.quantization is None:

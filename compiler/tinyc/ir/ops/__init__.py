@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from tinyc.ir.ops.abs import Abs
 from tinyc.ir.ops.add import Add
+from tinyc.ir.ops.add_n import AddN
 from tinyc.ir.ops.arg_extreme import ArgMax, ArgMin
 from tinyc.ir.ops.attention import Attention
 from tinyc.ir.ops.average_pool_2d import AveragePool2D
 from tinyc.ir.ops.base import Activation, Op, Padding, Source
 from tinyc.ir.ops.batch_matmul import BatchMatMul
 from tinyc.ir.ops.cast import Cast
+from tinyc.ir.ops.comparison import Equal, Greater, GreaterEqual, Less, LessEqual, NotEqual
 from tinyc.ir.ops.concatenation import Concatenation
 from tinyc.ir.ops.conv_2d import Conv2D
 from tinyc.ir.ops.conv_depthwise_2d import ConvDepthwise2D
@@ -21,9 +23,11 @@ from tinyc.ir.ops.curved import Gelu, Silu, SquaredRelu
 from tinyc.ir.ops.depthwise_conv_1d import DepthwiseConv1D
 from tinyc.ir.ops.depthwise_conv_2d import DepthwiseConv2D
 from tinyc.ir.ops.dequantize import Dequantize
+from tinyc.ir.ops.div import Div
 from tinyc.ir.ops.elu import Elu
 from tinyc.ir.ops.embedding import Embedding
 from tinyc.ir.ops.exp import Exp
+from tinyc.ir.ops.extremes import LogicalAnd, LogicalOr, Maximum, Minimum
 from tinyc.ir.ops.fully_connected import FullyConnected
 from tinyc.ir.ops.gather import Gather, GatherNd
 from tinyc.ir.ops.hard_swish import HardSwish
@@ -32,6 +36,7 @@ from tinyc.ir.ops.leaky_relu import LeakyRelu
 from tinyc.ir.ops.linear import Linear
 from tinyc.ir.ops.log import Log
 from tinyc.ir.ops.log_softmax import LogSoftmax
+from tinyc.ir.ops.logical_not import LogicalNot
 from tinyc.ir.ops.logistic import Logistic
 from tinyc.ir.ops.max_pool_2d import MaxPool2D
 from tinyc.ir.ops.mean import Mean
@@ -40,6 +45,7 @@ from tinyc.ir.ops.neg import Neg
 from tinyc.ir.ops.norm import LayerNorm, RmsNorm
 from tinyc.ir.ops.pad import Pad
 from tinyc.ir.ops.pad_v2 import PadV2
+from tinyc.ir.ops.prelu import Prelu
 from tinyc.ir.ops.quantize import Quantize
 from tinyc.ir.ops.reduce_extreme import ReduceAll, ReduceAny, ReduceMax, ReduceMin
 from tinyc.ir.ops.relu import Relu
@@ -49,11 +55,13 @@ from tinyc.ir.ops.relu_n1_to_1 import ReluN1To1
 from tinyc.ir.ops.reshape import Reshape
 from tinyc.ir.ops.resize_bilinear import ResizeBilinear
 from tinyc.ir.ops.rsqrt import Rsqrt
+from tinyc.ir.ops.select_v2 import SelectV2
 from tinyc.ir.ops.sequence_length import SequenceLength
 from tinyc.ir.ops.softmax import Softmax
 from tinyc.ir.ops.space_to_batch_nd import BatchToSpaceNd, SpaceToBatchNd
 from tinyc.ir.ops.split import Split
 from tinyc.ir.ops.sqrt import Sqrt
+from tinyc.ir.ops.squared_difference import SquaredDifference
 from tinyc.ir.ops.strided_slice import StridedSlice
 from tinyc.ir.ops.sub import Sub
 from tinyc.ir.ops.sum import Sum
@@ -70,6 +78,7 @@ OPS: dict[str, type[Op]] = {
     for op in (
         Abs,
         Add,
+        AddN,
         ArgMax,
         ArgMin,
         Attention,
@@ -83,26 +92,39 @@ OPS: dict[str, type[Op]] = {
         DepthwiseConv1D,
         DepthwiseConv2D,
         Dequantize,
+        Div,
         Elu,
         Embedding,
+        Equal,
         Exp,
         FullyConnected,
         Gather,
         GatherNd,
         Gelu,
+        Greater,
+        GreaterEqual,
         HardSwish,
         L2Normalization,
         LayerNorm,
         LeakyRelu,
+        Less,
+        LessEqual,
         Linear,
         Log,
+        LogicalAnd,
+        LogicalNot,
+        LogicalOr,
         LogSoftmax,
         Logistic,
         MaxPool2D,
+        Maximum,
         Mean,
+        Minimum,
         Mul,
         Neg,
+        NotEqual,
         Pad,
+        Prelu,
         PadV2,
         Quantize,
         ReduceAll,
@@ -116,6 +138,7 @@ OPS: dict[str, type[Op]] = {
         Reshape,
         ResizeBilinear,
         RmsNorm,
+        SelectV2,
         Rsqrt,
         SequenceLength,
         Silu,
@@ -123,6 +146,7 @@ OPS: dict[str, type[Op]] = {
         SpaceToBatchNd,
         Split,
         Sqrt,
+        SquaredDifference,
         SquaredRelu,
         StridedSlice,
         Sub,
@@ -140,6 +164,7 @@ __all__ = [
     "Abs",
     "Activation",
     "Add",
+    "AddN",
     "ArgMax",
     "ArgMin",
     "Attention",
@@ -154,30 +179,43 @@ __all__ = [
     "DepthwiseConv1D",
     "DepthwiseConv2D",
     "Dequantize",
+    "Div",
     "Elu",
     "Embedding",
+    "Equal",
     "Exp",
     "FullyConnected",
     "Gather",
     "GatherNd",
     "Gelu",
+    "Greater",
+    "GreaterEqual",
     "HardSwish",
     "L2Normalization",
     "LayerNorm",
     "LeakyRelu",
+    "Less",
+    "LessEqual",
     "Linear",
     "Log",
     "LogSoftmax",
+    "LogicalAnd",
+    "LogicalNot",
+    "LogicalOr",
     "Logistic",
     "MaxPool2D",
+    "Maximum",
     "Mean",
+    "Minimum",
     "Mul",
     "Neg",
+    "NotEqual",
     "Op",
     "Pad",
     "PadV2",
     "Padding",
     "Pooling",
+    "Prelu",
     "Quantize",
     "ReduceAll",
     "ReduceAny",
@@ -191,6 +229,7 @@ __all__ = [
     "ResizeBilinear",
     "RmsNorm",
     "Rsqrt",
+    "SelectV2",
     "SequenceLength",
     "Silu",
     "Softmax",
@@ -198,6 +237,7 @@ __all__ = [
     "SpaceToBatchNd",
     "Split",
     "Sqrt",
+    "SquaredDifference",
     "SquaredRelu",
     "StridedSlice",
     "Sub",

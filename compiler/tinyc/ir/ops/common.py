@@ -11,7 +11,7 @@ from tinyc.ir.ops.base import Activation, Padding
 from tinyc.ir.tensor import Array, DType, Tensor
 from tinyc.quantize.fixed_point import IntArray, quantize_multiplier
 
-_LIMITS = {DType.INT8: (-128, 127), DType.UINT8: (0, 255), DType.INT16: (-32768, 32767)}
+_QUANTIZED = (DType.INT8, DType.UINT8, DType.INT16)
 _REAL_RANGES = {
     Activation.NONE: (-math.inf, math.inf),
     Activation.RELU: (0.0, math.inf),
@@ -32,13 +32,18 @@ def activation_range(activation: Activation, result: Tensor) -> tuple[int, int]:
 
 
 def quantized_range(low: float, high: float, result: Tensor) -> tuple[int, int]:
-    """The reals [low, high] in units of `result` (TensorFlow Lite: CalculateActivationRangeQuantized)."""
+    """The reals [low, high] in units of `result` (TensorFlow Lite: CalculateActivationRangeQuantized).
+
+    An int32 result without a scale holds the numbers themselves.
+    """
 
     def quantized(real: float) -> int:
+        if result.quantization is None and result.dtype is DType.INT32:
+            return int(real)
         scaled = float(np.float32(real) / np.float32(result.scale))
         return result.zero_point + math.floor(abs(scaled) + 0.5) * (1 if real >= 0 else -1)
 
-    least, most = _LIMITS[result.dtype]
+    least, most = result.dtype.limits
     return (
         max(least, quantized(low)) if math.isfinite(low) else least,
         min(most, quantized(high)) if math.isfinite(high) else most,
@@ -68,10 +73,10 @@ def channel_multipliers(
 
 def check_sum(x: Tensor, count: int) -> None:
     """Raises ValueError when a sum of `count` quantized elements of `x` could leave 32 bits."""
-    if x.dtype not in _LIMITS or x.quantization is None:
+    if x.dtype not in _QUANTIZED or x.quantization is None:
         return
     # A zero point may be taken off the sum and half of the count added before the division.
-    low, high = _LIMITS[x.dtype]
+    low, high = x.dtype.limits
     largest = (2**31 - 1) // (max(-low, high) + abs(x.zero_point) + 1)
     if count > largest:
         raise ValueError(f"a mean of {count} elements, at most {largest} in 32 bits")

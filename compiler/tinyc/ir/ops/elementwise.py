@@ -21,18 +21,18 @@ from tinyc.quantize.fixed_point import (
 _LEFT_SHIFT = {DType.INT8: 20, DType.UINT8: 20, DType.INT16: 15}
 
 
-def broadcast_shape(left: Shape, right: Shape) -> Shape:
-    """The shape two operands broadcast to: axes align at the end, an extent of 1 stretches.
+def broadcast_shape(*shapes: Shape) -> Shape:
+    """The shape that the operands broadcast to: axes align at the end, an extent of 1 stretches.
 
     Raises ValueError when two extents differ and neither is 1.
     """
-    rank = max(len(left), len(right))
-    padded = [(1,) * (rank - len(shape)) + shape for shape in (left, right)]
+    rank = max(map(len, shapes))
     extents = []
-    for a, b in zip(*padded, strict=True):
-        if a != b and 1 not in (a, b):
-            raise ValueError(f"shapes {list(left)} and {list(right)} do not broadcast")
-        extents.append(b if a == 1 else a)
+    for axis in zip(*((1,) * (rank - len(shape)) + shape for shape in shapes), strict=True):
+        longest = max(axis)
+        if any(extent not in (1, longest) for extent in axis):
+            raise ValueError(f"shapes {' and '.join(str(list(shape)) for shape in shapes)} do not broadcast")
+        extents.append(longest)
     return tuple(extents)
 
 
@@ -68,10 +68,8 @@ class Unary(Op):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Binary(Op):
-    """Two inputs that broadcast against each other, and a fused activation."""
-
-    activation: Activation = Activation.NONE
+class Pairwise(Op):
+    """Two inputs of one type that broadcast against each other."""
 
     def output_shapes(self, operands: Sequence[Tensor]) -> tuple[Shape, ...]:
         if len(operands) != 2:
@@ -81,9 +79,16 @@ class Binary(Op):
             raise ValueError(f"inputs need one type, got {left.dtype.value[0]} and {right.dtype.value[0]}")
         return (broadcast_shape(left.shape, right.shape),)
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binary(Pairwise):
+    """Arithmetic of two inputs, and a fused activation. int32 without a scale wraps around."""
+
+    activation: Activation = Activation.NONE
+
     @abstractmethod
     def real(self, left: Array, right: Array) -> Array:
-        """The function in float32."""
+        """The function in float32, and of integers without a scale in int64."""
 
     @abstractmethod
     def quantized(
@@ -102,7 +107,11 @@ class Binary(Op):
         if result.dtype is DType.FLOAT32:
             y = activate_float(self.real(values[0], values[1]), self.activation)
             return (y.astype(np.float32),)
-        y = self.quantized(values[0].astype(np.int64), values[1].astype(np.int64), operands, result)
+        left, right = (value.astype(np.int64) for value in values)
+        if result.dtype is DType.INT32:
+            y = self.real(left, right).astype(np.int32)
+        else:
+            y = self.quantized(left, right, operands, result)
         low, high = activation_range(self.activation, result)
         return (np.clip(y, low, high).astype(result.dtype.numpy),)
 
@@ -172,8 +181,7 @@ def quantized_sum(
 
 def limits(dtype: DType) -> tuple[int, int]:
     """Smallest and largest value of an integer type."""
-    info = np.iinfo(dtype.numpy)
-    return int(info.min), int(info.max)
+    return dtype.limits
 
 
 def requantize_clamped(x: IntArray, operand: Tensor, result: Tensor, clamp: tuple[int, int]) -> IntArray:

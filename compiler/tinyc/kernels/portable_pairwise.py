@@ -1,0 +1,214 @@
+"""Portable kernels of operators on two tensors that broadcast: one template, a C function per element.
+
+Constants are read from flash, as either operand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinyc.ir.graph import Graph
+from tinyc.ir.ops.add import Add
+from tinyc.ir.ops.base import Op
+from tinyc.ir.ops.common import activation_range
+from tinyc.ir.ops.comparison import (
+    Comparison,
+    Equal,
+    Greater,
+    GreaterEqual,
+    Less,
+    LessEqual,
+    NotEqual,
+    comparison_multiplier,
+)
+from tinyc.ir.ops.div import Div, quotient_multiplier
+from tinyc.ir.ops.elementwise import Binary
+from tinyc.ir.ops.extremes import LogicalAnd, LogicalOr, Maximum, Minimum
+from tinyc.ir.ops.mul import Mul
+from tinyc.ir.ops.prelu import Prelu, slopes
+from tinyc.ir.ops.squared_difference import SquaredDifference, square_scaling
+from tinyc.ir.ops.sub import Sub
+from tinyc.ir.tensor import Array, DType, Tensor
+from tinyc.kernels.broadcast import walk
+from tinyc.kernels.kernel import FieldValue, Kernel, Lowered
+
+# TINYC_PAIR_AXES in pairs.h.
+AXES = 6
+_NAMES = {DType.INT8: "s8", DType.INT16: "s16", DType.INT32: "s32", DType.BOOL: "bool"}
+_ROLES = ("left", "right")
+Numbers = Callable[[Op, Graph], Mapping[str, FieldValue]]
+
+
+def stored(tensor: Tensor) -> Array:
+    """The elements of a constant as C stores them, nothing for an activation."""
+    if not tensor.is_constant:
+        return np.zeros(0, np.int8)
+    flat = tensor.constant.reshape(-1)
+    return flat.view(np.uint8) if tensor.dtype is DType.BOOL else flat
+
+
+def loops(op: Op, graph: Graph, roles: tuple[str, ...]) -> dict[str, FieldValue]:
+    """Extents, strides and constants, as the C structs begin."""
+    operands = graph.operands(op)
+    nest = walk(*(operand.shape for operand in operands), axes=AXES)
+    assert nest is not None
+    return {
+        "extents": nest.extents,
+        **{f"{role}_strides": strides for role, strides in zip(roles, nest.strides, strict=True)},
+        **{role: stored(operand) for role, operand in zip(roles, operands, strict=True)},
+    }
+
+
+def operand_views(op: Op, graph: Graph, roles: tuple[str, ...]) -> dict[str, object]:
+    """What the template prints of the operands; `variant` says which of them are constants."""
+    operands = graph.operands(op)
+    constants = [role for role, operand in zip(roles, operands, strict=True) if operand.is_constant]
+    return {
+        "operands": tuple(
+            {"name": role, "type": operand.dtype.c_type, "constant": operand.is_constant}
+            for role, operand in zip(roles, operands, strict=True)
+        ),
+        "output": graph.results(op)[0].dtype.c_type,
+        "variant": "_".join(constants) or "activations",
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Pairs:
+    """Operators of one C struct: `numbers` are its fields behind the loops, `header` has the functions."""
+
+    header: str
+    struct: str
+    numbers: Numbers
+
+    def kernel(self, op: type[Op], dtype: DType, output: DType, function: str) -> Kernel:
+        def accepts(layer: Op, graph: Graph) -> bool:
+            operands, (result,) = graph.operands(layer), graph.results(layer)
+            return (
+                all(operand.dtype is dtype for operand in operands)
+                and result.dtype is output
+                and not all(operand.is_constant for operand in operands)
+                and walk(*(operand.shape for operand in operands), axes=AXES) is not None
+            )
+
+        def lower(layer: Op, graph: Graph) -> Lowered:
+            return Lowered(self.struct, {**loops(layer, graph, _ROLES), **self.numbers(layer, graph)})
+
+        def specialize(layer: Op, graph: Graph) -> Mapping[str, object]:
+            return {**operand_views(layer, graph, _ROLES), "struct": self.struct, "function": function}
+
+        return Kernel(
+            symbol=f"tinyc_{op.kind.lower()}_{_NAMES[dtype]}__portable",
+            op=op,
+            source="portable/pairs.c.j2",
+            headers=(f"include/{self.header}",),
+            accepts=accepts,
+            lower=lower,
+            # Elements of one size lie where they are read.
+            in_place=(0, 1) if dtype.size == output.size else (),
+            specialize=specialize,
+        )
+
+
+def _nothing(op: Op, graph: Graph) -> Mapping[str, FieldValue]:
+    return {}
+
+
+def _compared(op: Op, graph: Graph) -> Mapping[str, FieldValue]:
+    numbers: dict[str, FieldValue] = {}
+    for role, operand in zip(_ROLES, graph.operands(op), strict=True):
+        multiplier, shift = comparison_multiplier(operand)
+        numbers |= {
+            f"{role}_offset": -operand.zero_point,
+            f"{role}_multiplier": multiplier,
+            f"{role}_shift": shift,
+        }
+    return numbers
+
+
+def _ends(op: Op, graph: Graph) -> Mapping[str, FieldValue]:
+    assert isinstance(op, Binary)
+    low, high = activation_range(op.activation, graph.results(op)[0])
+    return {"low": low, "high": high}
+
+
+def _squared(op: Op, graph: Graph) -> Mapping[str, FieldValue]:
+    (left, right), (result,) = graph.operands(op), graph.results(op)
+    scaling = square_scaling(left, right, result)
+    return {
+        "left_offset": -left.zero_point,
+        "left_multiplier": scaling.left[0],
+        "left_shift": scaling.left[1],
+        "right_offset": -right.zero_point,
+        "right_multiplier": scaling.right[0],
+        "right_shift": scaling.right[1],
+        "output_offset": result.zero_point,
+        "output_multiplier": scaling.output[0],
+        "output_shift": scaling.output[1],
+        **_ends(op, graph),
+    }
+
+
+def _divided(op: Op, graph: Graph) -> Mapping[str, FieldValue]:
+    (left, right), (result,) = graph.operands(op), graph.results(op)
+    multiplier, shift = quotient_multiplier(left, right, result)
+    return {
+        "left_offset": -left.zero_point,
+        "right_offset": -right.zero_point,
+        "output_offset": result.zero_point,
+        "multiplier": multiplier,
+        "shift": shift,
+        **_ends(op, graph),
+    }
+
+
+def _sloped(op: Op, graph: Graph) -> Mapping[str, FieldValue]:
+    (x, alpha), (result,) = graph.operands(op), graph.results(op)
+    positive, negative = slopes(x, alpha, result)
+    return {
+        "left_offset": -x.zero_point,
+        "right_offset": -alpha.zero_point,
+        "output_offset": result.zero_point,
+        "positive_multiplier": positive[0],
+        "positive_shift": positive[1],
+        "negative_multiplier": negative[0],
+        "negative_shift": negative[1],
+    }
+
+
+_PLAIN = _Pairs("pairs.h", "tinyc_pairs", _nothing)
+_COMPARED = _Pairs("compare.h", "tinyc_compare", _compared)
+_INTEGERS = _Pairs("integers.h", "tinyc_integers", _ends)
+_COMPARISONS: tuple[type[Comparison], ...] = (Equal, NotEqual, Greater, GreaterEqual, Less, LessEqual)
+
+
+def _plain(op: type[Op], dtype: DType, output: DType) -> Kernel:
+    return _PLAIN.kernel(op, dtype, output, f"tinyc_{op.kind.lower()}")
+
+
+KERNELS = (
+    *(
+        _plain(op, dtype, dtype)
+        for op in (Maximum, Minimum)
+        for dtype in (DType.INT8, DType.INT16, DType.INT32)
+    ),
+    *(_plain(op, DType.BOOL, DType.BOOL) for op in (LogicalAnd, LogicalOr)),
+    *(_plain(op, DType.INT32, DType.BOOL) for op in _COMPARISONS),
+    *(_plain(op, DType.BOOL, DType.BOOL) for op in (Equal, NotEqual)),
+    *(_COMPARED.kernel(op, DType.INT8, DType.BOOL, f"tinyc_{op.kind.lower()}_s8") for op in _COMPARISONS),
+    *(
+        _INTEGERS.kernel(op, DType.INT32, DType.INT32, f"tinyc_{op.kind.lower()}_s32")
+        for op in (Add, Sub, Mul, Div, SquaredDifference)
+    ),
+    *(
+        _Pairs(header, struct, numbers).kernel(op, DType.INT8, DType.INT8, f"{struct}_s8")
+        for op, header, struct, numbers in (
+            (Div, "div.h", "tinyc_div", _divided),
+            (Prelu, "prelu.h", "tinyc_prelu", _sloped),
+            (SquaredDifference, "squared_difference.h", "tinyc_squared_difference", _squared),
+        )
+    ),
+)
