@@ -6,13 +6,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tinyc import pipeline, variants
+from tinyc import pipeline, selection, variants
 from tinyc.boards import Board
 from tinyc.errors import Problem, TinycError
 from tinyc.ir.graph import Graph
 from tinyc.memory.budget import Budget, budget
+from tinyc.memory.front_end import FrontEnd
 from tinyc.objective import Objective
 from tinyc.source import Source
+from tinyc.token_blocks import with_blocks
 
 # The core that the figures of kernels are fitted to (`kernels/work.py`).
 FITTED_CORE = "cortex-m4"
@@ -87,7 +89,9 @@ def fits(graph: Graph, source: Source, boards: Sequence[Board], objective: Objec
 
     What learns on the device and 6LoWPAN are not counted.
     """
-    return (_fit(graph, source, board, objective) for board in boards)
+    front_end = FrontEnd.of(source.audio, source.tokenizer)
+    choices = selection.Choices(with_blocks(graph), objective, front_end)
+    return (_fit(graph, source, board, objective, choices) for board in boards)
 
 
 def ranked(found: Sequence[Fit]) -> tuple[Fit, ...]:
@@ -109,8 +113,9 @@ def ranked(found: Sequence[Fit]) -> tuple[Fit, ...]:
     return tuple(sorted(found, key=lambda fit: (key(fit), fit.board.name)))
 
 
-def _fit(graph: Graph, source: Source, board: Board, objective: Objective) -> Fit:
+def _fit(graph: Graph, source: Source, board: Board, objective: Objective, choices: selection.Choices) -> Fit:
     try:
+        steps, _ = choices.choose(board)
         program = pipeline.compile_graph(
             graph,
             board,
@@ -120,6 +125,7 @@ def _fit(graph: Graph, source: Source, board: Board, objective: Objective) -> Fi
             tokenizer=source.tokenizer,
             optimize=objective,
             version=source.version,
+            kernels=[step.kernel.symbol for step in steps],
         )
     except TinycError as error:
         return Fit(board, None, error.problems or (Problem("model", error.what, error.allowed),))
@@ -128,9 +134,7 @@ def _fit(graph: Graph, source: Source, board: Board, objective: Objective) -> Fi
         return Fit(board, memory, memory.problems(), no_cycles=_NO_FIGURES)
     work = variants.total(program)
     if work is None:
-        steps = (
-            step for step in program.steps if not variants.predicted(step.op, program.graph, step.kernel)
-        )
-        silent = ", ".join(f"#{step.index} {step.kernel.symbol}" for step in steps)
-        return Fit(board, memory, memory.problems(), no_cycles=f"no work is stated for {silent}")
+        mute = [each for each in program.steps if not variants.predicted(each.op, program.graph, each.kernel)]
+        names = ", ".join(f"#{each.index} {each.kernel.symbol}" for each in mute)
+        return Fit(board, memory, memory.problems(), no_cycles=f"no work is stated for {names}")
     return Fit(board, memory, memory.problems(), work.cycles)

@@ -77,6 +77,23 @@ class _Placed:
         return self.variant.overlaps
 
 
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """Bytes that a board has for constants and code, and for the arena; `fixed` is its other RAM."""
+
+    flash: int
+    arena: int
+    fixed: int
+
+    @classmethod
+    def of(cls, board: Board, front_end: FrontEnd) -> _Room:
+        memory = board.memory
+        # Updates take room, and change nothing about what is worth its bytes.
+        update_code, update_ram = update_bytes(board)
+        fixed = memory.stack + runtime_ram(memory.ram) + front_end.ram
+        return cls(memory.application_flash - update_code, memory.application_ram - update_ram - fixed, fixed)
+
+
 class Search:
     """The variants of a graph and the exchange of one for another. Lowers only what it has to."""
 
@@ -90,12 +107,9 @@ class Search:
         measured: Measured,
     ) -> None:
         self._graph, self._front_end = graph, front_end
-        memory = board.memory
-        # Updates take room, and change nothing about what is worth its bytes.
-        update_code, update_ram = update_bytes(board)
-        self._flash_limit = memory.application_flash - update_code
-        self._fixed_ram = memory.stack + runtime_ram(memory.ram) + front_end.ram
-        self._arena_limit = memory.application_ram - update_ram - self._fixed_ram
+        self._room = _Room.of(board, front_end)
+        # The most flash and arena of all choices that were looked at.
+        self._most_flash, self._most_arena = 0.0, 0
         self._fixed_flash = fixed_code(len(graph.ops), front_end) + front_end.tables
         lifetimes = tensor_lifetimes(graph)
         alive = alive_bytes(graph, lifetimes, front_end.buffer)
@@ -134,11 +148,21 @@ class Search:
             other = self._planned(fastest)
             if other[1].arena_size < plan.arena_size:
                 return other
-        elif plan.arena_size > self._arena_limit and objective is not Objective.RAM:
+        elif plan.arena_size > self._room.arena and objective is not Objective.RAM:
             other = self._planned(self._descend(choice, self._key(Objective.RAM), near=False))
             if other[1].arena_size < plan.arena_size:
                 return other
         return steps, plan
+
+    def holds_for(self, board: Board) -> bool:
+        """Whether `run` finds the same for `board`, if that has the same kernels to choose from.
+
+        So it is when no choice that was looked at exceeds the memory of either board.
+        """
+        other = _Room.of(board, self._front_end)
+        flash, arena = min(self._room.flash, other.flash), min(self._room.arena, other.arena)
+        same = other.fixed == self._room.fixed
+        return same and self._most_flash <= flash and self._most_arena <= arena
 
     def frontier(self) -> Iterator[Choice]:
         """The fastest choice for smaller and smaller arenas, from that of all to that of the least arena.
@@ -225,9 +249,15 @@ class Search:
 
     def _overflow(self, choice: Sequence[int], arena_limit: float | None = None) -> float:
         """Bytes beyond the board's memory; every layer that does not fit counts, so that each helps."""
-        limit = self._arena_limit if arena_limit is None else arena_limit
-        arena = sum(max(0, variant.live - limit) for variant in self._of(choice))
-        return max(0.0, self._flash_bytes(choice) - self._flash_limit) + arena
+        limit = self._room.arena if arena_limit is None else arena_limit
+        live = [variant.live for variant in self._of(choice)]
+        self._most_arena = max(self._most_arena, *live)
+        return self._flash_overflow(choice) + sum(max(0, each - limit) for each in live)
+
+    def _flash_overflow(self, choice: Sequence[int]) -> float:
+        flash = self._flash_bytes(choice)
+        self._most_flash = max(self._most_flash, flash)
+        return max(0.0, flash - self._room.flash)
 
     def _time(self, choice: Sequence[int]) -> tuple[float, float]:
         variants = self._of(choice)
@@ -255,14 +285,14 @@ class Search:
         def key(choice: Sequence[int]) -> _Key:
             arena = arena_of(tuple(choice))
             if objective is Objective.RAM and planned:
-                return max(0.0, self._flash_bytes(choice) - self._flash_limit) + arena, *self._time(choice)
+                return self._flash_overflow(choice) + arena, *self._time(choice)
             if objective is Objective.RAM:
-                return self._overflow(choice, min(smallest, self._arena_limit)), *self._time(choice)
+                return self._overflow(choice, min(smallest, self._room.arena)), *self._time(choice)
             overflow = self._overflow(choice, limit)
             if objective is Objective.FLASH:
                 return overflow, self._flash_bytes(choice), *self._time(choice)
             if objective is Objective.BALANCED:
-                memory = self._flash_bytes(choice) * (self._fixed_ram + arena)
+                memory = self._flash_bytes(choice) * (self._room.fixed + arena)
                 cycles, instructions = self._time(choice)
                 return overflow, cycles * memory**MEMORY_WEIGHT, instructions
             return overflow, *self._time(choice)
@@ -356,7 +386,9 @@ class Search:
 
     def _planned(self, choice: Sequence[int]) -> Choice:
         steps = tuple(replace(flash.step, index=n) for n, flash in enumerate(self._flashes(choice)))
-        return steps, planner.plan(with_steps(self._graph, steps), steps, self._front_end.buffer)
+        plan = planner.plan(with_steps(self._graph, steps), steps, self._front_end.buffer)
+        self._most_arena = max(self._most_arena, plan.arena_size)
+        return steps, plan
 
 
 def with_steps(graph: Graph, steps: Sequence[StepLike]) -> Graph:

@@ -24,7 +24,7 @@ from tinyc.objective import Objective
 from tinyc.program import Step
 from tinyc.search import MEMORY_WEIGHT, Choice, Search, with_steps
 
-__all__ = ["MEMORY_WEIGHT", "Measured", "choices", "choose", "fixed", "with_steps"]
+__all__ = ["MEMORY_WEIGHT", "Choices", "Measured", "choices", "choose", "fixed", "with_steps"]
 
 Candidates: TypeAlias = Callable[[Op, Graph], Iterable[Kernel]]
 
@@ -66,6 +66,27 @@ def choices(
             yield objective, search.run(objective)
     for choice in search.frontier():
         yield None, choice
+
+
+class Choices:
+    """The choices for several boards. A search is not repeated where it would go the same way."""
+
+    def __init__(self, graph: Graph, objective: Objective, front_end: FrontEnd = _NO_FRONT_END) -> None:
+        self._graph, self._objective, self._front_end = graph, objective, front_end
+        self._found: list[tuple[frozenset[str], Search, Choice]] = []
+        self.searches = 0
+
+    def choose(self, board: Board) -> Choice:
+        """As the function `choose`."""
+        features = board.features & catalogue.FEATURES
+        for known, search, choice in self._found:
+            if known == features and search.holds_for(board):
+                return choice
+        self.searches += 1
+        search = _search(self._graph, board, self._front_end, {})
+        choice = search.run(self._objective)
+        self._found.append((features, search, choice))
+        return choice
 
 
 def _search(

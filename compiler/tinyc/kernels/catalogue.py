@@ -84,6 +84,9 @@ CATALOGUE: tuple[Kernel, ...] = (
     *token_block.KERNELS,
 )
 
+# The features of a board that decide which kernels it has.
+FEATURES = frozenset[str]().union(*(kernel.requires | kernel.superseded for kernel in CATALOGUE))
+
 
 def candidates(op: Op, graph: Graph, features: frozenset[str] | None = None) -> tuple[Kernel, ...]:
     """Kernels that accept this layer, in catalogue order: on some board, or on one with `features`."""
