@@ -22,6 +22,7 @@ from tinyc.ir.ops import (
 )
 from tinyc.ir.ops.pooling import Pool2D
 from tinyc.ir.ops.token_block import TokenBlock
+from tinyc.ir.state import State
 from tinyc.ir.tensor import Tensor
 from tinyc.kernels.kernel import Kernel
 
@@ -197,6 +198,7 @@ def side_by_side(graphs: Sequence[Graph]) -> Graph:
     tensors: dict[str, Tensor] = {}
     ops: list[Op] = []
     inputs: list[str] = []
+    states: list[State] = []
     for index, graph in enumerate(graphs):
         (op,) = graph.ops
 
@@ -215,7 +217,8 @@ def side_by_side(graphs: Sequence[Graph]) -> Graph:
             op = op.with_(parts=parts, between=between)
         ops.append(renamed(op, named("layer")))
         inputs += map(named, graph.inputs)
-    return verify(Graph("layers", tensors, tuple(ops), tuple(inputs), ops[-1].outputs))
+        states += [State(named(s.name), named(s.update), s.initial) for s in graph.states]
+    return verify(Graph("layers", tensors, tuple(ops), tuple(inputs), ops[-1].outputs, tuple(states)))
 
 
 def sentence_layers() -> Graph:

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 class Engine(Protocol):
     """Something that computes the program. Arrays have the dtype and shape of the graph's tensors."""
 
+    def reset(self) -> None:
+        """Restore the initial states of the model. An engine begins as if this was called."""
+        ...
+
     def run(self, inputs: Sequence[Array]) -> tuple[Array, ...]: ...
 
     def trace(self, inputs: Sequence[Array]) -> Mapping[TensorName, Array]:
@@ -38,11 +42,16 @@ class DeviceEngine:
         self.cycles = 0
         """CPU cycles of the newest inference, 0 where they are not known."""
         client.expect(program.digest)
+        self.reset()
 
     @property
     def client(self) -> DeviceClient:
         """What the engine talks through."""
         return self._client
+
+    def reset(self) -> None:
+        for state in self._program.graph.states:
+            self._client.write(self._program.plan.offset(state.name), state.initial.tobytes())
 
     def _load(self, inputs: Sequence[Array]) -> None:
         for name, value in zip(self._program.graph.inputs, inputs, strict=True):

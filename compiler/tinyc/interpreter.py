@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
 
@@ -12,9 +13,11 @@ from tinyc.ir.graph import Graph
 from tinyc.ir.tensor import Array, Tensor, TensorName
 from tinyc.quantize.fixed_point import Rounding
 
+StateValues: TypeAlias = Mapping[TensorName, Array]
+
 
 def run(graph: Graph, inputs: Sequence[Array], rounding: Rounding = Rounding.DOUBLE) -> tuple[Array, ...]:
-    """Outputs of `graph` in the order of `graph.outputs`.
+    """Outputs of `graph` in the order of `graph.outputs`, of the first inference after a reset.
 
     `inputs` are one array per graph input, with its shape and dtype.
     Raises TinycError when they do not fit.
@@ -23,17 +26,43 @@ def run(graph: Graph, inputs: Sequence[Array], rounding: Rounding = Rounding.DOU
     return tuple(values[name] for name in graph.outputs)
 
 
-def trace(
-    graph: Graph, inputs: Sequence[Array], rounding: Rounding = Rounding.DOUBLE
-) -> Mapping[TensorName, Array]:
-    """Values of every tensor: inputs, constants and all results, by tensor name.
+def initial_state(graph: Graph) -> StateValues:
+    """The values of the states after a reset."""
+    return {state.name: state.initial for state in graph.states}
 
+
+def next_state(graph: Graph, values: Mapping[TensorName, Array]) -> StateValues:
+    """The values that the inference with these `values` (from `trace`) leaves in the states."""
+    return {state.name: values[state.update] for state in graph.states}
+
+
+def run_sequence(
+    graph: Graph, vectors: Iterable[Sequence[Array]], rounding: Rounding = Rounding.DOUBLE
+) -> Iterator[tuple[Array, ...]]:
+    """The outputs of one inference after the other, from a reset on."""
+    state = initial_state(graph)
+    for inputs in vectors:
+        values = trace(graph, inputs, rounding, state)
+        state = next_state(graph, values)
+        yield tuple(values[name] for name in graph.outputs)
+
+
+def trace(
+    graph: Graph,
+    inputs: Sequence[Array],
+    rounding: Rounding = Rounding.DOUBLE,
+    state: StateValues | None = None,
+) -> Mapping[TensorName, Array]:
+    """Values of every tensor: inputs, constants, states and all results, by tensor name.
+
+    `state` are the values of the states before, by default those after a reset.
     In a graph of sentences (`tinyc.ir.sequence`) results hold the rows of this sentence only.
     Raises TinycError when `inputs` do not fit the graph's inputs.
     """
     check_inputs(graph, inputs)
     values: dict[TensorName, Array] = {tensor.name: tensor.constant for tensor in graph.constants()}
     values.update(zip(graph.inputs, inputs, strict=True))
+    values.update(initial_state(graph) if state is None else state)
     tensors = at_length(graph, values)
     rows = {name: tensor.shape[1] for name, tensor in tensors.items() if tensor.shape != graph[name].shape}
     for op in graph.ops:

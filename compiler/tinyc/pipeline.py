@@ -12,7 +12,7 @@ from pathlib import Path
 from tinyc import selection
 from tinyc.audio.settings import AudioSettings
 from tinyc.boards import Board
-from tinyc.errors import TinycError
+from tinyc.errors import Problem, TinycError
 from tinyc.ir.graph import Graph
 from tinyc.learning.design import Learning
 from tinyc.learning.settings import LearnSettings
@@ -79,6 +79,8 @@ def compile_graph(
     """
     if tokenizer is not None:
         text.check(tokenizer, graph)
+    if learning is not None or lowpan is not None:
+        _require_no_state(graph, "learning" if lowpan is None else "service over 6LoWPAN")
     graph = with_blocks(graph)
     front_end = FrontEnd.of(audio, tokenizer)
     if kernels is not None:
@@ -101,6 +103,15 @@ def compile_graph(
         learning=learning,
         lowpan=lowpan,
     )
+
+
+def _require_no_state(graph: Graph, what: str) -> None:
+    if graph.states:
+        raise TinycError(
+            f"a model with state has no {what}",
+            where=f"model {graph.name}",
+            problems=[Problem(state.name, "outlives an inference") for state in graph.states],
+        )
 
 
 def _chosen_within(
@@ -130,6 +141,8 @@ def render(program: Program, split: Split | None = None) -> Project:
     """Print the program as a plain PlatformIO project."""
     from tinyc.emit import project
 
+    if split is not None:
+        _require_no_state(program.graph, "image of its own")
     return project.render(program, split=split and _with_spare_arena(program, split))
 
 

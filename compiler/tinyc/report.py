@@ -101,6 +101,7 @@ def make_report(program: Program, firmware: Firmware, split: Split | None = None
         "sections": {key: getattr(sizes, key) for key in ("text", "rodata", "data", "bss")},
         "arena": program.plan.arena_size,
         "arena_lower_bound": program.plan.lower_bound,
+        "state": graph.state_bytes(),
         "weights": program.weight_bytes,
         "macs": graph.macs(),
         "elf": firmware.elf.relative_to(firmware.folder).as_posix(),

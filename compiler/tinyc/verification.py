@@ -11,7 +11,7 @@ from tinyc import interpreter
 from tinyc.execution import DeviceEngine, Engine, text_ids, token_count
 from tinyc.ir import sequence
 from tinyc.ir.graph import Graph
-from tinyc.ir.tensor import Array, DType, Shape, Tensor
+from tinyc.ir.tensor import Array, DType, Shape, Tensor, TensorName
 from tinyc.program import Program
 
 
@@ -66,14 +66,18 @@ def verify(
 
     With `layers` the result of every layer is compared, not only the outputs. After the first
     difference of an engine its run is repeated layer by layer to name the first one that differs.
+    The vectors of a model with state are a sequence from a reset on, which such a repetition begins with.
     """
+    graph, state = program.graph, interpreter.initial_state(program.graph)
+    before: list[Sequence[Array]] = []
     compared = count = 0
     differing = dict.fromkeys(engines, 0)
     first: dict[str, Difference] = {}
     outputs: list[tuple[Array, ...]] = []
     for index, inputs in enumerate(vectors):
         count += 1
-        expected = interpreter.run(program.graph, inputs)
+        values = interpreter.trace(graph, inputs, state=state)
+        expected = tuple(values[name] for name in graph.outputs)
         outputs.append(expected)
         compared += sum(value.nbytes for value in expected)
         for name, engine in engines.items():
@@ -81,11 +85,22 @@ def verify(
             wrong = sum(_differing_bytes(a, existing(b, a.shape)) for a, b in zip(expected, got, strict=True))
             differing[name] += wrong
             if (wrong or layers) and name not in first:
-                difference = _first_difference(program, name, engine, index, inputs)
+                _repeat(engine, before)
+                difference = _first_difference(program, name, engine, index, values, inputs)
                 if difference is not None:
                     first[name] = difference
                     differing[name] = max(differing[name], 1)
+        if graph.states:
+            state = interpreter.next_state(graph, values)
+            before.append(inputs)
     return Verification(count, compared, differing, tuple(first.values()), tuple(outputs))
+
+
+def _repeat(engine: Engine, vectors: Sequence[Sequence[Array]]) -> None:
+    """Bring the states of an engine to where these inferences leave them."""
+    engine.reset()
+    for inputs in vectors:
+        engine.run(inputs)
 
 
 def verify_texts(program: Program, texts: Iterable[bytes], device: DeviceEngine) -> TextDifference | None:
@@ -105,9 +120,13 @@ def _differing_bytes(a: Array, b: Array) -> int:
 
 
 def _first_difference(
-    program: Program, engine_name: str, engine: Engine, vector: int, inputs: Sequence[Array]
+    program: Program,
+    engine_name: str,
+    engine: Engine,
+    vector: int,
+    expected: Mapping[TensorName, Array],
+    inputs: Sequence[Array],
 ) -> Difference | None:
-    expected = interpreter.trace(program.graph, inputs)
     got = engine.trace(inputs)
     for step in program.steps:
         for tensor in step.op.outputs:

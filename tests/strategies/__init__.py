@@ -18,6 +18,7 @@ from strategies import (
     pairwise,
     pooling,
     quantize,
+    recurrent,
     reductions,
     softmax,
     space,
@@ -97,11 +98,13 @@ from tinyc.ir.ops import (
     StridedSlice,
     Sub,
     Sum,
+    Svdf,
     Take,
     Tanh,
     TokenBlock,
     Transpose,
     TransposeConv,
+    UnidirectionalSequenceLstm,
 )
 from tinyc.ir.ops.base import Op
 
@@ -164,7 +167,9 @@ STRATEGIES: dict[type[Op], Strategy] = {
     ReduceMin: reductions.random_reduce_min,
     Rsqrt: unary.random_rsqrt,
     Sum: reductions.random_sum,
+    Svdf: recurrent.random_svdf,
     TransposeConv: transpose_conv.random_graph,
+    UnidirectionalSequenceLstm: recurrent.random_lstm,
     PadV2: movement.random_pad_v2,
     Take: take.random_take,
     Gather: take.random_gather,
@@ -178,5 +183,5 @@ STRATEGIES: dict[type[Op], Strategy] = {
 IN_FILES = tuple(op for op in STRATEGIES if op.kind in OPS and op is not SequenceLength)
 """Those that model files hold."""
 
-MICRO_ONLY = (AddN, Cumsum, Elu, Sum)
+MICRO_ONLY = (AddN, Cumsum, Elu, Sum, Svdf, UnidirectionalSequenceLstm)
 """Those that LiteRT's reference kernels do not compute in int8, or otherwise than TensorFlow Lite Micro."""

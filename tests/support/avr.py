@@ -63,6 +63,7 @@ def run_on_avr(programs: Sequence[Program], inputs: Sequence[Sequence[Array]], f
             calls += f"    memcpy_P(m{number}_arena() + {place}, {table}, {len(data)});\n"
         sizes.append(int(places[f"M{number}_OUTPUT_0_SIZE"]))
         place = places[f"M{number}_OUTPUT_0_OFFSET"]
+        calls += f"    m{number}_reset();\n" if programs[number].graph.states else ""
         calls += f"    m{number}_invoke();\n    for (uint16_t i = 0; i < {sizes[-1]}; i++) {{\n"
         calls += f"        send(m{number}_arena()[{place} + i]);\n    }}\n"
     before, after = _START.split("static void send", 1)

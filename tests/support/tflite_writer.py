@@ -6,7 +6,7 @@ explicit convolution padding becomes a PAD before the layer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -158,6 +158,22 @@ def _cumsum(op: Any, draft: Draft) -> Layer:
 
 def _l2_normalization(op: Op, draft: Draft) -> Layer:
     return Layer(op.kind, op.inputs, op.outputs, "L2NormOptions")
+
+
+def _svdf(op: Any, draft: Draft) -> Layer:
+    fields = {"Rank": op.rank, **_activation(op)}
+    return Layer(op.kind, op.inputs, op.outputs[:1], "SVDFOptions", fields)
+
+
+def _lstm(op: Any, draft: Draft) -> Layer:
+    absent = ("",) * 3
+    inputs = (*op.inputs[:9], *absent, *op.inputs[9:13], "", "", *op.inputs[13:], "", *absent)
+    fields = {
+        "FusedActivationFunction": tflite.ActivationFunctionType.TANH,
+        "CellClip": op.cell_clip,
+        "TimeMajor": op.time_major,
+    }
+    return Layer(op.kind, inputs, op.outputs[:1], "UnidirectionalSequenceLSTMOptions", fields)
 
 
 def _transpose_conv(op: Any, draft: Draft) -> Layer:
@@ -312,9 +328,11 @@ _WRITERS: dict[str, Callable[[Any, Draft], Layer]] = {
     "STRIDED_SLICE": _strided_slice,
     "SUB": _binary,
     "SUM": _reduction,
+    "SVDF": _svdf,
     "TAKE": _take,
     "TRANSPOSE": _transpose,
     "TRANSPOSE_CONV": _transpose_conv,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": _lstm,
 }
 
 
@@ -324,7 +342,10 @@ def write(graph: Graph) -> bytes:
     for op in graph.ops:
         layer = _WRITERS.get(op.kind, _plain)(op, draft)
         draft.layers.append(layer)
-    return write_layers(draft.layers, list(draft.tensors.values()), graph.inputs, graph.outputs, graph.name)
+    updates = {state.update for state in graph.states}
+    tensors = [tensor for name, tensor in draft.tensors.items() if name not in updates]
+    variables = {state.name for state in graph.states}
+    return write_layers(draft.layers, tensors, graph.inputs, graph.outputs, graph.name, variables)
 
 
 def write_layers(
@@ -333,8 +354,12 @@ def write_layers(
     inputs: Sequence[str],
     outputs: Sequence[str],
     name: str = "main",
+    variables: Collection[str] = (),
 ) -> bytes:
-    """The bytes of a .tflite with these operators: for operators that the IR does not have."""
+    """The bytes of a .tflite with these operators: for operators that the IR does not have.
+
+    `variables` are the names of the tensors that outlive an inference.
+    """
     builder = flatbuffers.Builder(1024)
     index = {tensor.name: position for position, tensor in enumerate(tensors)}
     kinds = sorted({layer.kind for layer in layers})
@@ -345,7 +370,7 @@ def write_layers(
         if tensor.data is not None:
             number = len(buffers)
             buffers.append(tensor.data)
-        tables.append(_tensor(builder, tensor, number))
+        tables.append(_tensor(builder, tensor, number, tensor.name in variables))
     operators = [_operator(builder, layer, kinds.index(layer.kind), index) for layer in layers]
     subgraph = table(
         builder,
@@ -398,7 +423,7 @@ def int32(builder: flatbuffers.Builder, values: Sequence[int]) -> int:
     return int(builder.CreateNumpyVector(np.array(values, dtype=np.int32)))
 
 
-def _tensor(builder: flatbuffers.Builder, tensor: Tensor, number: int) -> int:
+def _tensor(builder: flatbuffers.Builder, tensor: Tensor, number: int, variable: bool) -> int:
     fields: dict[str, Any] = {}
     if tensor.quantization is not None:
         entry = tensor.quantization
@@ -411,7 +436,8 @@ def _tensor(builder: flatbuffers.Builder, tensor: Tensor, number: int) -> int:
         )
     fields["Name"] = builder.CreateString(tensor.name)
     fields["Shape"] = int32(builder, tensor.shape)
-    return table(builder, "Tensor", Type=_TYPES[tensor.dtype], Buffer=number, HasRank=True, **fields)
+    fields |= {"Type": _TYPES[tensor.dtype], "Buffer": number, "IsVariable": variable, "HasRank": True}
+    return table(builder, "Tensor", **fields)
 
 
 def _operator(builder: flatbuffers.Builder, layer: Layer, code: int, index: dict[str, int]) -> int:

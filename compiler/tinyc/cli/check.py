@@ -92,6 +92,11 @@ def command(
                 ("code in flash", f"{found.code:,}", "estimate"),
                 ("flash", f"{found.flash:,}", f"of {found.flash_available:,}"),
                 ("arena", f"{found.arena:,}", f"exact; lower bound {found.lower_bound:,}"),
+                *(
+                    [("of it state", f"{found.state:,}", "exact; outlives an inference")]
+                    if found.state
+                    else []
+                ),
                 ("stack", f"{found.stack:,}", "reserved by the board"),
                 ("other RAM", f"{found.runtime_ram:,}", "estimate"),
                 *ram,

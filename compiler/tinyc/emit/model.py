@@ -14,6 +14,7 @@ from tinyc.emit.arrays import c_type, initializer, literal
 from tinyc.emit.environment import render, signed
 from tinyc.emit.kernel_files import kernel_files, kernel_symbol, specialized_source
 from tinyc.errors import TinycError
+from tinyc.ir.state import State
 from tinyc.ir.tensor import DType, Tensor
 from tinyc.kernels.kernel import FieldValue
 from tinyc.program import Program, Step
@@ -65,6 +66,19 @@ class PlaceView:
 
 
 @dataclass(frozen=True, slots=True)
+class StateView:
+    """A state: its place in the arena, and its initial `values` or, where all bytes are alike, `fill`."""
+
+    symbol: str
+    offset: int
+    size: int
+    c_type: str
+    count: int
+    fill: int
+    values: str
+
+
+@dataclass(frozen=True, slots=True)
 class LayerView:
     index: int
     kind: str
@@ -97,6 +111,7 @@ class ModelView:
     arena_symbol: str
     inputs: tuple[PortView, ...]
     outputs: tuple[PortView, ...]
+    states: tuple[StateView, ...]
     layers: tuple[LayerView, ...]
 
 
@@ -147,7 +162,21 @@ def model_view(program: Program) -> ModelView:
         arena_symbol=symbols.arena(program),
         inputs=_ports(program, graph.inputs, f"{prefix}_quantize_input"),
         outputs=_ports(program, graph.outputs, f"{prefix}_dequantize_output"),
+        states=tuple(_state(program, index, state) for index, state in enumerate(graph.states)),
         layers=tuple(_layer(program, step, repeated) for step in program.steps),
+    )
+
+
+def _state(program: Program, index: int, state: State) -> StateView:
+    tensor, alike = program.graph[state.name], set(state.initial.tobytes())
+    return StateView(
+        symbol=f"{symbols.prefix(program)}_state_{index}",
+        offset=program.plan.offset(state.name),
+        size=tensor.bytes,
+        c_type=c_type(state.initial),
+        count=tensor.elements,
+        fill=min(alike),
+        values=initializer(state.initial) if len(alike) > 1 else "",
     )
 
 

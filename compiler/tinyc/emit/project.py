@@ -102,6 +102,8 @@ class GroupView:
     """The output that a learned head reads."""
     lowpan: bool = False
     """Whether it is a 6LoWPAN node, whose counters `lpc_group.c` serves."""
+    states: bool = False
+    """Whether the model keeps state, which begins with `<prefix>_reset`."""
     served: str = "lowpan_model"
     """What a node does beside serving the radio."""
 
@@ -294,6 +296,7 @@ def _group_view(program: Program, split: Split | None) -> GroupView:
         learn=program.learning is not None,
         tap=graph.outputs.index(program.learning.tap.tensor) if program.learning is not None else 0,
         lowpan=program.lowpan is not None,
+        states=bool(graph.states),
     )
 
 

@@ -15,6 +15,7 @@ from tinyc.frontends.tflite_reader import RawModel, RawOperator, RawTensor, read
 from tinyc.frontends.tflite_shapes import fold_shape_arithmetic
 from tinyc.ir.graph import Graph, GraphError, verify
 from tinyc.ir.ops import Op, Source, Unsupported
+from tinyc.ir.state import State
 from tinyc.ir.tensor import Array, DType, Shape, Tensor
 
 # Names of the constants of a layer, by input position.
@@ -22,6 +23,7 @@ _ROLES = {
     "CONV_2D": ("input", "filters", "bias"),
     "DEPTHWISE_CONV_2D": ("input", "filters", "bias"),
     "FULLY_CONNECTED": ("input", "weights", "bias"),
+    "SVDF": ("input", "features", "times", "bias", "state"),
     "TRANSPOSE_CONV": ("output_shape", "filters", "input", "bias"),
 }
 
@@ -39,7 +41,8 @@ def load_bytes(data: bytes, name: str) -> Graph:
         raise TinycError("the model has no inputs or no outputs", where=name)
     builder = _Builder(name, raw)
     builder.build()
-    graph = Graph(name, builder.tensors, tuple(builder.ops), builder.inputs, builder.outputs)
+    states = tuple(builder.states.values())
+    graph = Graph(name, builder.tensors, tuple(builder.ops), builder.inputs, builder.outputs, states)
     graph = graph.rebuilt()
     try:
         return verify(graph)
@@ -57,6 +60,7 @@ class _Builder:
     ops: list[Op] = field(default_factory=list)
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
+    states: dict[int, State] = field(default_factory=dict)
     _by_index: dict[int, Tensor] = field(default_factory=dict)
     _widened: dict[int, Tensor] = field(default_factory=dict)
     _tensor_names: Names = field(default_factory=Names)
@@ -123,7 +127,7 @@ class _Builder:
         strange = [
             raws[index]
             for index in (*operator.inputs, *operator.outputs)
-            if index >= 0 and (raws[index].dtype is None or raws[index].stateful)
+            if index >= 0 and raws[index].dtype is None
         ]
         roles = _ROLES.get(operator.kind, ())
         inputs: list[Tensor | None] = []
@@ -141,9 +145,12 @@ class _Builder:
         if roles:
             self._widen_weights(operator, inputs)
         results = self._results(operator, name)
-        source = Source(self.file, operator.index)
+        updates = tuple(
+            self._update(index) for index in operator.inputs if index >= 0 and raws[index].stateful
+        )
+        source, options = Source(self.file, operator.index), operator.options
         node = Node(
-            operator.kind, name, tuple(inputs), results, operator.options, operator.options_type, source
+            operator.kind, name, tuple(inputs), results, options, operator.options_type, source, updates
         )
         if strange:
             self._unsupported(node, _strange(strange), "")
@@ -177,6 +184,18 @@ class _Builder:
                 suffix = f":{position}" if len(operator.outputs) > 1 else ""
                 results.append(self._add(index, name + suffix))
         return tuple(results)
+
+    def _update(self, index: int) -> Tensor:
+        """The tensor for what an operator leaves in a variable one, which it may do once."""
+        old = self._by_index[index]
+        if index in self.states:
+            raise TinycError(f"not a valid .tflite: two operators share the state {index}", where=self.file)
+        new = old.with_(name=self._tensor_names.unique(f"{old.name}:after"))
+        self.tensors[new.name] = new
+        # As TensorFlow Lite resets variable tensors: to the real value 0.
+        zero = 0 if old.quantization is None else old.zero_point
+        self.states[index] = State(old.name, new.name, np.full(old.shape, zero, old.dtype.numpy))
+        return new
 
     def _folded(self, node: Node, operator: RawOperator) -> bool:
         """True when the results are known already and were stored as constants."""
@@ -246,19 +265,13 @@ class _Builder:
             operator=node.kind,
             reason=reason,
             accepted=accepted,
-            shapes=tuple(tensor.shape for tensor in node.results),
+            shapes=tuple(tensor.shape for tensor in (*node.results, *node.updates)),
             known=tuple(DECODERS),
         )
 
 
 def _strange(tensors: Iterable[RawTensor]) -> str:
-    parts = []
-    for tensor in tensors:
-        if tensor.stateful:
-            parts.append("it keeps state between inferences")
-        else:
-            parts.append(f"a tensor has type {tensor.type_name}")
-    return ", ".join(dict.fromkeys(parts))
+    return ", ".join(dict.fromkeys(f"a tensor has type {tensor.type_name}" for tensor in tensors))
 
 
 def dequantize(tensor: Tensor) -> Array:

@@ -31,6 +31,8 @@ class Node:
     options: Mapping[str, int | float] | None
     options_type: str
     source: Source
+    updates: tuple[Tensor, ...] = ()
+    """What the operator leaves in the variable tensors among its inputs, in their order."""
 
     def operand(self, position: int) -> Tensor:
         """An input that must be there."""
@@ -60,7 +62,7 @@ class Node:
         return {
             "name": self.name,
             "inputs": tuple(tensor.name for tensor in inputs),
-            "outputs": tuple(tensor.name for tensor in self.results),
+            "outputs": tuple(tensor.name for tensor in (*self.results, *self.updates)),
             "source": self.source,
         }
 

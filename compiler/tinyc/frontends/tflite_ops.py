@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tinyc.frontends import tflite_elementwise, tflite_movement, tflite_reductions, tflite_space, tflite_take
+from tinyc.frontends import (
+    tflite_elementwise,
+    tflite_movement,
+    tflite_recurrent,
+    tflite_reductions,
+    tflite_space,
+    tflite_take,
+)
 from tinyc.frontends.tflite_node import (
     Decoder,
     Node,
@@ -112,6 +119,7 @@ def _dequantize(node: Node) -> Op:
 
 
 DECODERS: dict[str, Decoder] = {
+    **tflite_recurrent.DECODERS,
     **tflite_reductions.DECODERS,
     **tflite_elementwise.DECODERS,
     **tflite_movement.DECODERS,

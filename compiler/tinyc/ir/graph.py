@@ -12,6 +12,8 @@ import numpy as np
 from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.conv_depthwise_2d import ConvDepthwise2D
 from tinyc.ir.ops.token_block import TokenBlock
+from tinyc.ir.ops.unsupported import Unsupported
+from tinyc.ir.state import State
 from tinyc.ir.tensor import Tensor, TensorName
 
 
@@ -28,6 +30,7 @@ class Graph:
     ops: tuple[Op, ...]
     inputs: tuple[TensorName, ...]
     outputs: tuple[TensorName, ...]
+    states: tuple[State, ...] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.tensors, MappingProxyType):
@@ -59,6 +62,10 @@ class Graph:
     def constants(self) -> tuple[Tensor, ...]:
         return tuple(tensor for tensor in self.tensors.values() if tensor.is_constant)
 
+    def state_bytes(self) -> int:
+        """Bytes of all states."""
+        return sum(self.tensors[state.name].bytes for state in self.states)
+
     def macs(self) -> int:
         return sum(op.macs(self.operands(op), self.results(op)) for op in self.ops)
 
@@ -82,6 +89,7 @@ class Graph:
         new_inputs = self.inputs if inputs is None else inputs
         new_outputs = self.outputs if outputs is None else outputs
         used = set(new_inputs) | set(new_outputs)
+        used.update(name for state in self.states for name in (state.name, state.update))
         for op in new_ops:
             used.update(op.inputs)
             used.update(op.outputs)
@@ -114,13 +122,15 @@ class Graph:
         """
         from tinyc.ir.printer import format_graph
 
-        state = hashlib.sha256(format_graph(self).encode())
-        for name in sorted(self.tensors):
-            data = self.tensors[name].data
-            if data is not None:
-                state.update(name.encode() + b"\0")
-                state.update(np.ascontiguousarray(data).astype(data.dtype.newbyteorder("<")).tobytes())
-        return state.hexdigest()
+        found = hashlib.sha256(format_graph(self).encode())
+        values = {
+            name: tensor.constant for name, tensor in sorted(self.tensors.items()) if tensor.is_constant
+        }
+        values |= {state.name: state.initial for state in self.states}
+        for name, data in values.items():
+            found.update(name.encode() + b"\0")
+            found.update(np.ascontiguousarray(data).astype(data.dtype.newbyteorder("<")).tobytes())
+        return found.hexdigest()
 
 
 def verify(graph: Graph) -> Graph:
@@ -130,7 +140,8 @@ def verify(graph: Graph) -> Graph:
     the output shapes its own shape rule gives, and layer names are unique.
     Raises GraphError that names the op.
     """
-    ready = set(graph.inputs) | {tensor.name for tensor in graph.tensors.values() if tensor.is_constant}
+    ready = {*graph.inputs, *(state.name for state in graph.states)}
+    ready.update(tensor.name for tensor in graph.tensors.values() if tensor.is_constant)
     for key, tensor in graph.tensors.items():
         if key != tensor.name:
             raise GraphError(f"tensor {tensor.name!r} is filed under {key!r}")
@@ -162,4 +173,24 @@ def verify(graph: Graph) -> Graph:
     for name in graph.outputs:
         if name not in ready:
             raise GraphError(f"output {name!r} is never computed")
+    for state in graph.states:
+        _verify_state(graph, state)
     return graph
+
+
+def _verify_state(graph: Graph, state: State) -> None:
+    """The update is written once, over the old value, when nobody reads that any more."""
+    old, new = graph.tensors.get(state.name), graph.tensors.get(state.update)
+    writer = graph.producer(state.update)
+    if old is None or new is None or writer is None:
+        raise GraphError(f"state {state.name!r} is never updated")
+    can_write = writer.outputs.index(state.update) in writer.state_outputs
+    if not can_write and not isinstance(writer, Unsupported):
+        raise GraphError(f"{writer.kind} {writer.name!r} cannot update the state {state.name!r}")
+    if (old.shape, old.dtype) != (new.shape, new.dtype):
+        raise GraphError(f"state {state.name!r} and its update {state.update!r} differ in shape or type")
+    if (state.initial.shape, state.initial.dtype) != (old.shape, old.dtype.numpy):
+        raise GraphError(f"the initial value of state {state.name!r} does not fit its tensor")
+    for op in graph.ops[graph.ops.index(writer) + 1 :]:
+        if state.name in op.inputs:
+            raise GraphError(f"{op.kind} {op.name!r} reads state {state.name!r} after its update")

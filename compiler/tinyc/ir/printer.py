@@ -64,6 +64,7 @@ def format_graph(graph: Graph) -> str:
     lines = [f"graph {graph.name}"]
     lines += [f"  input {name}" for name in graph.inputs]
     lines += [f"  {format_tensor(graph.tensors[name])}" for name in sorted(graph.tensors)]
+    lines += [f"  state {state.name} -> {state.update}" for state in graph.states]
     lines += [f"  {format_op(op)}" for op in graph.ops]
     lines += [f"  output {name}" for name in graph.outputs]
     return "\n".join(lines) + "\n"

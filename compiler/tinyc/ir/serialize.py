@@ -20,6 +20,7 @@ import numpy as np
 from tinyc.ir.graph import Graph, GraphError, verify
 from tinyc.ir.ops import OPS
 from tinyc.ir.ops.base import Op, Source
+from tinyc.ir.state import State
 from tinyc.ir.tensor import DType, Quantization, Tensor
 
 FORMAT = 1
@@ -36,12 +37,15 @@ def dump(graph: Graph) -> bytes:
         "tensors": [_tensor_entry(graph.tensors[name]) for name in sorted(graph.tensors)],
         "ops": [_op_entry(op) for op in graph.ops],
     }
+    if graph.states:
+        structure["states"] = [[state.name, state.update] for state in graph.states]
     arrays = [("structure", np.frombuffer(json.dumps(structure, sort_keys=True).encode(), np.uint8))]
     arrays += [
         (f"data{index}", tensor.data)
         for index, tensor in enumerate(graph.tensors[name] for name in sorted(graph.tensors))
         if tensor.data is not None
     ]
+    arrays += [(f"state{index}", state.initial) for index, state in enumerate(graph.states)]
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, array in arrays:
@@ -63,6 +67,10 @@ def parse(data: bytes) -> Graph:
                 _tensor(entry, archive[f"data{index}"] if entry["constant"] else None)
                 for index, entry in enumerate(structure["tensors"])
             ]
+            states = tuple(
+                State(name, update, archive[f"state{index}"])
+                for index, (name, update) in enumerate(structure.get("states", []))
+            )
         ops = tuple(_op(entry) for entry in structure["ops"])
         return verify(
             Graph(
@@ -71,6 +79,7 @@ def parse(data: bytes) -> Graph:
                 ops,
                 tuple(structure["inputs"]),
                 tuple(structure["outputs"]),
+                states,
             )
         )
     except (KeyError, TypeError, IndexError, GraphError, zipfile.BadZipFile, EOFError, OSError) as error:

@@ -60,6 +60,7 @@ class LayerBudget:
 class Budget:
     """All sizes in bytes. `code` and `runtime_ram` are estimates, the rest is exact.
 
+    `state` are those bytes of the arena that outlive an inference.
     `tokenizer` are the tables of a tokenizer, 0 without one; its code and working memory count with the rest.
     `learning_tables` are the constants of a head that learns, `learning_ram` what it keeps in RAM, 0 without
     one. `learning_pages` of `learning_page` bytes of flash are its own, beside the application's.
@@ -79,6 +80,7 @@ class Budget:
     tokenizer: int
     flash_available: int
     ram_available: int
+    state: int = 0
     learning_tables: int = 0
     learning_ram: int = 0
     learning_pages: int = 0
@@ -182,6 +184,7 @@ def budget(program: Program) -> Budget:
         tokenizer=front_end.tables,
         flash_available=memory.application_flash - _reserved_flash(program),
         ram_available=memory.application_ram,
+        state=program.graph.state_bytes(),
         learning_tables=learning.tables if learning is not None else 0,
         learning_ram=learning.ram if learning is not None else 0,
         learning_pages=region.pages if region is not None else 0,

@@ -60,8 +60,8 @@ class _Group:
 def tensor_lifetimes(graph: Graph) -> dict[TensorName, Lifetime]:
     """Lifetime of every tensor that is not a constant.
 
-    A graph input lives from step -1, a graph output to the number of ops. A result that nobody
-    reads lives in the step that writes it.
+    A graph input lives from step -1, a graph output to the number of ops, a state through both. A result
+    that nobody reads lives in the step that writes it.
     """
     first: dict[TensorName, int] = {}
     last: dict[TensorName, int] = {}
@@ -77,6 +77,9 @@ def tensor_lifetimes(graph: Graph) -> dict[TensorName, Lifetime]:
     for name in graph.outputs:
         if name in first:
             last[name] = len(graph.ops)
+    for state in graph.states:
+        first[state.name] = first[state.update] = -1
+        last[state.name] = last[state.update] = len(graph.ops)
     return {name: Lifetime(first[name], last[name]) for name in first}
 
 
@@ -86,7 +89,7 @@ def buffers(graph: Graph, steps: Sequence[StepLike], audio_bytes: int = 0) -> tu
     A result takes over the buffer of an activation when the kernel allows it (`in_place`), the
     activation dies in that very step and both have the same number of bytes. Scratch of step i is
     the buffer `scratch:<i>`; the audio front end's state is `audio`, alive in step -1 beside the
-    graph inputs.
+    graph inputs. A state and its update are one buffer that nothing else shares.
     """
     lifetimes = tensor_lifetimes(graph)
     groups: dict[TensorName, _Group] = {}
@@ -98,9 +101,15 @@ def buffers(graph: Graph, steps: Sequence[StepLike], audio_bytes: int = 0) -> tu
     for name in dict.fromkeys(graph.inputs):
         if name in lifetimes:
             open_group(name)
+    for state in graph.states:
+        open_group(state.name)
+        groups[state.name].tensors.append(state.update)
+        groups[state.update] = groups[state.name]
     for step in steps:
         activations = [tensor.name for tensor in graph.activations(step.op)]
         for position, name in enumerate(step.op.outputs):
+            if name in groups:
+                continue
             host = None
             if position == 0:
                 host = _host(graph, lifetimes, activations, step, name)

@@ -186,7 +186,8 @@ def _kept_channels(graph: Graph, mixers: Mapping[str, Mixer]) -> dict[TensorName
     active = [name for name, tensor in graph.tensors.items() if not tensor.is_constant]
     kept = {name: np.zeros(channels(graph[name]), bool) for name in active}
     lengths = [name for op in graph.ops if isinstance(op, SequenceLength) for name in op.outputs]
-    for name in (*graph.inputs, *graph.outputs, *lengths):
+    states = [name for state in graph.states for name in (state.name, state.update)]
+    for name in (*graph.inputs, *graph.outputs, *states, *lengths):
         if name in kept:
             kept[name][:] = True
     pairs = {op.name: None if op.name in mixers else links(op, graph) for op in graph.ops}

@@ -25,6 +25,7 @@ def fold_constants(graph: Graph) -> Graph:
             operands
             and all(tensor.is_constant for tensor in operands)
             and not isinstance(op, Unsupported)
+            and not op.state_outputs
             and not set(op.outputs) & set(graph.outputs)
             and sum(tensor.elements for tensor in results) <= elements
             and op.macs(operands, results) <= macs

@@ -58,7 +58,7 @@ Known: TypeAlias = Mapping[TensorName, Bounds]
 def find_bounds(graph: Graph) -> dict[TensorName, Bounds]:
     """Bounds of every 8-bit activation of the graph."""
     known: dict[TensorName, Bounds] = {}
-    for name in graph.inputs:
+    for name in (*graph.inputs, *(state.name for state in graph.states)):
         if graph[name].dtype in BYTES:
             known[name] = _anything(graph[name])
     for op in graph.ops:
@@ -68,6 +68,7 @@ def find_bounds(graph: Graph) -> dict[TensorName, Bounds]:
                 known[tensor.name] = _of_constant(tensor)
         results = graph.results(op)
         if not all(tensor.dtype in BYTES for tensor in results):
+            known.update({y.name: _anything(y) for y in results if y.dtype in BYTES})
             continue
         found: tuple[Bounds, ...] | None = None
         # A scale that cannot be computed with makes no bounds; legalize reports it.

@@ -117,6 +117,9 @@ def _findings(op: Op, graph: Graph, allow_float: bool, arithmetic: _Arithmetic) 
     tensors = (*values, *(() if isinstance(op, _INDICES) else results))
     if op.kind in TRANSFORMER_KINDS or _widens(op, graph):
         found = list(_transformer(op, graph, allow_float))
+    elif op.state_outputs:
+        # The shape rules of layers with state say all about their types.
+        found = []
     else:
         found = list(type_findings(op, graph, tensors, allow_float))
         if not found and not isinstance(op, (*MOVES, Cast)):

@@ -7,8 +7,8 @@ from tinyc.ir.ops import SequenceLength
 
 
 def remove_dead(graph: Graph) -> Graph:
-    """The ops that the outputs depend on, and the one that says how many rows a sentence has."""
-    needed = set(graph.outputs)
+    """The ops that outputs and states depend on, and the one that says how many rows a sentence has."""
+    needed = {*graph.outputs, *(state.update for state in graph.states)}
     kept = []
     for op in reversed(graph.ops):
         if needed.intersection(op.outputs) or isinstance(op, SequenceLength):

@@ -82,7 +82,8 @@ def rounding_divide_by_power_of_two(x: IntArray, exponent: IntArray | int) -> In
     return (x64 >> e64) + (remainder > threshold)
 
 
-def _wrap32(x: IntArray) -> IntArray:
+def wrap32(x: IntArray) -> IntArray:
+    """x modulo 2^32, as int32 holds it."""
     return ((np.asarray(x, dtype=np.int64) + 2**31) & 0xFFFFFFFF) - 2**31
 
 
@@ -101,7 +102,7 @@ def multiply_by_quantized_multiplier(
         return (x64 * m64 + (np.int64(1) << (total - 1))) >> total
     left = np.maximum(s64, 0)
     right = np.maximum(-s64, 0)
-    high = saturating_rounding_doubling_high_mul(_wrap32(x64 << left), m64)
+    high = saturating_rounding_doubling_high_mul(wrap32(x64 << left), m64)
     return rounding_divide_by_power_of_two(high, right)
 
 

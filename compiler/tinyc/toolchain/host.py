@@ -48,6 +48,9 @@ class _HostView:
     header: str
     prefix: str
     arena_size: int
+    has_state: bool
+    stale: tuple[_Region, ...]
+    """What does not outlive an inference."""
     layers: tuple[_LayerView, ...]
     inputs: tuple[_Region, ...]
     outputs: tuple[_Region, ...]
@@ -68,6 +71,7 @@ class HostModel:
     ) -> None:
         self.program = program
         self._bundle = None
+        self._records: list[Sequence[Array]] = []
         self._library: ctypes.CDLL | None = None
         if sanitize:
             self._bundle = HostBundle([program], compiler=compiler, single=True)
@@ -84,6 +88,7 @@ class HostModel:
         self._invoke.restype, self._invoke.argtypes = None, []
         self._run_layer = self._library[f"{prefix}_run_layer"]
         self._run_layer.restype, self._run_layer.argtypes = None, [ctypes.c_uint32]
+        self.reset()
 
     def __enter__(self) -> Self:
         return self
@@ -104,25 +109,40 @@ class HostModel:
             unload.argtypes = [ctypes.c_void_p]
             unload(library._handle)
 
+    def reset(self) -> None:
+        """Restore the initial states of the model."""
+        self._records = []
+        if self._library is not None and self.program.graph.states:
+            self._library[f"{symbols.prefix(self.program)}_reset"]()
+
+    def _since_reset(self, inputs: Sequence[Array]) -> list[Sequence[Array]]:
+        """What a process of its own has to compute to reach this inference: with states, all before it."""
+        if self.program.graph.states:
+            self._records.append(inputs)
+            return self._records
+        return [inputs]
+
     def run(self, inputs: Sequence[Array]) -> tuple[Array, ...]:
         """Outputs for one set of inputs. Raises TinycError when the inputs do not fit."""
         if self._bundle is not None:
-            return self._bundle.run(0, [inputs])[0]
+            return self._bundle.run(0, self._since_reset(inputs))[-1]
         check_inputs(self.program.graph, inputs)
         self._write(inputs)
         self._invoke()
         return tuple(self._read(self.program.graph[name]) for name in self.program.graph.outputs)
 
     def run_many(self, records: Sequence[Sequence[Array]]) -> tuple[tuple[Array, ...], ...]:
-        """Outputs for many sets of inputs."""
+        """Outputs for many sets of inputs, one after the other from a reset on."""
+        self.reset()
         if self._bundle is not None:
+            self._records = list(records)
             return self._bundle.run(0, records)
         return tuple(self.run(inputs) for inputs in records)
 
     def trace(self, inputs: Sequence[Array]) -> Mapping[TensorName, Array]:
         """Inputs and the results of every layer, each read right after the layer has run."""
         if self._bundle is not None:
-            return self._bundle.trace(0, inputs)
+            return self._bundle.trace(0, *self._since_reset(inputs))
         graph = self.program.graph
         check_inputs(graph, inputs)
         self._write(inputs)
@@ -167,7 +187,7 @@ class HostBundle:
         self._path = compile_cached(compiler, texts, flags, "host_main")
 
     def run(self, index: int, records: Sequence[Sequence[Array]]) -> tuple[tuple[Array, ...], ...]:
-        """Outputs of program `index` for each set of inputs. Raises SanitizerError."""
+        """Outputs of program `index` for each set of inputs, from a reset on. Raises SanitizerError."""
         return self.run_all([(index, inputs) for inputs in records])
 
     def run_all(self, records: Sequence[tuple[int, Sequence[Array]]]) -> tuple[tuple[Array, ...], ...]:
@@ -176,12 +196,14 @@ class HostBundle:
         rows = [[graph[name] for name in graph.outputs] for graph in graphs]
         return _split(self._call("outputs", records), rows)
 
-    def trace(self, index: int, inputs: Sequence[Array]) -> Mapping[TensorName, Array]:
-        """Inputs and the results of every layer of program `index`. Raises SanitizerError."""
+    def trace(self, index: int, *records: Sequence[Array]) -> Mapping[TensorName, Array]:
+        """Inputs and the results of every layer of program `index` in the last of `records`, which follow
+        a reset. Raises SanitizerError."""
         program = self.programs[index]
         tensors = [tensor for step in program.steps for tensor in program.graph.results(step.op)]
-        (values,) = _split(self._call("results", [(index, inputs)]), [tensors])
-        named = dict(zip(program.graph.inputs, inputs, strict=True))
+        answer = self._call("results", [(index, inputs) for inputs in records])
+        values = _split(answer, [tensors] * len(records))[-1]
+        named = dict(zip(program.graph.inputs, records[-1], strict=True))
         named.update((tensor.name, value) for tensor, value in zip(tensors, values, strict=True))
         return MappingProxyType(named)
 
@@ -234,10 +256,24 @@ def _view(program: Program, header: str) -> _HostView:
         header=header or f"{prefix}.h",
         prefix=prefix,
         arena_size=symbols.arena_bytes(program),
+        has_state=bool(graph.states),
+        stale=_stale(program),
         layers=tuple(_layer(program, graph, step) for step in program.steps),
         inputs=tuple(_region(program, graph[name]) for name in graph.inputs),
         outputs=tuple(_region(program, graph[name]) for name in graph.outputs),
     )
+
+
+def _stale(program: Program) -> tuple[_Region, ...]:
+    """The arena without the states."""
+    found, first = [], 0
+    for region in sorted(
+        (_region(program, program.graph[state.name]) for state in program.graph.states),
+        key=lambda region: region.offset,
+    ):
+        found.append(_Region(first, region.offset - first))
+        first = region.offset + region.size
+    return (*found, _Region(first, symbols.arena_bytes(program) - first))
 
 
 def _layer(program: Program, graph: Graph, step: Step) -> _LayerView:

@@ -11,10 +11,10 @@ TINYC_INLINE int32_t tinyc_saturating_shift(int32_t x, int32_t exponent) {
     return x > largest ? INT32_MAX : (x < -largest - 1 ? INT32_MIN : x * ((int32_t)1 << exponent));
 }
 
-/* x > 0. */
-TINYC_INLINE int32_t tinyc_leading_zeros(int32_t x) {
+/* How often x > 0 can be doubled. */
+TINYC_INLINE int32_t tinyc_headroom(int32_t x) {
     int32_t count = 0;
-    for (uint32_t bits = (uint32_t)x; bits < 0x80000000u; bits <<= 1) {
+    for (; x < (int32_t)1 << 30; x <<= 1) {
         count++;
     }
     return count;
@@ -24,8 +24,8 @@ TINYC_INLINE int32_t tinyc_leading_zeros(int32_t x) {
 TINYC_INLINE int32_t tinyc_logarithm(int32_t x) {
     const int32_t root_of_half = 1518500250, fourth_root_of_half = 1805811301;
     const int32_t quarter = (int32_t)1 << 23; /* with 6 integer bits */
-    const int32_t headroom = tinyc_leading_zeros(x) - 1;
-    const int32_t scaled_headroom = tinyc_leading_zeros(tinyc_scale(x, root_of_half)) - 1;
+    const int32_t headroom = tinyc_headroom(x);
+    const int32_t scaled_headroom = tinyc_headroom(tinyc_scale(x, root_of_half));
     const int32_t a = tinyc_saturating_shift(tinyc_scale(x << headroom, root_of_half), 1);
     const int32_t b = tinyc_saturating_shift(x, scaled_headroom);
     const int32_t power_a = ((11 - headroom) << 25) + quarter;
@@ -54,7 +54,7 @@ TINYC_INLINE int32_t tinyc_inverse_square_root(int32_t x, int32_t *shift) {
         x >>= 2;
         right++;
     }
-    const int32_t pairs = (tinyc_leading_zeros(x) - 1) / 2 - 1;
+    const int32_t pairs = tinyc_headroom(x) / 2 - 1;
     const int32_t half = tinyc_rounding_shift((x << (2 * pairs)) >> 1, 1);
     int32_t root = (int32_t)1 << 28; /* 3 integer bits */
     for (int32_t step = 0; step < 5; step++) {

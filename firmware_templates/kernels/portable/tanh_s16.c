@@ -1,16 +1,8 @@
-/* tanh(x) = 2 logistic(2 x) - 1. Works in place. */
+/* Works in place. */
 TINYC_KERNEL void tinyc_tanh_s16__portable(const struct tinyc_sigmoid *layer, const int16_t *input,
                                            int16_t *output) {
     for (int32_t i = 0; i < layer->count; i++) {
-        const int32_t x = tinyc_sigmoid_input(layer, input[i]);
-        const int32_t magnitude = x < 0 ? -x : x;
-        const int32_t index = magnitude >> 8;
-        int32_t y = (int32_t)0xFFFF << 8;
-        if (index < 255) {
-            const int32_t sample = layer->table[index];
-            y = sample * 256 + (magnitude & 255) * (layer->table[index + 1] - sample);
-        }
-        y = x >= 0 ? y - ((int32_t)1 << 23) + 128 : ((int32_t)1 << 23) - y + 127;
-        output[i] = (int16_t)(y >> 8);
+        const int32_t x = tinyc_sigmoid_input(input[i], layer->multiplier, layer->shift);
+        output[i] = (int16_t)tinyc_tanh(x, layer->table);
     }
 }

@@ -65,12 +65,14 @@ from tinyc.ir.ops.squared_difference import SquaredDifference
 from tinyc.ir.ops.strided_slice import StridedSlice
 from tinyc.ir.ops.sub import Sub
 from tinyc.ir.ops.sum import Sum
+from tinyc.ir.ops.svdf import Svdf
 from tinyc.ir.ops.take import Take
 from tinyc.ir.ops.tanh import Tanh
 from tinyc.ir.ops.token_block import TokenBlock
 from tinyc.ir.ops.token_pool import Pooling, TokenPool
 from tinyc.ir.ops.transpose import Transpose
 from tinyc.ir.ops.transpose_conv import TransposeConv
+from tinyc.ir.ops.unidirectional_sequence_lstm import UnidirectionalSequenceLstm
 from tinyc.ir.ops.unsupported import Unsupported
 
 OPS: dict[str, type[Op]] = {
@@ -151,11 +153,13 @@ OPS: dict[str, type[Op]] = {
         StridedSlice,
         Sub,
         Sum,
+        Svdf,
         Take,
         Tanh,
         TokenPool,
         Transpose,
         TransposeConv,
+        UnidirectionalSequenceLstm,
     )
 }
 
@@ -242,11 +246,13 @@ __all__ = [
     "StridedSlice",
     "Sub",
     "Sum",
+    "Svdf",
     "Take",
     "Tanh",
     "TokenBlock",
     "TokenPool",
     "Transpose",
     "TransposeConv",
+    "UnidirectionalSequenceLstm",
     "Unsupported",
 ]

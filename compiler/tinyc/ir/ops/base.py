@@ -44,6 +44,8 @@ class Op(ABC):
     """
 
     kind: ClassVar[str]
+    state_outputs: ClassVar[tuple[int, ...]] = ()
+    """Positions of the outputs that are updates of states; the kernel writes them over the old values."""
 
     name: str
     inputs: tuple[TensorName, ...]

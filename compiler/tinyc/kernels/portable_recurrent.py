@@ -1,0 +1,128 @@
+"""Portable kernels of the layers with state: SVDF and UNIDIRECTIONAL_SEQUENCE_LSTM."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from tinyc.ir.graph import Graph
+from tinyc.ir.ops.base import Op
+from tinyc.ir.ops.elementwise import limits
+from tinyc.ir.ops.svdf import Svdf, svdf_multipliers
+from tinyc.ir.ops.unidirectional_sequence_lstm import UnidirectionalSequenceLstm
+from tinyc.ir.tensor import Array, Tensor
+from tinyc.kernels.kernel import Kernel, Lowered
+from tinyc.quantize.interpolation import logistic_table
+
+
+def _updates(op: Op, graph: Graph, results: dict[int, int]) -> bool:
+    """Whether the outputs at these positions update the states at these inputs; all else is constant."""
+    states = {state.name: state.update for state in graph.states}
+    varying = {0, *results.values()}
+    return all(states.get(op.inputs[at]) == op.outputs[output] for output, at in results.items()) and all(
+        tensor.is_constant != (position in varying) for position, tensor in enumerate(graph.operands(op))
+    )
+
+
+def _accepts_svdf(op: Op, graph: Graph) -> bool:
+    return _updates(op, graph, {1: 4})
+
+
+def _lower_svdf(op: Op, graph: Graph) -> Lowered:
+    assert isinstance(op, Svdf)
+    operands, results = graph.operands(op), graph.results(op)
+    x, features, times, bias, state = operands
+    to_state, to_output = svdf_multipliers(operands, results[0])
+    return Lowered(
+        "tinyc_svdf",
+        {
+            "batches": x.shape[0],
+            "inputs": x.shape[1],
+            "units": results[0].shape[1],
+            "rank": op.rank,
+            "memory": times.shape[1],
+            "input_offset": -x.zero_point,
+            "output_offset": results[0].zero_point,
+            "state_zero_point": state.zero_point,
+            "state_multiplier": to_state[0],
+            "state_shift": to_state[1],
+            "output_multiplier": to_output[0],
+            "output_shift": to_output[1],
+            "features": features.constant,
+            "times": times.constant,
+            "bias": bias.constant.reshape(-1),
+        },
+    )
+
+
+def _specialize_svdf(op: Op, graph: Graph) -> Mapping[str, object]:
+    """The type of the state."""
+    dtype = graph.results(op)[1].dtype
+    low, high = limits(dtype)
+    return {"variant": dtype.value[0], "type": dtype.c_type, "low": low, "high": high}
+
+
+def _accepts_lstm(op: Op, graph: Graph) -> bool:
+    return _updates(op, graph, {1: 13, 2: 14})
+
+
+def _stacked(tensors: tuple[Tensor, ...]) -> Array:
+    return np.stack([tensor.constant for tensor in tensors])
+
+
+def _lower_lstm(op: Op, graph: Graph) -> Lowered:
+    assert isinstance(op, UnidirectionalSequenceLstm)
+    operands = graph.operands(op)
+    x, scaling = operands[0], op.scaling(operands)
+    steps, batches = x.shape[:2] if op.time_major else x.shape[1::-1]
+    return Lowered(
+        "tinyc_lstm",
+        {
+            "batches": batches,
+            "steps": steps,
+            "inputs": x.shape[2],
+            "units": operands[9].elements,
+            "time_major": int(op.time_major),
+            "input_offset": -x.zero_point,
+            "hidden_offset": -operands[13].zero_point,
+            "input_multiplier": tuple(multiplier for multiplier, _ in scaling.input),
+            "input_shift": tuple(shift for _, shift in scaling.input),
+            "recurrent_multiplier": tuple(multiplier for multiplier, _ in scaling.recurrent),
+            "recurrent_shift": tuple(shift for _, shift in scaling.recurrent),
+            "forget_multiplier": scaling.forget[0],
+            "forget_shift": scaling.forget[1],
+            "update_multiplier": scaling.update[0],
+            "update_shift": scaling.update[1],
+            "hidden_multiplier": scaling.hidden[0],
+            "hidden_shift": scaling.hidden[1],
+            "tanh_multiplier": scaling.tanh[0],
+            "tanh_shift": scaling.tanh[1],
+            "clip": scaling.clip,
+            "weights": _stacked(operands[1:5]),
+            "recurrent": _stacked(operands[5:9]),
+            "bias": _stacked(operands[9:13]),
+            "table": logistic_table(),
+        },
+    )
+
+
+KERNELS = (
+    Kernel(
+        symbol="tinyc_svdf_s8__portable",
+        op=Svdf,
+        source="portable/svdf_s8.c.j2",
+        headers=("include/recurrent.h",),
+        accepts=_accepts_svdf,
+        lower=_lower_svdf,
+        specialize=_specialize_svdf,
+    ),
+    Kernel(
+        symbol="tinyc_unidirectional_sequence_lstm_s8__portable",
+        op=UnidirectionalSequenceLstm,
+        source="portable/unidirectional_sequence_lstm_s8.c",
+        headers=("include/interpolate.h", "include/recurrent.h"),
+        accepts=_accepts_lstm,
+        lower=_lower_lstm,
+    ),
+)
