@@ -121,6 +121,16 @@ def test_predicted_costs_run_nothing(found: Artifact) -> None:
     assert predicted.cycles == sum(entry["cycles_predicted"] for entry in entries)
 
 
+def test_cycles_of_another_core_are_no_time(tmp_path: Path) -> None:
+    said = tinyc(
+        "build", ROOT / "examples" / "sine", "--board", "host", "--out", tmp_path / "out", "--report"
+    )
+    assert said.code == 0, said.stderr
+    build = page_data(tmp_path / "out" / "report.html")["build"]
+    assert (build["costs"], build["cycles_of"], build["timed"]) == ("predicted", "cortex-m4", False)
+    assert build["cycles"] > 0 and build["extras"] == {}
+
+
 def test_comparison_of_layers_that_come_and_go(view: BuildView) -> None:
     comparison = compare(view, without_a_layer(view))
     changes = {one.name: one for one in comparison.layers}

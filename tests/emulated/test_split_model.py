@@ -407,6 +407,7 @@ def test_the_verbs(tmp_path: Path) -> None:
     assert tinyc("report", second, "--against", first).code == 0
     page = page_data(second / "report.html")
     assert page["build"]["image"] == told["image"] and page["build"]["costs"] == "predicted"
+    assert 1000 in [one["bytes"] for one in page["build"]["symbols"] if one["group"] == "arena"]
     assert page["comparison"]["symbols"] == []
     (first / "src" / "hal.c").write_text("/* changed */\n", encoding="utf-8")
     said = tinyc("build", sine, "--split-model", "--firmware", first, "-o", second)

@@ -41,8 +41,8 @@ ALLOWED = {
     },
     "audio": {"ir", "emit", "program"},
     "build_page": {
-        *("artifact", "boards", "emit", "emulator", "ir", "kernels", "memory", "profiling", "program"),
-        *("report", "toolchain", "variants"),
+        *("artifact", "boards", "emit", "emulator", "fit", "ir", "kernels", "memory", "profiling"),
+        *("program", "report", "toolchain", "variants"),
     },
     "text": {"ir", "emit"},
     "toolchain": {

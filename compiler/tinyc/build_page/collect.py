@@ -23,7 +23,9 @@ from tinyc.build_page.view import (
     TensorView,
 )
 from tinyc.emit import symbols as names
+from tinyc.emit.split_model import ARENA
 from tinyc.emulator.chips import NAMES
+from tinyc.fit import FITTED_CORE
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.conv_depthwise_2d import ConvDepthwise2D
@@ -38,6 +40,8 @@ from tinyc.toolchain.size_table import SymbolSize, size_table
 from tinyc.variants import Candidate, candidates, predicted, total
 
 _Cost: TypeAlias = tuple[int | None, int | None]
+# Cores whose published timings the emulator knows; it reckons others as a Cortex-M4.
+_OWN_TIMING = {"cortex-m0", "cortex-m0plus", "cortex-m4"}
 
 
 def can_count(found: Artifact) -> bool:
@@ -74,6 +78,8 @@ def collect(found: Artifact, costs: CostSource) -> BuildView:
         costs=costs,
         instructions=instructions,
         cycles=cycles,
+        cycles_of=_cycles_of(program.board, costs),
+        timed=costs is CostSource.COUNTED or "dsp" in program.board.features,
         inputs=program.graph.inputs,
         outputs=program.graph.outputs,
         labels=program.labels,
@@ -81,7 +87,9 @@ def collect(found: Artifact, costs: CostSource) -> BuildView:
         layers=_layers(program, steps),
         buffers=tuple(_buffer(program, placement) for placement in plan.placements),
         live=tuple(plan.live_bytes(step) for step in range(-1, len(program.steps) + 1)),
-        symbols=_symbols(program, size_table(found.elf)),
+        symbols=_symbols(
+            program, size_table(found.elf), names.arena(program) if found.split is None else ARENA
+        ),
         bill=found.bill,
         tradeoff=tuple(found.report.get("tradeoff") or ()),
         extras=_extras(program),
@@ -113,6 +121,11 @@ def _costs(program: Program, elf: Path, costs: CostSource) -> tuple[list[_Cost],
         return list(steps), inference
     works = [predicted(step.op, program.graph, step.kernel) for step in program.steps]
     return [_cost(work) for work in works], _cost(total(program))
+
+
+def _cycles_of(board: Board, costs: CostSource) -> str:
+    own = costs is CostSource.COUNTED and board.core in _OWN_TIMING
+    return board.core if own else FITTED_CORE
 
 
 def _cost(work: Work | None) -> _Cost:
@@ -253,7 +266,7 @@ def _buffer(program: Program, placement: Placement) -> BufferView:
     )
 
 
-def _symbols(program: Program, sizes: tuple[SymbolSize, ...]) -> tuple[SymbolView, ...]:
+def _symbols(program: Program, sizes: tuple[SymbolSize, ...], arena: str) -> tuple[SymbolView, ...]:
     constants = {
         names.constant(program, step, field): step.index
         for step in program.steps
@@ -261,7 +274,6 @@ def _symbols(program: Program, sizes: tuple[SymbolSize, ...]) -> tuple[SymbolVie
     }
     constants |= {names.params(program, step): step.index for step in program.steps}
     functions = {names.layer(program, step): step.index for step in program.steps}
-    arena = names.arena(program)
 
     def group(name: str) -> SymbolGroup:
         if name == arena:

@@ -23,7 +23,7 @@ def compare(build: BuildView, other: BuildView) -> Comparison:
 
 def _totals(build: BuildView, other: BuildView) -> tuple[TotalChange, ...]:
     def milliseconds(view: BuildView) -> float | None:
-        return None if view.cycles is None else view.cycles / view.board.clock_hz * 1000
+        return None if view.cycles is None or not view.timed else view.cycles / view.board.clock_hz * 1000
 
     figures = (
         ("Flash", "B", other.flash, build.flash, -1),

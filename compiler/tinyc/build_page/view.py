@@ -143,9 +143,10 @@ class BoardView:
 class BuildView:
     """One build. `live` is the arena in use in the steps -1, 0, 1, …; `bill` the bill as its JSON has it.
 
-    `instructions` and `cycles` are those of one inference, None where a layer has none. `image` is the
-    model's image of its own, None where the model is a part of the firmware. `tradeoff` are the choices of
-    kernels as `report.json` has them, `extras` what else the firmware has, in words.
+    `instructions` and `cycles` are those of one inference, None where a layer has none. The cycles are those
+    of the core `cycles_of`; where it is none like the board's they are no time, and not `timed`. `image`
+    is the model's image of its own, None where the model is a part of the firmware. `tradeoff` are the
+    choices of kernels as `report.json` has them, `extras` what else the firmware has, in words.
     """
 
     tinyc: str
@@ -168,6 +169,8 @@ class BuildView:
     costs: CostSource
     instructions: int | None
     cycles: int | None
+    cycles_of: str
+    timed: bool
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     labels: tuple[str, ...]

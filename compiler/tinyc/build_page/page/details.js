@@ -26,7 +26,7 @@ function detailsPanel(build) {
         ["MACs", number(layer.macs)],
         ["Instructions", known(layer.instructions) && number(layer.instructions)],
         ["Cycles", known(layer.cycles) && `${number(layer.cycles)}${Number.isFinite(share) ? ` (${percent(share)})` : ""}`],
-        ["Time", known(layer.cycles) && `${duration(milliseconds(layer.cycles, build.board.clock_hz))} at ${build.board.clock_hz / 1e6} MHz`],
+        ["Time", known(layer.cycles) && build.timed && `${duration(milliseconds(build, layer.cycles))} at ${build.board.clock_hz / 1e6} MHz`],
         ["Constants", bytes(layer.weights)],
         ["Scratch", bytes(layer.scratch)],
         ["Reads", layer.inputs.map(tensor)],

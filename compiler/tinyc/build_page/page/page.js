@@ -12,7 +12,7 @@ function overview(build, comparison) {
     return one && known(one.before) && known(one.after) && one.before !== one.after
       && h("span", { class: "under" }, change(one.before, one.after, one.better), one.unit && ` ${one.unit}`);
   };
-  const time = milliseconds(build.cycles, board.clock_hz);
+  const time = milliseconds(build, build.cycles);
   return h("div", { class: "overview" },
     h("div", { class: "figures" },
       figure("Flash", bytes(build.flash), `${percent(build.flash / board.flash)} of ${bytes(board.flash)}`, delta("Flash")),
@@ -21,9 +21,10 @@ function overview(build, comparison) {
       figure("Arena", bytes(build.arena), build.arena > build.arena_lower_bound ? `${bytes(build.arena - build.arena_lower_bound)} above the least` : "the least possible", delta("Arena")),
       figure("Weights", bytes(build.weights), "all constants", delta("Weights")),
       figure("Work", `${rounded(build.macs)} MACs`, known(build.cycles) && build.macs > 0 && `${(build.cycles / build.macs).toFixed(2)} cycles/MAC`, delta("MACs")),
-      known(time) && figure("One inference", duration(time), `${rounded(build.cycles)} cycles, ${build.costs === "counted" ? "estimated" : "predicted"}`, delta("Time"))),
+      known(time) && figure("One inference", duration(time), `${rounded(build.cycles)} cycles, ${build.costs === "counted" ? "estimated" : "predicted"}`, delta("Time")),
+      known(build.cycles) && !build.timed && figure("Predicted work", `${rounded(build.cycles)} cycles`, `of a ${build.cycles_of}`, delta("Cycles"))),
     facts([
-      ["Board", `${board.title} (${board.soc}, ${board.core}, ${board.clock_hz / 1e6} MHz)`],
+      ["Board", board.core === "host" ? board.title : `${board.title} (${board.soc}, ${board.core}, ${board.clock_hz / 1e6} MHz)`],
       ["Optimized for", build.optimize],
       ["Toolchain", build.toolchain],
       ["Stack", `${bytes(build.stack)} reserved${known(build.stack_bound) ? `, ${bytes(build.stack_bound)} can be needed` : ""}`],

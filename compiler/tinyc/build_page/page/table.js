@@ -101,6 +101,12 @@ function layersSection(build) {
   return section("layers", "Layers", `${costsText(build)} Click a heading to sort, a layer to find it in the drawings. What layers share in flash counts once in the total.`, table.element);
 }
 
-const costsText = (build) => (build.costs === "counted"
-  ? `Instructions of one inference were counted on the emulated ${build.board.soc}; cycles are an estimate from the published timings of its core, without wait states.`
-  : "Instructions and cycles are what the kernels predict; nothing was run.");
+function costsText({ costs, cycles_of, timed, board }) {
+  const own = cycles_of === board.core;
+  if (costs === "counted") {
+    const timing = own ? "the published timings of its core" : `the timings of a ${cycles_of}, as none of a ${board.core} are published`;
+    return `Instructions of one inference were counted on the emulated ${board.soc}; cycles are an estimate from ${timing}, without wait states.`;
+  }
+  return "Instructions and cycles are what the kernels predict; nothing was run."
+    + (own ? "" : ` They are those of a ${cycles_of}${timed ? "." : " and rank layers; this core takes others."}`);
+}

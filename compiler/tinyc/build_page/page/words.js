@@ -23,7 +23,8 @@ function rounded(value) {
   return size === 1 ? NUMBER.format(value) : `${(value / size).toPrecision(3)} ${unit}`;
 }
 
-const milliseconds = (cycles, clock) => (known(cycles) ? (cycles / clock) * 1000 : null);
+/** The time of cycles, where they are cycles of a core like the build's. */
+const milliseconds = (build, cycles) => (known(cycles) && build.timed ? (cycles / build.board.clock_hz) * 1000 : null);
 const duration = (value) =>
   !known(value) ? NONE : value >= 1000 ? `${(value / 1000).toFixed(2)} s` : value >= 1 ? `${value.toFixed(1)} ms` : `${(value * 1000).toFixed(0)} µs`;
 
