@@ -251,7 +251,7 @@ class Search:
         """Bytes beyond the board's memory; every layer that does not fit counts, so that each helps."""
         limit = self._room.arena if arena_limit is None else arena_limit
         live = [variant.live for variant in self._of(choice)]
-        self._most_arena = max(self._most_arena, *live)
+        self._most_arena = max([self._most_arena, *live])
         return self._flash_overflow(choice) + sum(max(0, each - limit) for each in live)
 
     def _flash_overflow(self, choice: Sequence[int]) -> float:

@@ -53,3 +53,9 @@ def test_shared_choices_are_the_same(graph: Graph, objective: Objective) -> None
         assert [step.kernel.symbol for step in steps] == [step.kernel.symbol for step in alone], board.name
         assert plan == alone_plan
     assert shared.searches < len(every) - 2
+
+
+def test_a_graph_without_layers() -> None:
+    empty = SMALL.rebuilt(ops=(), outputs=SMALL.inputs)
+    steps, _ = selection.Choices(empty, Objective.BALANCED).choose(load_board("rpi_pico"))
+    assert steps == ()
