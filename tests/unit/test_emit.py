@@ -120,6 +120,11 @@ def test_arrays_keep_every_value_and_stay_narrow(dtype: str) -> None:
     assert c_type(values) == f"{dtype}_t"
 
 
+def test_truth_values_are_bytes() -> None:
+    values = np.array([True, False])
+    assert (c_type(values), initializer(values).split()) == ("uint8_t", ["1,", "0,"])
+
+
 def test_types_without_a_c_name_are_refused() -> None:
     with pytest.raises(ValueError, match="no C type for dtype float64"):
         c_type(np.zeros(1))

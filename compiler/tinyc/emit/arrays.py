@@ -11,6 +11,7 @@ from tinyc.ir.tensor import Array
 
 _WIDTH = 100
 _C_TYPES = {
+    "bool": "uint8_t",
     "int8": "int8_t",
     "uint8": "uint8_t",
     "int16": "int16_t",
@@ -62,6 +63,8 @@ def initializer(values: Array, indent: str = "    ") -> str:
     elif values.dtype.kind == "f":
         words = [literal(float(v)) for v in values.reshape(-1).tolist()]
     else:
+        if values.dtype.kind == "b":
+            values = values.astype(np.uint8)
         # Every 8, 16 and 32-bit value but INT32_MIN is its own decimal literal.
         words = [str(v) for v in values.reshape(-1).tolist()]
         if values.dtype.name == "int32":

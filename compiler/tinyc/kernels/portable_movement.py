@@ -213,6 +213,13 @@ def _move_features(op: Op, graph: Graph) -> features.Features:
     return features.moved(extents, run, result.bytes if isinstance(op, Pad) else 0)
 
 
+def _wide_pad_features(op: Op, graph: Graph) -> features.Features:
+    """The border is written element by element, everywhere."""
+    walk, run = _walk(op, graph)
+    counts = features.moved(tuple(extent for extent, _, _ in walk) or (1,), run, 0)
+    return {**counts, "elements": graph.results(op)[0].elements}
+
+
 def _row_features(op: Op, graph: Graph) -> features.Features:
     assert isinstance(op, Concatenation | Split)
     whole = graph.results(op)[0] if isinstance(op, Concatenation) else graph.operands(op)[0]
@@ -241,6 +248,7 @@ KERNELS = (
         headers=("include/move.h",),
         accepts=_accepts_wide_pad,
         lower=_lower_move,
+        work=FittedWork("tinyc_pad_x8_wide__portable", _wide_pad_features),
         specialize=_border_type,
     ),
     Kernel(
@@ -260,6 +268,7 @@ KERNELS = (
         headers=("include/rows.h",),
         accepts=_accepts_constants,
         lower=_lower_constants,
+        work=FittedWork("tinyc_concatenation_constant_x8__portable", _row_features),
         specialize=_parts,
     ),
     *(

@@ -10,8 +10,11 @@ from tinyc.ir.ops.cast import Cast
 from tinyc.ir.ops.resize_bilinear import ONE, ResizeBilinear, step
 from tinyc.ir.ops.space_to_batch_nd import BatchToSpaceNd, Blocks, SpaceToBatchNd
 from tinyc.ir.tensor import DType
+from tinyc.kernels.features import Features
 from tinyc.kernels.kernel import Kernel, Lowered
+from tinyc.kernels.movement_features import blocks, cast, resized
 from tinyc.kernels.portable_movement import accepts_moved
+from tinyc.kernels.work import FittedWork
 
 _SUFFIX = {
     DType.BOOL: "b8",
@@ -91,6 +94,16 @@ def _lower_blocks(op: Op, graph: Graph) -> Lowered:
     )
 
 
+def _block_features(op: Op, graph: Graph) -> Features:
+    whole, parts = graph.operands(op)[0], graph.results(op)[0]
+    filled = parts.bytes if isinstance(op, SpaceToBatchNd) else 0
+    if isinstance(op, BatchToSpaceNd):
+        whole = parts
+    images, height, *rest = whole.shape
+    width = rest[0] if len(rest) > 1 else 1
+    return blocks(images, height, width, rest[-1] * whole.dtype.size, filled)
+
+
 KERNELS = (
     Kernel(
         symbol="tinyc_resize_bilinear_s8__portable",
@@ -99,6 +112,7 @@ KERNELS = (
         headers=("include/resize_bilinear.h",),
         accepts=_accepts_resize,
         lower=_lower_resize,
+        work=FittedWork("tinyc_resize_bilinear_s8__portable", resized),
     ),
     Kernel(
         symbol="tinyc_cast_x8__portable",
@@ -107,6 +121,7 @@ KERNELS = (
         headers=("include/cast.h",),
         accepts=_accepts_cast,
         lower=_lower_cast,
+        work=FittedWork("tinyc_cast_x8__portable", cast),
         specialize=_cast_types,
     ),
     Kernel(
@@ -116,6 +131,7 @@ KERNELS = (
         headers=("include/space_batch.h",),
         accepts=_accepts_space_to_batch,
         lower=_lower_blocks,
+        work=FittedWork("tinyc_space_to_batch_nd_x8__portable", _block_features),
     ),
     Kernel(
         symbol="tinyc_batch_to_space_nd_x8__portable",
@@ -124,5 +140,6 @@ KERNELS = (
         headers=("include/space_batch.h",),
         accepts=accepts_moved,
         lower=_lower_blocks,
+        work=FittedWork("tinyc_batch_to_space_nd_x8__portable", _block_features),
     ),
 )

@@ -16,9 +16,12 @@ from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.common import quantization_mismatch
 from tinyc.ir.ops.gather import Gather, GatherNd
 from tinyc.ir.ops.take import Take
-from tinyc.ir.tensor import Array, Tensor
+from tinyc.ir.tensor import Array
+from tinyc.kernels.features import Features, moved
 from tinyc.kernels.kernel import Kernel, Lowered
+from tinyc.kernels.movement_features import gathered
 from tinyc.kernels.portable_movement import MOVE_AXES, Axis, accepts_moved, merged, move_layer, row_major
+from tinyc.kernels.work import FittedWork
 
 _GATHER_AXES = 6
 
@@ -117,22 +120,22 @@ def _accepts_gather(*, constant: bool) -> Callable[[Op, Graph], bool]:
         data, indices = graph.operands(op)
         if data.is_constant is not constant or indices.is_constant or data.name == indices.name:
             return False
-        return not quantization_mismatch((data,), graph.results(op)) and _depth(op, indices) <= _GATHER_AXES
+        return not quantization_mismatch((data,), graph.results(op)) and _place(op, graph)[0] <= _GATHER_AXES
 
     return accepts
 
 
-def _depth(op: Op, indices: Tensor) -> int:
-    """How many indices name one slice."""
-    return indices.shape[-1] if isinstance(op, GatherNd) else 1
+def _place(op: Op, graph: Graph) -> tuple[int, int, int]:
+    """(indices that name a slice, batches, the first axis that they name)."""
+    data, indices = graph.operands(op)
+    if isinstance(op, Gather):
+        return 1, math.prod(data.shape[: op.batch_dims]), op.axis
+    return indices.shape[-1], 1, 0
 
 
 def _lower_gather(op: Op, graph: Graph) -> Lowered:
-    assert isinstance(op, Gather | GatherNd)
     data, indices = graph.operands(op)
-    depth, batch, axis = _depth(op, indices), 1, 0
-    if isinstance(op, Gather):
-        batch, axis = math.prod(data.shape[: op.batch_dims]), op.axis
+    depth, batch, axis = _place(op, graph)
     named = slice(axis, axis + depth)
     unused = (_GATHER_AXES - depth) * (0,)
     fields: dict[str, int | tuple[int, ...] | Array] = {
@@ -149,6 +152,24 @@ def _lower_gather(op: Op, graph: Graph) -> Lowered:
     return Lowered("tinyc_gather_layer", fields)
 
 
+def _strided_features(op: Op, graph: Graph) -> Features:
+    found = _strided(op, graph)
+    assert found is not None
+    return moved(tuple(extent for extent, _, _ in found[0]) or (1,), found[1], 0)
+
+
+def _table_features(op: Op, graph: Graph) -> Features:
+    tables, run = _tables(op, graph)
+    return moved(tuple(map(len, tables)), run, 0)
+
+
+def _gather_features(op: Op, graph: Graph) -> Features:
+    data, indices = graph.operands(op)
+    depth, batch, axis = _place(op, graph)
+    size = data.dtype.size * math.prod(data.shape[axis + depth :])
+    return gathered(math.prod(data.shape[:axis]), indices.elements // (batch * depth), depth, size)
+
+
 KERNELS = (
     Kernel(
         symbol="tinyc_take_x8__portable",
@@ -157,6 +178,7 @@ KERNELS = (
         headers=("include/move.h",),
         accepts=_accepts_strided,
         lower=_lower_strided,
+        work=FittedWork("tinyc_take_x8__portable", _strided_features),
     ),
     Kernel(
         symbol="tinyc_take_x8_tables__portable",
@@ -165,6 +187,7 @@ KERNELS = (
         headers=("include/take.h",),
         accepts=_accepts_tables,
         lower=_lower_tables,
+        work=FittedWork("tinyc_take_x8_tables__portable", _table_features),
     ),
     *(
         Kernel(
@@ -174,6 +197,7 @@ KERNELS = (
             headers=("include/gather.h",),
             accepts=_accepts_gather(constant=bool(suffix)),
             lower=_lower_gather,
+            work=FittedWork(f"tinyc_gather{suffix}_x8__portable", _gather_features),
         )
         for op in (Gather, GatherNd)
         for suffix in ("", "_constant")
