@@ -12,6 +12,7 @@ onnx = pytest.importorskip("onnx", reason="the package onnx is not installed")
 
 from strategies.common import random_inputs  # noqa: E402
 from support.onnx_models import classifier, quantized, runtime, sequence_classifier  # noqa: E402
+from support.onnx_rounding import LAYERS, difference  # noqa: E402
 from tinyc import interpreter, passes  # noqa: E402
 from tinyc.boards import load_board  # noqa: E402
 from tinyc.frontends.onnx import load_bytes  # noqa: E402
@@ -81,3 +82,10 @@ def test_quantized_by_onnx_runtime(
         assert off.max() < 1.01
     if operators and not unsigned:
         assert_the_c_equals_the_interpreter(graph)
+
+
+@pytest.mark.parametrize("layer", sorted(LAYERS))
+def test_a_quantized_layer_is_one_step_from_onnx_runtime_at_most(layer: str) -> None:
+    found = difference(layer, models=8)
+    assert found.largest <= 1
+    assert found.differing < 0.25 * found.elements

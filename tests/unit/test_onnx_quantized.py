@@ -81,6 +81,18 @@ def test_scales_go_through_what_keeps_elements() -> None:
     assert (bias.dtype, bias.constant.tolist()) == (DType.INT32, [4, -16])
 
 
+def test_bounds_are_in_the_scale_of_what_they_bound() -> None:
+    net = Quantizer()
+    bounds = [net.constant("low", np.float32(-0.6)), net.constant("high", np.float32(2.0))]
+    net.node("Clip", [net.both("x", 0.5, 128), *bounds], "c")
+    net.node("PRelu", ["c", net.weights_of("slope", np.array([64], np.int8), [1 / 256])], "p")
+    net.both("p", 0.25, 128)
+    graph = compiled(net.model({"x": [1, 4]}, {"p.real": [1, 4]}))
+    assert [op.kind for op in graph.ops] == ["MAXIMUM", "MINIMUM", "PRELU"]
+    (actual,) = interpreter.run(graph, [np.array([[-100, -1, 3, 50]], np.int8)])
+    assert actual.tolist() == [[-1, -1, 6, 8]]
+
+
 def test_a_sum_of_branches_in_other_scales() -> None:
     net = Quantizer()
     net.node("Concat", [net.both("x", 0.5, 128), net.both("u", 0.25, 128)], "c", axis=1)

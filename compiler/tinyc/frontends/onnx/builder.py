@@ -32,12 +32,13 @@ from tinyc.ir.ops import (
     Transpose,
 )
 from tinyc.ir.ops.arg_extreme import ArgExtreme
+from tinyc.ir.ops.extremes import Extreme
 from tinyc.ir.ops.reduce_extreme import ReduceExtreme
 from tinyc.ir.tensor import DType, Quantization, Shape, Tensor, TensorName
 
 # Their results have the scale of what they read.
 _MOVES = (
-    *(AveragePool2D, Concatenation, MaxPool2D, Pad, ReduceExtreme, Reshape, ResizeBilinear, Split),
+    *(AveragePool2D, Concatenation, Extreme, MaxPool2D, Pad, ReduceExtreme, Reshape, ResizeBilinear, Split),
     *(StridedSlice, Take, Transpose),
 )
 # Their results in int8 have one scale, as in TensorFlow Lite.
@@ -170,6 +171,10 @@ class Emitter:
             results.append(Value(tensor, order))
         self._build.ops.append(made.with_(outputs=tuple(value.tensor.name for value in results)))
         return tuple(results)
+
+    @staticmethod
+    def scale_of(value: Value) -> Scale:
+        return Scale(value.tensor.dtype, value.tensor.quantization)
 
     def requantized(self, value: Value, scale: Scale) -> Value:
         """The value in another scale."""

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from tinyc.frontends.onnx import (
     elementwise,
+    extremes,
     matrices,
     movement,
     quantized,
@@ -22,6 +23,7 @@ Decoder: TypeAlias = Callable[[Layer], Value | tuple[Value, ...]]
 
 DECODERS: dict[str, Decoder] = {
     **elementwise.DECODERS,
+    **extremes.DECODERS,
     **matrices.DECODERS,
     **movement.DECODERS,
     **quantized.DECODERS,

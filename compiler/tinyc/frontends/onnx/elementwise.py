@@ -15,6 +15,7 @@ from tinyc.ir.ops import (
     Abs,
     Activation,
     Add,
+    Div,
     Elu,
     Exp,
     Gelu,
@@ -27,21 +28,12 @@ from tinyc.ir.ops import (
     Neg,
     Op,
     Relu,
-    Relu0To1,
-    Relu6,
-    ReluN1To1,
     Softmax,
     Sqrt,
     Sub,
     Tanh,
 )
 from tinyc.ir.tensor import DType, Quantization, Tensor
-
-_CLIPS: dict[tuple[float, float], type[Op]] = {
-    (0.0, 6.0): Relu6,
-    (0.0, 1.0): Relu0To1,
-    (-1.0, 1.0): ReluN1To1,
-}
 
 
 def unary(op: type[Op]) -> Callable[[Layer], Value]:
@@ -55,23 +47,6 @@ def unary(op: type[Op]) -> Callable[[Layer], Value]:
 def leaky_relu(layer: Layer) -> Value:
     x = layer.operand(0)
     return layer.emit(LeakyRelu, [x], x.order, alpha=layer.node.real("alpha", 0.01))
-
-
-def clip(layer: Layer) -> Value:
-    """Clip to the range of a ReLU; bounds are attributes before operator set 11."""
-    x, node = layer.operand(0), layer.node
-    low, high = (
-        node.real(name, bound) if node.opset < 11 else layer.real(place, name, bound)
-        for place, (name, bound) in enumerate((("min", -3.4e38), ("max", 3.4e38)), start=1)
-    )
-    if low <= -3.4e38 and high >= 3.4e38:
-        return x
-    if low == 0.0 and high >= 3.4e38:
-        return layer.emit(Relu, [x], x.order)
-    op = _CLIPS.get((low, high))
-    if op is None:
-        raise Reject(f"clips to [{low:g}, {high:g}]", "[0, 6], [0, 1], [-1, 1] or [0, infinity]")
-    return layer.emit(op, [x], x.order)
 
 
 def elu(layer: Layer) -> Value:
@@ -137,15 +112,15 @@ def binary(op: type[Op]) -> Callable[[Layer], Value]:
 
 
 def div(layer: Layer) -> Value:
-    """Division by a constant, as a multiplication by its reciprocal."""
+    """Division by a real constant as a multiplication by its reciprocal, any other as a quotient."""
     x, y = layer.operand(0), layer.operand(1)
     data = y.tensor.data
-    if data is None or data.dtype.kind != "f" or not np.all(data):
-        raise Reject("divides by what is computed at run time, or by 0", "a constant divisor")
-    with np.errstate(over="ignore"):
+    if data is None or data.dtype.kind != "f":
+        return combined(layer, Div, x, y)
+    with np.errstate(over="ignore", divide="ignore"):
         inverse = (1.0 / data.astype(np.float64)).astype(np.float32)
     if not np.isfinite(inverse).all():
-        raise Reject("divides by nearly 0", "a divisor whose reciprocal is finite")
+        raise Reject("divides by 0 or nearly 0", "a divisor whose reciprocal is finite")
     return combined(layer, Mul, x, Value(y.tensor.with_(data=inverse), y.order))
 
 
@@ -225,7 +200,6 @@ DECODERS: dict[str, Callable[[Layer], Value]] = {
     "Abs": unary(Abs),
     "Add": binary(Add),
     "Cast": cast,
-    "Clip": clip,
     "Div": div,
     "Dropout": identity,
     "Elu": elu,

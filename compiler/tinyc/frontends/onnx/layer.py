@@ -81,6 +81,11 @@ class Layer(Emitter):
         """True when the file gives a scale to the node's first result."""
         return self._wanted[0] is not None
 
+    def has_other_scale(self, value: Value) -> bool:
+        """True when the file gives another scale to the node's first result than the value has."""
+        wanted = self._wanted[0]
+        return wanted is not None and wanted.quantization != value.tensor.quantization
+
     def in_scale_of_result(self, value: Value) -> Value:
         """The value in the scale that the file gives to the node's first result."""
         scale = self._wanted[0]

@@ -40,13 +40,11 @@ _GIVEN: Mapping[str, tuple[tuple[_Operand, ...], tuple[int, int]]] = {
     f"{CONTRIB}QLinearSoftmax": _UNARY,
 }
 # Every element of the result is one of the input, or a bound within its range.
-_KEEPING = frozenset(
-    {
-        *("Clip", "Concat", "Dropout", "Flatten", "Gather", "Identity", "MaxPool", "GlobalMaxPool", "Pad"),
-        *("DepthToSpace", "Expand", "ReduceMax", "ReduceMin", "Resize", "SpaceToDepth", "Tile", "Upsample"),
-        *("Relu", "Reshape", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze"),
-    }
-)
+_KEEPING = {
+    *("Clip", "Concat", "DepthToSpace", "Dropout", "Expand", "Flatten", "Gather", "GlobalMaxPool"),
+    *("Identity", "Max", "MaxPool", "Min", "Pad", "ReduceMax", "ReduceMin", "Relu", "Reshape", "Resize"),
+    *("Slice", "SpaceToDepth", "Split", "Squeeze", "Tile", "Transpose", "Unsqueeze", "Upsample"),
+}
 _SMALLEST, _LARGEST = 1e-30, 1e30
 
 

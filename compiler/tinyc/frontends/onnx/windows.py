@@ -22,7 +22,7 @@ from tinyc.ir.ops import (
     Padding,
 )
 from tinyc.ir.ops.common import same_padding
-from tinyc.ir.tensor import Shape
+from tinyc.ir.tensor import Quantization, Shape
 
 Pair = tuple[int, int]
 
@@ -177,6 +177,8 @@ def average_pool(layer: Layer) -> Value:
             raise Reject("ceil_mode with count_include_pad", "one of them")
         (top, bottom, left, right), pads, padding = pads, (0, 0, 0, 0), Padding.VALID
         x = layer.emit(Pad, [x], where, "/pad", paddings=((0, 0), (top, bottom), (left, right), (0, 0)))
+    if layer.has_other_scale(x) and not any(pads):
+        return _mean_of_windows(layer, x, window)
     return layer.emit(
         AveragePool2D,
         [x],
@@ -188,6 +190,18 @@ def average_pool(layer: Layer) -> Value:
         padding=padding,
         pads=pads,
     )
+
+
+def _mean_of_windows(layer: Layer, x: Value, window: Window) -> Value:
+    """An average pool whose result has a scale of its own: a convolution, which rounds once.
+
+    Its weights are as large as they may be, because the multiplier rounds a small sum to an integer first.
+    """
+    height, width = window.kernel
+    data = np.full((1, height, width, x.tensor.shape[3]), 127, np.int8)
+    scale = Quantization((1.0 / (127 * height * width),), (0,))
+    weights = constant(f"{layer.name}/weights", data, scale)
+    return layer.emit(DepthwiseConv2D, [x, weights], x.order, stride=window.stride)
 
 
 def global_average_pool(layer: Layer) -> Value:
