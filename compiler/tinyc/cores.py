@@ -158,6 +158,8 @@ _DECIDING = frozenset[str]().union(*(row.features for row in INSTRUCTION_SETS))
 _WITH_DUAL_ISSUE = frozenset({"cortex-m7"})
 # Cores that may have the debug unit's cycle counter.
 _WITH_DWT = frozenset({"cortex-m4", "cortex-m7", "cortex-m33"})
+# Arm publishes no instruction timings of these; the emulator estimates their cycles by another core's.
+_TIMED_AS = {"cortex-m7": "cortex-m4", "cortex-m33": "cortex-m4"}
 
 
 def combinations(core: str) -> tuple[frozenset[str], ...]:
@@ -182,3 +184,15 @@ def instruction_set(core: str, features: frozenset[str]) -> InstructionSet:
         if row.core == core and row.features == features & _DECIDING:
             return row
     raise KeyError(core)
+
+
+def timed_as(core: str) -> str:
+    """The core whose published instruction timings estimate the cycles of `core`."""
+    return _TIMED_AS.get(core, core)
+
+
+def timings(core: str) -> str:
+    """What the cycles of `core` are estimated from, for a note below a table."""
+    return (
+        "the core's published timings" if timed_as(core) == core else f"{timed_as(core)}'s published timings"
+    )

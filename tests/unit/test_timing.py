@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tinyc.cores import timed_as, timings
 from tinyc.emulator.timing import block_cost, instruction_lengths
 from tinyc.emulator.timing_v6m import instruction_cycles
 
@@ -103,3 +104,14 @@ def test_fpu_and_event_instructions_are_seen() -> None:
     assert not block_cost(0, code(0xE9D02300)).uses_fpu
     assert block_cost(0, code(0xBF40)).sends_event
     assert not block_cost(0, code(0xBF20)).sends_event
+
+
+def test_cores_without_published_timings_are_told_apart() -> None:
+    assert {core: timed_as(core) for core in ("cortex-m0", "cortex-m4", "cortex-m7", "cortex-m33")} == {
+        "cortex-m0": "cortex-m0",
+        "cortex-m4": "cortex-m4",
+        "cortex-m7": "cortex-m4",
+        "cortex-m33": "cortex-m4",
+    }
+    assert timings("cortex-m0") == "the core's published timings"
+    assert timings("cortex-m7") == "cortex-m4's published timings"

@@ -6,8 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
+from tinyc.boards import Board
 from tinyc.cli import output
 from tinyc.cli.options import BoardName, Json, Model, Optimize, Port, Seed, Toolchain
+from tinyc.cores import timings
 from tinyc.errors import TinycError
 
 _COSTS = ("instructions", "cycles", "scratch", "constants")
@@ -53,7 +55,7 @@ def command(
         output.as_json(result)
         return
     if port is None:
-        _show_counted(result, found.program.board.clock_hz)
+        _show_counted(result, found.program.board)
     else:
         _show_measured(result, port)
     if kernels:
@@ -81,7 +83,7 @@ def _show_measured(result: dict[str, Any], port: str) -> None:
     )
 
 
-def _show_counted(result: dict[str, Any], clock_hz: int) -> None:
+def _show_counted(result: dict[str, Any], board: Board) -> None:
     output.table(
         f"{result['model']} on the emulated {result['soc']}, one inference",
         (
@@ -99,8 +101,7 @@ def _show_counted(result: dict[str, Any], clock_hz: int) -> None:
         ),
         [_row(layer) for layer in [*result["layers"], _total(result)]],
         note="Predicted: instructions, and how far they are from the counted ones. Cycles are estimated "
-        "from the core's published timings, zero wait states; ms at "
-        f"{clock_hz / 1e6:g} MHz.",
+        f"from {timings(board.core)}, zero wait states; ms at {board.clock_hz / 1e6:g} MHz.",
     )
 
 

@@ -24,6 +24,7 @@ def command(
     """Count what each kernel executes in each layer, on the emulated chip, for `--optimize tuned`."""
     from tinyc import pipeline, tuning
     from tinyc.cli import target
+    from tinyc.cores import timings
     from tinyc.source import resolve
 
     source = resolve(model, calibration=calibration)
@@ -65,7 +66,7 @@ def command(
             )
             for row in rows
         ],
-        note="Cycles are estimated from the core's published timings, zero wait states.",
+        note=f"Cycles are estimated from {timings(chosen.core)}, zero wait states.",
     )
     output.talk("kept; `--optimize tuned` uses it")
 

@@ -9,6 +9,7 @@ from unicorn import Uc, UcError
 from unicorn import arm_const as arm
 from unicorn import unicorn_const as const
 
+from tinyc.cores import timed_as
 from tinyc.emulator.breakpoints import Breakpoints
 from tinyc.emulator.chip import Entry
 from tinyc.emulator.counter import IT_STATE, make_counter
@@ -81,7 +82,7 @@ class Core:
         if core not in _MODELS:
             raise TinycError(f"no emulated core for `{core}`", allowed=", ".join(sorted(_MODELS)))
         self.engine.ctl_set_cpu_model(_MODELS[core])
-        self._cycles_of = instruction_cycles(core, fast_multiplier)
+        self._cycles_of = instruction_cycles(timed_as(core), fast_multiplier)
         self.control: SystemControl | None = None
         self.pc = 0
         self._intno: int | None = None

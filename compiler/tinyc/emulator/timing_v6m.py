@@ -28,7 +28,7 @@ _SLOW_MULTIPLICATION = 32
 
 
 def instruction_cycles(core: str, fast_multiplier: bool) -> InstructionCycles | None:
-    """The cost function of `cortex-m0` or `cortex-m0plus`, None for cores that count as a Cortex-M4."""
+    """The cost function of `cortex-m0` or `cortex-m0plus`, None for `cortex-m4`."""
     pipeline = _PIPELINES.get(core)
     if pipeline is None:
         return None
