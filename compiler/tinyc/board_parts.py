@@ -10,7 +10,7 @@ from tinyc.errors import Problem
 
 # A module of `tinyc.flash` each.
 FLASH_METHODS = frozenset(
-    {"adafruit_dfu", "bossa", "esptool", "jlink", "platformio", "pyocd", "smp", "stm32", "uf2"}
+    {"adafruit_dfu", "bossa", "esptool", "jlink", "picotool", "platformio", "pyocd", "smp", "stm32", "uf2"}
 )
 # What a board of such a method has to say besides: key of `[flash]` and its type.
 _FLASH_NEEDS: dict[str, dict[str, type]] = {

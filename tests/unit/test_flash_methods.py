@@ -32,6 +32,7 @@ SAYS = {
     "bossac": "Write 4 bytes to flash\n[====] 100% (1/1 pages)",
     "esptool": "Hash of data verified.",
     "JLinkExe": "O.K.",
+    "picotool": "",
     "pio": "=== [SUCCESS] Took 3.2 seconds ===",
     "pyocd": "",
     "stm32loader": "Verification OK",
@@ -151,6 +152,7 @@ def test_a_drive_or_a_probe_chooses_the_method(tmp_path: Path, fake: Fake, usb: 
         ("nrf52840_bare", "pyocd", "pip install pyocd"),
         ("hifive1_revb", "jlink", "SEGGER"),
         ("microbit", "platformio", "--toolchain registry"),
+        ("rpi_pico", "picotool", "apt install picotool"),
     ],
 )
 def test_what_is_missing_and_how_to_get_it(tmp_path: Path, board: str, method: str, hint: str) -> None:
@@ -274,6 +276,13 @@ def test_the_bossac_of_a_package_manager_comes_first(tmp_path: Path, fake: Fake)
     assert "--write" in told(program)
 
 
+@pytest.mark.parametrize("board", ["rpi_pico", "rpi_pico2"])
+def test_picotool_is_told(tmp_path: Path, fake: Fake, board: str) -> None:
+    program = fake("picotool")
+    flashed(tmp_path, board, "picotool")
+    assert told(program) == ["load", "--verify", "--execute", str(tmp_path / "build" / "firmware.uf2")]
+
+
 def test_esptool_is_told(tmp_path: Path, fake: Fake) -> None:
     program = fake("esptool")
     deployment = flashed(tmp_path, esp32(), "esptool")
@@ -311,6 +320,7 @@ def test_the_other_tools_are_told(tmp_path: Path, fake: Fake) -> None:
         ("nano33ble", "bossa", "bossac"),
         ("xiao_nrf52840", "adafruit_dfu", "adafruit-nrfutil"),
         ("netduinoplus2", "stm32", "stm32loader"),
+        ("rpi_pico", "picotool", "picotool"),
     ],
 )
 def test_tools_that_fail_or_do_not_say_that_they_succeeded(

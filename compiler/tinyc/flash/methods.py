@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from tinyc.boards import Board
 from tinyc.errors import Problem, TinycError
-from tinyc.flash import adafruit_dfu, bossa, esptool, jlink, platformio, pyocd, smp, stm32, uf2
+from tinyc.flash import adafruit_dfu, bossa, esptool, jlink, picotool, platformio, pyocd, smp, stm32, uf2
 from tinyc.flash.job import Job, Method
 
 # To add one: a module with `missing` and `write`, its line here, its name in `board_parts.FLASH_METHODS`.
@@ -17,6 +17,7 @@ METHODS: Mapping[str, Method] = MappingProxyType(
         "bossa": bossa,
         "esptool": esptool,
         "jlink": jlink,
+        "picotool": picotool,
         "platformio": platformio,
         "pyocd": pyocd,
         "smp": smp,

@@ -57,6 +57,7 @@ _FLASHERS = (
     ("JLinkExe", "jlink", "SEGGER's J-Link software"),
     ("adafruit-nrfutil", "adafruit_dfu", "pip install adafruit-nrfutil"),
     ("stm32loader", "stm32", "pip install stm32loader"),
+    ("picotool", "picotool", "apt install picotool, or brew install picotool"),
     ("bossac", "bossa", "Arduino's version: arduino-cli core install arduino:mbed_nano"),
     ("esptool", "esptool", "pip install esptool"),
 )
