@@ -147,27 +147,30 @@ def _board(board: Board) -> BoardView:
 
 def _layers(program: Program, costs: list[_Cost]) -> tuple[LayerView, ...]:
     expanded = program.graph.expanded()
-    entries = layer_entries(program)
-    return tuple(
-        LayerView(
-            index=step.index,
-            name=step.op.name,
-            op=step.op.kind,
-            kernel=step.kernel.symbol,
-            macs=entry["macs"],
-            instructions=instructions,
-            cycles=cycles,
-            weights=entry["weights"],
-            scratch=step.scratch,
-            inputs=_activations(program.graph, step.op),
-            outputs=step.op.outputs,
-            options={} if _is_fused(step.op) else own_fields(step.op),
-            parts=_parts(expanded, step, entry),
-            others=_others(found),
-        )
-        for step, entry, found, (instructions, cycles) in zip(
-            program.steps, entries, candidates(program), costs, strict=True
-        )
+    rows = zip(program.steps, layer_entries(program), candidates(program), costs, strict=True)
+    return tuple(_layer(expanded, *row) for row in rows)
+
+
+def _layer(
+    expanded: Graph, step: Step, entry: Mapping[str, Any], found: tuple[Candidate, ...], cost: _Cost
+) -> LayerView:
+    op, (instructions, cycles) = step.op, cost
+    parts = _parts(expanded, step, entry)
+    return LayerView(
+        index=step.index,
+        name=op.name,
+        op=op.kind,
+        kernel=step.kernel.symbol,
+        macs=entry["macs"],
+        instructions=instructions,
+        cycles=cycles,
+        weights=entry["weights"],
+        scratch=step.scratch,
+        inputs=_activations(expanded, op),
+        outputs=op.outputs,
+        options={} if parts else own_fields(op),
+        parts=parts,
+        others=_others(found),
     )
 
 
@@ -188,10 +191,6 @@ def _others(found: tuple[Candidate, ...]) -> tuple[OtherKernel, ...]:
 
 def _activations(graph: Graph, op: Op) -> tuple[str, ...]:
     return tuple(tensor.name for tensor in graph.activations(op))
-
-
-def _is_fused(op: Op) -> bool:
-    return isinstance(op, ConvDepthwise2D | TokenBlock)
 
 
 def _parts(expanded: Graph, step: Step, entry: Mapping[str, Any]) -> tuple[PartView, ...]:

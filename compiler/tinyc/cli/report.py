@@ -66,7 +66,7 @@ def write_page(
     path = out or found.folder / PAGE
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_if_changed(path, render(page).encode())
+        write_if_changed(path, render(page).encode(errors="replace"))
     except OSError as error:
         raise TinycError(f"cannot write: {error.strerror}", where=str(path)) from error
     return path

@@ -24,7 +24,7 @@ function overview(build, comparison) {
       known(time) && figure("One inference", duration(time), `${rounded(build.cycles)} cycles, ${build.costs === "counted" ? "estimated" : "predicted"}`, delta("Time")),
       known(build.cycles) && !build.timed && figure("Predicted work", `${rounded(build.cycles)} cycles`, `of a ${build.cycles_of}`, delta("Cycles"))),
     facts([
-      ["Board", board.core === "host" ? board.title : `${board.title} (${board.soc}, ${board.core}, ${board.clock_hz / 1e6} MHz)`],
+      ["Board", board.core === "host" ? board.title : `${board.title} · ${board.soc}, ${board.core}, ${board.clock_hz / 1e6} MHz`],
       ["Optimized for", build.optimize],
       ["Toolchain", build.toolchain],
       ["Stack", `${bytes(build.stack)} reserved${known(build.stack_bound) ? `, ${bytes(build.stack_bound)} can be needed` : ""}`],

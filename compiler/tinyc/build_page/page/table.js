@@ -60,10 +60,11 @@ function sortable({ caption, columns, rows, choose, total, look }) {
 }
 
 /** The number with a bar as long as its part of the largest. */
-const barred = (value, most, text = number, kind = "") => h("span", { class: "barred" },
-  h("span", { class: "track", "aria-hidden": "true" },
-    h("span", { class: kind, style: { width: `${most > 0 && known(value) ? Math.max(0, (100 * Math.min(value, most)) / most) : 0}%` } })),
-  h("span", {}, text(value)));
+function barred(value, most, text = number, kind = "") {
+  const part = most > 0 ? Math.min(Math.max(value, 0), most) / most : 0;
+  const track = () => h("span", { class: "track", "aria-hidden": "true" }, h("span", { class: kind, style: { width: `${100 * part}%` } }));
+  return h("span", { class: "barred" }, known(value) ? track() : h("span"), h("span", {}, text(value)));
+}
 
 /** What a layer is called, with its operator below. */
 const layerName = ({ name, op }) => [h("span", { class: "name" }, name), op && h("span", { class: "under" }, op)];
