@@ -47,9 +47,8 @@ def operators_page() -> str:
         "`portable` is C99 for any chip, `cortex_m4` needs the DSP extension of ARMv7E-M or ARMv8-M,",
         "`scalar` is for cores without it, `helium` for those with vectors (Armv8.1-M MVE).",
         "Of the operators of .tflite files these become others when they are read, or constants:",
-        f"{', '.join(sorted({*moves, *CONSTANTS} - OPS.keys()))}.",
-        "TAKE is GATHER by constant indices, MIRROR_PAD, RESIZE_NEAREST_NEIGHBOR, BROADCAST_TO and TILE.",
-        "GATHER, GATHER_ND and EMBEDDING_LOOKUP: an index out of range stands for the nearest one within.",
+        f"{', '.join(sorted({*moves, *CONSTANTS} - OPS.keys()))}",
+        "(see [data movement](../concepts/data-movement.md)).",
         "The layers of transformers are parts of a TOKEN_BLOCK: [transformers](../concepts/transformers.md).",
     ]
     return "\n".join(lines) + "\n"

@@ -10,6 +10,7 @@ import pytest
 from support.litert import reference_interpreter, run_interpreter
 from support.movement_layers import DRAWS, draw
 from support.programs import program_of
+from support.tflite_writer import Layer, write_layers
 from tinyc import interpreter, passes
 from tinyc.frontends.tflite import load_bytes
 from tinyc.ir.graph import Graph
@@ -47,6 +48,32 @@ def test_operators_that_stand_for_several_equal_tensorflow_lite(kind: str) -> No
     for (index, values), actual in zip(records, answers, strict=True):
         expected = interpreter.run(programs[index].graph, values)
         assert all(np.array_equal(a, b) for a, b in zip(expected, actual, strict=True)), programs[index].graph
+
+
+def test_shapes_and_zeros_are_known_when_compiling() -> None:
+    def ints(name: str, *values: int) -> Tensor:
+        return Tensor(name, (len(values),), DType.INT32, None, np.array(values, np.int32))
+
+    tensors = [
+        Tensor("x", (3, 1), DType.INT32),
+        *(ints("left", 3, 1), ints("right", 2, 1, 40), Tensor("shape", (3,), DType.INT32)),
+        *(Tensor(name, (2, 3, 40), DType.INT32) for name in ("wide", "zeros")),
+        Tensor("y", (4, 3, 40), DType.INT32),
+    ]
+    layers = [
+        Layer("BROADCAST_ARGS", ("left", "right"), ("shape",)),
+        Layer("BROADCAST_TO", ("x", "shape"), ("wide",), "BroadcastToOptions"),
+        Layer("ZEROS_LIKE", ("wide",), ("zeros",), "ZerosLikeOptions"),
+        Layer("CONCATENATION", ("zeros", "wide"), ("y",), "ConcatenationOptions", {"Axis": 0}),
+    ]
+    data = write_layers(layers, tensors, ("x",), ("y",))
+    graph = passes.legalize(passes.run(load_bytes(data, "shapes")))
+    assert [op.kind for op in graph.ops] == ["RESHAPE", "TAKE", "CONCATENATION"]
+    x = np.arange(3, dtype=np.int32).reshape(3, 1)
+    (expected,) = run_interpreter(reference_interpreter(data), [x])
+    assert np.array_equal(interpreter.run(graph, [x])[0], expected)
+    (answer,) = HostBundle([compiled(graph, "m0")]).run(0, [[x]])
+    assert np.array_equal(answer[0], expected)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,8 @@ from tinyc.ir.tensor import DType, Tensor
 
 def random_resize_bilinear(rng: np.random.Generator) -> Graph:
     x = activation(rng, "x", tuple(int(extent) for extent in rng.integers(1, 7, 4)))
+    if rng.random() < 0.2:
+        x = Tensor("x", x.shape, DType.FLOAT32)
     form = int(rng.integers(3))
     op = ResizeBilinear(
         name="layer",

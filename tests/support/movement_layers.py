@@ -11,6 +11,8 @@ from strategies.movement import any_input, some_shape
 from support.tflite_writer import Layer, write_layers
 from tinyc.ir.tensor import Array, DType, Shape, Tensor
 
+ROWS = 5
+"""Of the table of EMBEDDING_LOOKUP."""
 Drawn = tuple[Layer, list[Tensor]]
 
 
@@ -133,9 +135,17 @@ def _resize_nearest(rng: np.random.Generator) -> Drawn:
     return _layer(kind, [x, _ints("size", size)], shape, "ResizeNearestNeighborOptions", **options)
 
 
+def _embedding_lookup(rng: np.random.Generator) -> Drawn:
+    table = _input(rng, (ROWS, *some_shape(rng, 1, 2)), "table")
+    table = table.with_(data=rng.integers(-100, 100, table.shape).astype(table.dtype.numpy))
+    ids = Tensor("ids", some_shape(rng, 1, 1), DType.INT32)
+    return _layer("EMBEDDING_LOOKUP", [ids, table], (*ids.shape, *table.shape[1:]), like=1)
+
+
 DRAWS: dict[str, Callable[[np.random.Generator], Drawn]] = {
     "BROADCAST_TO": _broadcast_to,
     "DEPTH_TO_SPACE": _depth_to_space,
+    "EMBEDDING_LOOKUP": _embedding_lookup,
     "FILL": _fill,
     "GATHER": _gather,
     "GATHER_ND": _gather_nd,
@@ -154,4 +164,6 @@ def draw(kind: str, rng: np.random.Generator) -> tuple[bytes, list[Array]]:
     layer, tensors = DRAWS[kind](rng)
     inputs = [tensor for tensor in tensors if tensor.name in layer.inputs and tensor.data is None]
     data = write_layers([layer], tensors, [tensor.name for tensor in inputs], layer.outputs)
-    return data, [rng.integers(-100, 100, t.shape).astype(t.dtype.numpy) for t in inputs]
+    limits = [(0, ROWS) if tensor.name == "ids" else (-100, 100) for tensor in inputs]
+    pairs = zip(limits, inputs, strict=True)
+    return data, [rng.integers(*limit, x.shape).astype(x.dtype.numpy) for limit, x in pairs]

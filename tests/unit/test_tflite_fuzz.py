@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import time
 import tracemalloc
+import zlib
 from pathlib import Path
 
 import flatbuffers
@@ -13,7 +14,8 @@ import pytest
 import tflite
 
 from support.chains import keyword_chain
-from support.tflite_writer import int32, offsets, table, write
+from support.movement_layers import DRAWS
+from support.tflite_writer import int32, offsets, table, write, write_layers
 from tinyc import passes
 from tinyc.errors import TinycError
 from tinyc.frontends.tflite import load_bytes
@@ -151,3 +153,31 @@ def test_damaged_real_models(shared: Path) -> None:
                 damaged[position] ^= 1 << int(rng.integers(8))
             outcome(bytes(damaged))
         outcome(data[: len(data) // 3])
+
+
+@pytest.mark.parametrize("kind", DRAWS)
+def test_operators_that_move_elements(kind: str) -> None:
+    """Axes, sizes, multiples and indices replaced by the values that hurt most; the memory stays small."""
+    rng = np.random.default_rng(zlib.crc32(kind.encode()))
+    hostile = (0, -1, 2**31 - 1, -(2**31), 1 << 16, 1 << 24)
+    tracemalloc.start()
+    try:
+        for _ in range(20):
+            layer, tensors = DRAWS[kind](rng)
+            places = [index for index, tensor in enumerate(tensors) if tensor.is_constant]
+            value = int(rng.choice(hostile))
+            if places and rng.random() < 0.8:
+                at = int(rng.choice(places))
+                data = tensors[at].constant.copy()
+                data.reshape(-1)[int(rng.integers(data.size))] = np.int64(value).astype(data.dtype)
+                tensors[at] = tensors[at].with_(data=data)
+            elif layer.fields:
+                layer.fields[str(rng.choice(list(layer.fields)))] = value % 128
+            inputs = [
+                tensor.name for tensor in tensors if tensor.name in layer.inputs and tensor.data is None
+            ]
+            outcome(write_layers([layer], tensors, inputs, layer.outputs))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 64 << 20

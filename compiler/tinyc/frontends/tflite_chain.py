@@ -27,11 +27,16 @@ class Steps:
         self._between.append(inputs[0].with_(name=name, shape=shape, data=None))
         return self._between[-1]
 
+    def constant(self, value: Tensor) -> Tensor:
+        """A constant of the chain's own; its name becomes one of the node's."""
+        self._between.append(value.with_(name=f"{self._node.name}/constant{len(self._between)}"))
+        return self._between[-1]
+
     def viewed(self, x: Tensor, shape: Shape) -> Tensor:
         """`x` under another shape."""
         return x if x.shape == shape else self.add(Reshape, x, shape=shape)
 
     def last(self, op: type[Op], *inputs: Tensor, **fields: Any) -> Op | Chain:
-        """The chain that ends with the op that gives the node's results; without others that op alone."""
+        """The chain that ends with the op that gives the node's results; or that op alone."""
         final = op(**self._node.common(*inputs), **fields)
-        return Chain((*self._ops, final), tuple(self._between)) if self._ops else final
+        return Chain((*self._ops, final), tuple(self._between)) if self._between else final

@@ -107,7 +107,7 @@ def present(node: Node, least: int, most: int) -> tuple[Tensor, ...]:
 
 def bounded(value: int, what: str) -> int:
     if not 1 <= value <= 1 << 16:
-        raise Reject(f"{what} is {value}", f"a positive {what}")
+        raise Reject(f"{what} is {value}", f"1 .. {1 << 16}")
     return int(value)
 
 

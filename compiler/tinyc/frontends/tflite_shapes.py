@@ -10,21 +10,17 @@ from tinyc.frontends.tflite_node import Node
 from tinyc.ir.tensor import DType
 
 # Operators whose results are always constants.
-CONSTANTS = ("BROADCAST_ARGS", "SHAPE", "ZEROS_LIKE")
+CONSTANTS = ("BROADCAST_ARGS", "SHAPE")
 
 
 def fold_shape_arithmetic(node: Node) -> list[np.ndarray[Any, Any]] | None:
     """The results of an operator on shapes that is known before run time, or None.
 
-    These are the extents of a tensor, integer arithmetic on them, and tensors filled with one value.
+    These are the extents of a tensor and integer arithmetic on them.
     Converters leave SHAPE, STRIDED_SLICE and PACK before a RESHAPE when the batch is dynamic.
     """
     if node.kind == "SHAPE" and node.inputs and node.inputs[0] is not None:
         return [np.array(node.inputs[0].shape, dtype=node.results[0].dtype.numpy)]
-    if node.kind == "ZEROS_LIKE" and node.results:
-        return [np.zeros(node.results[0].shape, node.results[0].dtype.numpy)]
-    if node.kind == "FILL" and (value := node.operand(1).data) is not None:
-        return [np.full(node.results[0].shape, value.item(), node.results[0].dtype.numpy)]
     integers = (DType.INT32, DType.INT64)
     tensors = [tensor for tensor in node.inputs if tensor is not None]
     if not tensors or any(t.data is None or t.dtype not in integers or t.elements > 64 for t in tensors):
@@ -33,6 +29,8 @@ def fold_shape_arithmetic(node: Node) -> list[np.ndarray[Any, Any]] | None:
     if node.kind == "BROADCAST_ARGS" and len(values) == 2:
         shapes = (tuple(map(int, value)) for value in values)
         return [np.array(np.broadcast_shapes(*shapes), dtype=node.results[0].dtype.numpy)]
+    if node.kind == "FILL" and node.results[0].elements <= 64:
+        return [np.full(node.results[0].shape, values[1].item(), node.results[0].dtype.numpy)]
     if node.kind == "PACK" and len({value.shape for value in values}) == 1:
         return [np.stack(values, axis=int(node.option("PackOptions", "Axis", 0)))]
     if node.kind == "CAST" and node.results[0].dtype in integers:

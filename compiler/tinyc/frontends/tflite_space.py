@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from tinyc.frontends.tflite_chain import Steps
-from tinyc.frontends.tflite_node import Chain, Decoder, Node, Reject, present
-from tinyc.frontends.tflite_take import positions
+from tinyc.frontends.tflite_node import Chain, Decoder, Node, Reject, bounded, present
+from tinyc.frontends.tflite_take import places, positions
 from tinyc.ir.ops import BatchToSpaceNd, Op, Reshape, ResizeBilinear, SpaceToBatchNd, Take, Transpose
 from tinyc.ir.tensor import Array
 
@@ -52,9 +52,9 @@ def _blocks(op: Callable[..., Op], margins: str) -> Decoder:
 
 def _size(node: Node) -> tuple[int, int]:
     x, size = present(node, 2, 2)[0], node.integers(1, "size")
-    if len(size) != 2 or min(size) < 1 or len(x.shape) != 4:
+    if len(size) != 2 or len(x.shape) != 4:
         raise Reject(f"size {list(size)} of an input of rank {len(x.shape)}", "height and width, rank 4")
-    return size[0], size[1]
+    return bounded(size[0], "the height"), bounded(size[1], "the width")
 
 
 def _resize_bilinear(node: Node) -> Op:
@@ -71,7 +71,7 @@ def _resize_nearest(node: Node) -> Op:
     kind, x = "ResizeNearestNeighborOptions", node.operand(0)
     corners, centers = (bool(node.option(kind, f, False)) for f in ("AlignCorners", "HalfPixelCenters"))
     size = _size(node)
-    indices = [np.arange(extent) for extent in x.shape]
+    indices = [places(extent) for extent in x.shape]
     for axis in (0, 1):
         indices[1 + axis] = _nearest(x.shape[1 + axis], size[axis], corners, centers)
     return Take(**node.common(x), indices=positions(indices))
@@ -83,8 +83,8 @@ def _nearest(source: int, target: int, align_corners: bool, half_pixel_centers: 
     if align_corners and target > 1:
         scale = np.float32(source - 1) / np.float32(target - 1)
     at = (np.arange(target, dtype=np.float32) + np.float32(0.5 if half_pixel_centers else 0)) * scale
-    # Halves round up; positions are not negative.
-    whole = np.floor(at + np.float32(0.5)) if align_corners else np.floor(at)
+    # Halves round up, exactly: the sum is in float64.
+    whole = np.floor(at.astype(np.float64) + 0.5) if align_corners else np.floor(at)
     return np.asarray(np.clip(whole.astype(np.int64), 0, source - 1))
 
 

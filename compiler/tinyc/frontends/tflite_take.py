@@ -9,7 +9,7 @@ import numpy as np
 
 from tinyc.frontends.tflite_chain import Steps
 from tinyc.frontends.tflite_movement import paddings_of
-from tinyc.frontends.tflite_node import Chain, Decoder, Node, Reject, normal_axis, present
+from tinyc.frontends.tflite_node import Chain, Decoder, Node, Reject, bounded, normal_axis, present
 from tinyc.ir.ops import Gather, GatherNd, Op, Reshape, Take
 from tinyc.ir.tensor import Array, Shape, Tensor
 
@@ -23,8 +23,13 @@ def _mirror_pad(node: Node) -> Op:
         most = extent if symmetric else extent - 1
         if not 0 <= min(pair) <= max(pair) <= most:
             raise Reject(f"paddings {list(pair)} of axis {axis}", f"0 .. {most}")
-        indices.append(np.pad(np.arange(extent), pair, mode="symmetric" if symmetric else "reflect"))
+        indices.append(np.pad(places(extent), pair, mode="symmetric" if symmetric else "reflect"))
     return Take(**node.common(x), indices=positions(indices))
+
+
+def places(extent: int) -> Array:
+    """0, 1, ... along an axis. Rejects one that is too long to be written down."""
+    return np.arange(bounded(extent, "an extent"))
 
 
 def positions(indices: Sequence[Array]) -> tuple[tuple[int, ...], ...]:
@@ -44,7 +49,7 @@ def _repeated(steps: Steps, x: Tensor, shape: Shape) -> Op | Chain:
     full = (1,) * (len(shape) - len(x.shape)) + x.shape
     if any(extent not in (1, target) for extent, target in zip(full, shape, strict=True)):
         raise Reject(f"shape {list(x.shape)} does not broadcast to {list(shape)}")
-    indices = [np.arange(t) % extent for extent, t in zip(full, shape, strict=True)]
+    indices = [places(t) % extent for extent, t in zip(full, shape, strict=True)]
     return steps.last(Take, steps.viewed(x, full), indices=positions(indices))
 
 
@@ -52,16 +57,22 @@ def _tile(node: Node) -> Op:
     x, times = present(node, 2, 2)[0], node.integers(1, "multiples")
     if len(times) != len(x.shape):
         raise Reject(f"{len(times)} multiples of an input of rank {len(x.shape)}")
-    indices = [np.arange(extent * count) % extent for extent, count in zip(x.shape, times, strict=True)]
+    indices = [places(extent * count) % extent for extent, count in zip(x.shape, times, strict=True)]
     return Take(**node.common(x), indices=positions(indices))
 
 
 def _fill(node: Node) -> Op | Chain:
-    """One value that is known at run time only; a known one was folded."""
+    """One value everywhere, which may be known at run time only."""
     value = present(node, 2, 2)[1]
     if value.elements != 1:
         raise Reject(f"fills with {value.elements} values", "one")
     return _repeated(Steps(node), value, node.results[0].shape)
+
+
+def _zeros_like(node: Node) -> Op | Chain:
+    steps, (result,) = Steps(node), node.results
+    zero = steps.constant(result.with_(shape=(), data=np.zeros((), result.dtype.numpy)))
+    return _repeated(steps, zero, result.shape)
 
 
 def _gather(node: Node) -> Op | Chain:
@@ -80,7 +91,8 @@ def _gather(node: Node) -> Op | Chain:
     planes = math.prod(x.shape[batch_dims:axis]) if batch_dims else 1
     rows = indices.data.reshape(batches, 1, -1)
     _check_inside(rows, extent)
-    rows = rows + extent * np.arange(batches * planes).reshape(batches, planes, 1)
+    bounded(planes * rows.size, "the number of slices")
+    rows = rows + extent * places(batches * planes).reshape(batches, planes, 1)
     before = () if batch_dims else x.shape[:axis]
     return _rows_taken(node, x, before, rows.reshape(-1), x.shape[axis + 1 :])
 
@@ -107,8 +119,8 @@ def _rows_taken(node: Node, x: Tensor, before: Shape, rows: Array, after: Shape)
     steps = Steps(node)
     count = x.elements // math.prod((*before, *after))
     seen = steps.viewed(x, (*before, count, *after))
-    whole = [np.arange(extent) for extent in seen.shape]
-    whole[len(before)] = rows
+    whole = [places(extent) for extent in (*before, *after)]
+    whole.insert(len(before), rows)
     indices = positions(whole)
     if (shape := node.results[0].shape) == tuple(map(len, indices)):
         return steps.last(Take, seen, indices=indices)
@@ -128,4 +140,5 @@ DECODERS: dict[str, Decoder] = {
     "GATHER_ND": _gather_nd,
     "MIRROR_PAD": _mirror_pad,
     "TILE": _tile,
+    "ZEROS_LIKE": _zeros_like,
 }

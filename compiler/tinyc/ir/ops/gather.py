@@ -1,6 +1,6 @@
 """GATHER and GATHER_ND: slices picked by indices that another layer, or an input, gives at run time.
 
-TensorFlow Lite leaves an index outside the extent to the caller; here it stands for the nearest one inside.
+TensorFlow Lite fails an inference with an index out of range; here it stands for the nearest one in range.
 """
 
 from __future__ import annotations
