@@ -35,6 +35,7 @@ from tinyc.ir.ops import (
     AddN,
     ArgMax,
     ArgMin,
+    AssignVariable,
     AveragePool2D,
     BatchMatMul,
     BatchToSpaceNd,
@@ -167,6 +168,7 @@ STRATEGIES: dict[type[Op], Strategy] = {
     ReduceMin: reductions.random_reduce_min,
     Rsqrt: unary.random_rsqrt,
     Sum: reductions.random_sum,
+    AssignVariable: recurrent.random_assign_variable,
     Svdf: recurrent.random_svdf,
     TransposeConv: transpose_conv.random_graph,
     UnidirectionalSequenceLstm: recurrent.random_lstm,
@@ -180,7 +182,8 @@ STRATEGIES: dict[type[Op], Strategy] = {
     Cast: space.random_cast,
 }
 
-IN_FILES = tuple(op for op in STRATEGIES if op.kind in OPS and op is not SequenceLength)
+_MADE_HERE = (AssignVariable, SequenceLength)
+IN_FILES = tuple(op for op in STRATEGIES if op.kind in OPS and op not in _MADE_HERE)
 """Those that model files hold."""
 
 MICRO_ONLY = (AddN, Cumsum, Elu, Sum, Svdf, UnidirectionalSequenceLstm)

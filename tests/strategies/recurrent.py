@@ -1,4 +1,4 @@
-"""Random layers with state: SVDF and LSTM, with the scales that converters give them."""
+"""Random layers with state: SVDF and LSTM, with the scales that converters give them, and ASSIGN_VARIABLE."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from strategies.common import activation, constant, random_scale
 from tinyc.ir.graph import Graph, verify
-from tinyc.ir.ops import Op, Svdf, UnidirectionalSequenceLstm
+from tinyc.ir.ops import AssignVariable, Op, Svdf, UnidirectionalSequenceLstm
 from tinyc.ir.state import State
 from tinyc.ir.tensor import DType, Quantization, Shape, Tensor
 
@@ -22,6 +22,12 @@ def _graph(op: Op, tensors: Sequence[Tensor], states: Mapping[str, str]) -> Grap
         zero = np.full(table[name].shape, table[name].zero_point, table[name].dtype.numpy)
         kept.append(State(name, update, zero))
     return verify(Graph("single", table, (op,), op.inputs[:1], op.outputs[:1], tuple(kept)))
+
+
+def random_assign_variable(rng: np.random.Generator) -> Graph:
+    x = activation(rng, "x", [int(extent) for extent in rng.integers(1, 7, int(rng.integers(1, 5)))])
+    op = AssignVariable(name="layer", inputs=("x",), outputs=("state:after",))
+    return _graph(op, [x, x.with_(name="state")], {"state": "state:after"})
 
 
 def _weights(rng: np.random.Generator, name: str, shape: Shape) -> Tensor:

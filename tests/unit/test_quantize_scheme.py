@@ -50,7 +50,7 @@ def test_every_op_kind_has_a_rule() -> None:
     indices_and_truths = {"ARG_MAX", "ARG_MIN", "GATHER", "GATHER_ND", "REDUCE_ALL", "REDUCE_ANY"}
     # The sums of int8 CUMSUM begin at a value that the float model does not have, as the border of PADV2.
     integer_only = {"QUANTIZE", "DEQUANTIZE", "CAST", "CUMSUM", "NEG", "PADV2"} | indices_and_truths
-    integer_only |= {"SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM"}
+    integer_only |= {"ASSIGN_VARIABLE", "SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM"}
     assert OPS.keys() - RULES.keys() == integer_only | KINDS - RULES.keys()
 
 

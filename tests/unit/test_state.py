@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,9 +14,12 @@ from tinyc import interpreter, passes, pipeline
 from tinyc.boards import load_board
 from tinyc.errors import TinycError
 from tinyc.frontends.tflite import load_bytes
+from tinyc.frontends.tflite_node import Reject
+from tinyc.frontends.tflite_reader import RawModel, RawOperator, RawTensor
+from tinyc.frontends.tflite_variables import Settled, Variables
 from tinyc.ir import serialize
 from tinyc.ir.graph import Graph, GraphError, verify
-from tinyc.ir.ops import Relu, Svdf, Unsupported
+from tinyc.ir.ops import Relu, Source, Svdf, Unsupported
 from tinyc.ir.state import State
 from tinyc.ir.tensor import DType, Quantization, Tensor
 from tinyc.passes.intervals import find_bounds
@@ -112,3 +117,49 @@ def test_what_serves_several_users_takes_no_state() -> None:
     assert board.model_map is not None
     with pytest.raises(TinycError, match="a model with state has no image of its own"):
         pipeline.render(program, Split(board.model_map))
+
+
+def _variables() -> Variables:
+    """One variable, called `/a`, whose handle is tensor 5."""
+    variables = Variables()
+    variables.handle(RawOperator(0, "VAR_HANDLE", (), (5,), "", None, "/a"))
+    return variables
+
+
+_VALUE = RawTensor("a", (1, 2), DType.INT8, "int8", Quantization((0.5,), (7,)), None, False)
+
+
+def test_a_variable_that_is_only_read_is_a_constant() -> None:
+    variables = _variables()
+    read = variables.read(5, _VALUE, "a")
+    assert variables.read(5, _VALUE, "again") is read
+    settled = variables.settle(("a",))
+    assert settled.tensors[0].constant.tolist() == [[7, 7]]
+    assert not settled.ops
+    assert not settled.states
+
+
+def test_a_variable_that_is_assigned_before_it_is_read_keeps_nothing() -> None:
+    variables, value = _variables(), Tensor("x", (1, 2), DType.INT8)
+    variables.assign(5, value, Source("file", 1))
+    assert variables.read(5, _VALUE, "a") is value
+    assert variables.settle(()) == Settled((), (), ())
+
+
+def test_what_variables_cannot_be_is_refused() -> None:
+    with pytest.raises(Reject, match="computed at run time"):
+        _variables().read(6, _VALUE, "a")
+    once = RawModel({}, (RawOperator(0, "ADD", (), (), "", None),), (), ())
+    with pytest.raises(Reject, match="runs ADD once"):
+        _variables().initialize(once)
+    given = Tensor("x", (1, 3), DType.INT8, None, np.zeros((1, 3), np.int8))
+    wrong = {0: _VALUE, 1: replace(_VALUE, shape=given.shape, data=given.constant)}
+    steps = (
+        RawOperator(0, "VAR_HANDLE", (), (0,), "", None, "/a"),
+        RawOperator(1, "ASSIGN_VARIABLE", (0, 1), (), "", None),
+    )
+    variables = _variables()
+    variables.initialize(RawModel(wrong, steps, (), ()))
+    variables.read(5, _VALUE, "a")
+    with pytest.raises(Reject, match="is initialized with int8"):
+        variables.settle(())

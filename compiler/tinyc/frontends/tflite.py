@@ -13,8 +13,9 @@ from tinyc.frontends.tflite_node import Chain, Node, Reject
 from tinyc.frontends.tflite_ops import DECODERS
 from tinyc.frontends.tflite_reader import RawModel, RawOperator, RawTensor, read
 from tinyc.frontends.tflite_shapes import fold_shape_arithmetic
+from tinyc.frontends.tflite_variables import KINDS, Variables
 from tinyc.ir.graph import Graph, GraphError, verify
-from tinyc.ir.ops import Op, Source, Unsupported
+from tinyc.ir.ops import Op, Reshape, Source, Unsupported
 from tinyc.ir.state import State
 from tinyc.ir.tensor import Array, DType, Shape, Tensor
 
@@ -41,7 +42,7 @@ def load_bytes(data: bytes, name: str) -> Graph:
         raise TinycError("the model has no inputs or no outputs", where=name)
     builder = _Builder(name, raw)
     builder.build()
-    states = tuple(builder.states.values())
+    states = (*builder.states.values(), *builder.kept)
     graph = Graph(name, builder.tensors, tuple(builder.ops), builder.inputs, builder.outputs, states)
     graph = graph.rebuilt()
     try:
@@ -61,6 +62,8 @@ class _Builder:
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     states: dict[int, State] = field(default_factory=dict)
+    kept: tuple[State, ...] = ()
+    _variables: Variables = field(default_factory=Variables)
     _by_index: dict[int, Tensor] = field(default_factory=dict)
     _widened: dict[int, Tensor] = field(default_factory=dict)
     _tensor_names: Names = field(default_factory=Names)
@@ -88,6 +91,41 @@ class _Builder:
                 )
             self._add(index, f"constant{index}")
         self.outputs = tuple(self._by_index[index].name for index in self.raw.outputs)
+        self._settle_variables()
+
+    def _settle_variables(self) -> None:
+        try:
+            settled = self._variables.settle(self.outputs)
+        except Reject as reject:
+            raise TinycError(reject.reason, where=self.file) from reject
+        self.tensors |= {tensor.name: tensor for tensor in settled.tensors}
+        copied = {op.inputs[0]: op.outputs[0] for op in settled.ops if isinstance(op, Reshape)}
+        self.outputs = tuple(copied.get(name, name) for name in self.outputs)
+        self.ops += settled.ops
+        self.kept = settled.states
+
+    def _variable(self, operator: RawOperator, name: str) -> None:
+        """An operator on resource variables; none of them computes anything."""
+        source = Source(self.file, operator.index)
+        try:
+            if operator.kind == "VAR_HANDLE":
+                self._variables.handle(operator)
+            elif operator.kind == "CALL_ONCE":
+                self._variables.initialize(operator.called)
+            elif operator.kind == "READ_VARIABLE":
+                (index,) = operator.outputs
+                unique = self._tensor_names.unique(name)
+                tensor = self._variables.read(operator.inputs[0], self.raw.tensors[index], unique)
+                self._by_index[index] = self.tensors[tensor.name] = tensor
+            else:
+                self._variables.assign(operator.inputs[0], self._by_index[operator.inputs[1]], source)
+        except (KeyError, IndexError, ValueError) as error:
+            raise TinycError(
+                f"not a valid .tflite: operator {operator.index}, {operator.kind}", where=self.file
+            ) from error
+        except Reject as reject:
+            node = Node(operator.kind, name, (), (), None, "", source)
+            self._unsupported(node, reject.reason, reject.accepted)
 
     def _check_edges(self) -> None:
         problems = [
@@ -124,6 +162,9 @@ class _Builder:
         raws = self.raw.tensors
         first = raws[operator.outputs[0]].name if operator.outputs else ""
         name = self._layer_names.unique(self._name(operator, first))
+        if operator.kind in KINDS:
+            self._variable(operator, name)
+            return
         strange = [
             raws[index]
             for index in (*operator.inputs, *operator.outputs)

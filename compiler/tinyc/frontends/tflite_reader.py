@@ -11,7 +11,7 @@ import math
 import struct
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -85,6 +85,10 @@ class RawOperator:
     outputs: tuple[int, ...]
     options_type: str
     options: Mapping[str, int | float] | None
+    variable: str = ""
+    """What a VAR_HANDLE calls its variable."""
+    called: RawModel | None = None
+    """The subgraph of a CALL_ONCE."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,16 +182,26 @@ def _read_model(reader: Reader) -> RawModel:
     for index in range(reader.count(model, "OperatorCodes", 4096)):
         reader.place = f"operator code {index}"
         kinds.append(_kind(reader, model.OperatorCodes(index)))
-    # Other subgraphs are reached only by control flow, which no decoder accepts.
-    reader.place = "subgraph 0"
-    graph = model.Subgraphs(0)
+    return _read_subgraph(reader, model, kinds, 0)
+
+
+def _read_subgraph(reader: Reader, model: Any, kinds: list[str], number: int) -> RawModel:
+    """A subgraph. Others are reached by CALL_ONCE of the first one, or by control flow, which is refused."""
+    reader.place = f"subgraph {number}"
+    graph = model.Subgraphs(number)
     tensor_count = reader.count(graph, "Tensors", MAX_TENSORS)
     inputs = reader.indices(graph, "Inputs", tensor_count)
     outputs = reader.indices(graph, "Outputs", tensor_count)
     operators = []
     for index in range(reader.count(graph, "Operators", MAX_OPERATORS)):
         reader.place = f"operator {index}"
-        operators.append(_operator(reader, graph.Operators(index), index, kinds, tensor_count))
+        operator = _operator(reader, graph.Operators(index), index, kinds, tensor_count)
+        if operator.kind == "CALL_ONCE" and number == 0 and operator.options is not None:
+            called = int(operator.options["InitSubgraphIndex"])
+            if not 0 < called < int(model.SubgraphsLength()):
+                raise Damaged(f"it calls subgraph {called}")
+            operator = replace(operator, called=_read_subgraph(reader, model, kinds, called))
+        operators.append(operator)
     used = {*inputs, *outputs}
     for operator in operators:
         used.update(operator.inputs, operator.outputs)
@@ -215,12 +229,15 @@ def _operator(reader: Reader, table: Any, index: int, kinds: list[str], tensors:
     outputs = reader.indices(table, "Outputs", tensors)
     options_type = _OPTIONS_NAMES.get(int(table.BuiltinOptionsType()), "")
     options: dict[str, int | float] | None = None
+    variable = ""
     raw = table.BuiltinOptions()
     if options_type and raw is not None:
         view = getattr(tflite, options_type)()
         view.Init(raw.Bytes, raw.Pos)
         options = {name: getattr(view, name)() for name in _scalar_fields(options_type)}
-    return RawOperator(index, kinds[code], inputs, outputs, options_type, options)
+        if options_type == "VarHandleOptions":
+            variable = f"{reader.text(view.Container())}/{reader.text(view.SharedName())}"
+    return RawOperator(index, kinds[code], inputs, outputs, options_type, options, variable)
 
 
 @cache

@@ -182,6 +182,8 @@ def _verify_state(graph: Graph, state: State) -> None:
     """The update is written once, over the old value, when nobody reads that any more."""
     old, new = graph.tensors.get(state.name), graph.tensors.get(state.update)
     writer = graph.producer(state.update)
+    if state.name in graph.outputs:
+        raise GraphError(f"state {state.name!r} is an output, but its update is written over it")
     if old is None or new is None or writer is None:
         raise GraphError(f"state {state.name!r} is never updated")
     can_write = writer.outputs.index(state.update) in writer.state_outputs

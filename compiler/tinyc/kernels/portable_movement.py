@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinyc.ir.graph import Graph
+from tinyc.ir.ops.assign_variable import AssignVariable
 from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.common import quantization_mismatch
 from tinyc.ir.ops.concatenation import Concatenation
@@ -251,15 +252,18 @@ KERNELS = (
         work=FittedWork("tinyc_pad_x8_wide__portable", _wide_pad_features),
         specialize=_border_type,
     ),
-    Kernel(
-        symbol="tinyc_reshape_x8__portable",
-        op=Reshape,
-        source="portable/reshape_x8.c",
-        headers=("include/rows.h",),
-        accepts=accepts_moved,
-        lower=_lower_reshape,
-        work=FittedWork("tinyc_reshape_x8__portable", features.reshape),
-        in_place=(0,),
+    *(
+        Kernel(
+            symbol="tinyc_reshape_x8__portable",
+            op=op,
+            source="portable/reshape_x8.c",
+            headers=("include/rows.h",),
+            accepts=accepts_moved,
+            lower=_lower_reshape,
+            work=FittedWork("tinyc_reshape_x8__portable", features.reshape),
+            in_place=in_place,
+        )
+        for op, in_place in ((Reshape, (0,)), (AssignVariable, ()))
     ),
     Kernel(
         symbol="tinyc_concatenation_constant_x8__portable",

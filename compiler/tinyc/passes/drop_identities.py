@@ -67,6 +67,8 @@ def drop_identities(graph: Graph) -> Graph:
         if isinstance(op, Reshape) and graph[op.inputs[0]].quantization == graph[op.outputs[0]].quantization:
             past[op.outputs[0]] = past.get(op.inputs[0], op.inputs[0])
     computed = {name for op in ops for name in op.outputs}
+    # A copy of a state may be read after the update.
+    states = {state.name for state in graph.states}
     renamed: dict[TensorName, TensorName] = {}
     results: dict[TensorName, TensorName] = {}
     kept = []
@@ -76,7 +78,7 @@ def drop_identities(graph: Graph) -> Graph:
             if not graph[first].is_constant:
                 op = op.with_(inputs=(first, *op.inputs[1:]))
         op = with_inputs_renamed(op, renamed)
-        if is_identity(op, graph):
+        if is_identity(op, graph) and op.inputs[0] not in states:
             (source,), (target,) = op.inputs, op.outputs
             if target not in graph.outputs:
                 renamed[target] = source

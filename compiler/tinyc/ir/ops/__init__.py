@@ -9,6 +9,7 @@ from tinyc.ir.ops.abs import Abs
 from tinyc.ir.ops.add import Add
 from tinyc.ir.ops.add_n import AddN
 from tinyc.ir.ops.arg_extreme import ArgMax, ArgMin
+from tinyc.ir.ops.assign_variable import AssignVariable
 from tinyc.ir.ops.attention import Attention
 from tinyc.ir.ops.average_pool_2d import AveragePool2D
 from tinyc.ir.ops.base import Activation, Op, Padding, Source
@@ -83,6 +84,7 @@ OPS: dict[str, type[Op]] = {
         AddN,
         ArgMax,
         ArgMin,
+        AssignVariable,
         Attention,
         AveragePool2D,
         BatchMatMul,
@@ -171,6 +173,7 @@ __all__ = [
     "AddN",
     "ArgMax",
     "ArgMin",
+    "AssignVariable",
     "Attention",
     "AveragePool2D",
     "BatchMatMul",
