@@ -22,6 +22,7 @@ from tinyc.build_page.view import (
     SymbolView,
     TensorView,
 )
+from tinyc.cores import timed_as
 from tinyc.emit import symbols as names
 from tinyc.emit.split_model import ARENA
 from tinyc.emulator.chips import NAMES
@@ -40,8 +41,6 @@ from tinyc.toolchain.size_table import SymbolSize, size_table
 from tinyc.variants import Candidate, candidates, predicted, total
 
 _Cost: TypeAlias = tuple[int | None, int | None]
-# Cores whose published timings the emulator knows; it reckons others as a Cortex-M4.
-_OWN_TIMING = {"cortex-m0", "cortex-m0plus", "cortex-m4"}
 
 
 def can_count(found: Artifact) -> bool:
@@ -124,8 +123,7 @@ def _costs(program: Program, elf: Path, costs: CostSource) -> tuple[list[_Cost],
 
 
 def _cycles_of(board: Board, costs: CostSource) -> str:
-    own = costs is CostSource.COUNTED and board.core in _OWN_TIMING
-    return board.core if own else FITTED_CORE
+    return timed_as(board.core) if costs is CostSource.COUNTED else FITTED_CORE
 
 
 def _cost(work: Work | None) -> _Cost:
