@@ -444,6 +444,10 @@ def test_nothing_can_be_fetched_or_run_later(browser: Any, compared: Path) -> No
 def test_printed_page_has_every_part(browser: Any, compared: Path) -> None:
     for page in opened(browser, compared):
         page.emulate_media(media="print")
+        # Narrower than the window that it was drawn for, and than any drawing of its own.
+        for width in (100, 700):
+            page.set_viewport_size({"width": width, "height": 900})
+            page.wait_for_timeout(50)
         assert page.evaluate("document.documentElement.scrollWidth") <= page.evaluate("innerWidth")
         assert page.locator(".network").bounding_box()["height"] > 300
         assert not page.locator("#sections").is_visible()

@@ -22,8 +22,7 @@ function memorySection(build) {
     }
   };
   const draw = () => {
-    const width = view.clientWidth || 800;
-    const drawing = drawArena(build, width);
+    const drawing = drawArena(build, roomFor(view));
     marks = drawing.marks;
     marks.forEach(({ buffer, element }) => {
       element.addEventListener("pointerenter", () => show(buffer));

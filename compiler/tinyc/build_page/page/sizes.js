@@ -14,7 +14,7 @@ function sizesSection(build) {
   let marks = [];
   const mark = () => marks.forEach(({ symbol, element }) => element.classList.toggle("own", known(symbol.layer) && symbol.layer === selection.layer));
   const draw = () => {
-    const drawing = drawTreemap(flash, view.clientWidth || 800);
+    const drawing = drawTreemap(flash, roomFor(view));
     marks = drawing.marks;
     marks.forEach(({ symbol, element }) => {
       element.addEventListener("pointerenter", () => show(symbol));

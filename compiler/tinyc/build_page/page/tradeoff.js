@@ -4,7 +4,7 @@ function tradeoffSection(build) {
   const points = build.tradeoff;
   if (!points.length) return null;
   const view = h("div", { class: "plot", role: "img", "aria-label": "Arena and cycles of the choices; the table below has the numbers" });
-  new ResizeObserver(() => put(view, drawTradeoff(points, view.clientWidth || 800))).observe(view);
+  new ResizeObserver(() => put(view, drawTradeoff(points, roomFor(view)))).observe(view);
   const table = sortable({
     caption: "Choices of kernels",
     rows: points,

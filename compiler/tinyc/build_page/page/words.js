@@ -58,5 +58,8 @@ function section(id, title, lead, ...content) {
     h("h2", { id: `${id}-title` }, title), lead && h("p", { class: "lead" }, lead), content);
 }
 
+/** The width that there is for a drawing; a page that is not laid out yet has none. */
+const roomFor = (view) => Math.max(280, view.clientWidth);
+
 const legend = (entries) =>
   h("p", { class: "legend" }, entries.map(([kind, text]) => h("span", {}, h("i", { class: `key ${kind}` }), text)));
