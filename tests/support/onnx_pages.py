@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import onnx
 
-from support.onnx_conformance import Outcome
+from support.onnx_conformance import PYTORCH, Outcome
 from tinyc.frontends.onnx.decoders import DECODERS
 
 _INTRODUCTION = """# ONNX operators
@@ -19,7 +19,8 @@ end gives is computed by the NumPy reference of its ops, and compared with the e
 test's tolerance. Inputs behind the first are constants where tinyc needs constants. A test that is refused
 has its reason below.
 
-Tests of these operators: {passed} passed, {refused} refused, {wrong} wrong.
+Tests of these operators: {operators}.
+Layers that PyTorch exported (`pytorch-converted`, `pytorch-operator`): {exported}.
 
 | operator | becomes | passed | refused |
 |---|---|--:|--:|"""
@@ -27,13 +28,13 @@ Tests of these operators: {passed} passed, {refused} refused, {wrong} wrong.
 
 def onnx_page(outcomes: Sequence[Outcome]) -> str:
     refused = [outcome for outcome in outcomes if outcome.graph is None]
-    wrong = [outcome for outcome in outcomes if outcome.error]
-    counts = {
-        "passed": len(outcomes) - len(refused) - len(wrong),
-        "refused": len(refused),
-        "wrong": len(wrong),
-    }
-    lines = [_INTRODUCTION.format(version=onnx.__version__, **counts)]
+    lines = [
+        _INTRODUCTION.format(
+            version=onnx.__version__,
+            operators=_counted([outcome for outcome in outcomes if outcome.op != PYTORCH]),
+            exported=_counted([outcome for outcome in outcomes if outcome.op == PYTORCH]),
+        )
+    ]
     for op in sorted(DECODERS):
         own = [outcome for outcome in outcomes if outcome.op == op]
         kinds = sorted({kind for outcome in own for kind in outcome.kinds})
@@ -54,3 +55,9 @@ def onnx_page(outcomes: Sequence[Outcome]) -> str:
         *(f"| {outcome.op} | `{outcome.name}` | {outcome.reason} |" for outcome in refused),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _counted(outcomes: Sequence[Outcome]) -> str:
+    refused = sum(outcome.graph is None for outcome in outcomes)
+    wrong = sum(bool(outcome.error) for outcome in outcomes)
+    return f"{len(outcomes) - refused - wrong} passed, {refused} refused, {wrong} wrong"

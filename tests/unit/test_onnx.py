@@ -59,7 +59,7 @@ def test_only_a_reader_that_needs_the_files_order_costs_a_transpose() -> None:
     net.node("Conv", ["d", net.weights("v", 2, 4, 1, 1)], "e")
     net.node("Reshape", ["e", net.constant("shape", np.array([2, -1]))], "y")
     graph = passes.run(loaded(net.model({"x": [1, 3, 5, 5]}, ["y"])))
-    assert kinds(graph) == ["CONV_2D", "LOGISTIC", "CONV_2D", "TRANSPOSE", "RESHAPE"]
+    assert kinds(graph) == ["CONV_2D", "LOGISTIC", "CONV_2D", "RESHAPE", "TRANSPOSE"]
 
 
 def test_maps_that_come_out_of_a_convolution_have_their_channels_last() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -220,6 +221,8 @@ class Emitter:
         """The elements, in the file's sequence, under another shape of the file."""
         if value.shape == shape:
             return value
+        if math.prod(shape) != value.tensor.elements:
+            raise Reject(f"{list(value.shape)} has not the elements of {list(shape)}", "as many elements")
         if value.tensor.data is not None:
             whole = self.plain(value).tensor
             if whole.quantization is not None and whole.quantization.per_channel:
@@ -227,6 +230,9 @@ class Emitter:
             return Value(
                 whole.with_(shape=shape, data=whole.constant.reshape(shape)), layout.plain(len(shape))
             )
-        if not layout.same_elements(value.shape, value.order, layout.plain(value.rank)):
-            value = self.plain(value)
-        return self.emit(Reshape, [value], layout.plain(len(shape)), shape=shape)
+        groups = layout.groups(value.shape, shape)
+        # The groups stay where they are in memory; within each the axes have to follow one another.
+        ordered = sorted(groups, key=lambda group: layout.first_place(value.shape, value.order, group[0]))
+        value = self.arranged(value, tuple(axis for old, _ in ordered for axis in old))
+        order = tuple(axis for _, new in ordered for axis in new)
+        return self.emit(Reshape, [value], order, shape=layout.stored_shape(shape, order))

@@ -131,6 +131,10 @@ class _Conversion:
         except Reject as reject:
             self._unsupported(node, layer, reject.reason, reject.accepted)
             return
+        except (ValueError, ArithmeticError) as error:
+            # Attributes and constants that do not fit each other.
+            self._unsupported(node, layer, str(error), "")
+            return
         if any(name in self.read for name in node.outputs[len(folded) :]):
             reason = f"its result {len(folded) + 1} is read"
             self._unsupported(node, layer, reason, "no more results than are computed here")

@@ -25,7 +25,6 @@ from tinyc.ir.ops import (
     Logistic,
     LogSoftmax,
     Mul,
-    Neg,
     Op,
     Relu,
     Softmax,
@@ -62,13 +61,19 @@ def gelu(layer: Layer) -> Value:
 
 
 def power(layer: Layer) -> Value:
-    """Pow by 2, 1 or one half."""
+    """Pow by 2 or one half."""
     x, exponent = layer.operand(0), layer.real(1, "exponent", 2.0)
     if exponent == 2.0:
         return layer.emit(Mul, [x, x], x.order)
     if exponent == 0.5:
         return layer.emit(Sqrt, [x], x.order)
     raise Reject(f"the exponent is {exponent:g}", "2 or 0.5")
+
+
+def negated(layer: Layer) -> Value:
+    """Neg, as a product: TensorFlow Lite's NEG keeps the scale, which seldom suits both signs."""
+    x = layer.operand(0)
+    return layer.emit(Mul, [x, _beside(x, layer.scalar(-1.0))], x.order)
 
 
 def swish(layer: Layer) -> Value:
@@ -106,14 +111,22 @@ def cast(layer: Layer) -> Value:
 
 def binary(op: type[Op]) -> Callable[[Layer], Value]:
     def decode(layer: Layer) -> Value:
-        return combined(layer, op, layer.operand(0), layer.operand(1))
+        return combined(layer, op, layer.operand(0), _aligned(layer))
 
     return decode
 
 
+def _aligned(layer: Layer) -> Value:
+    """The second operand; before operator set 7 its axes may belong to those of the first from `axis` on."""
+    x, y = layer.operand(0), layer.operand(1)
+    axis = layer.node.integer("axis", x.rank - y.rank) if layer.node.opset < 7 else x.rank - y.rank
+    behind = x.rank - y.rank - axis
+    return layer.reshaped(y, (*y.shape, *(1,) * behind)) if behind > 0 else y
+
+
 def div(layer: Layer) -> Value:
     """Division by a real constant as a multiplication by its reciprocal, any other as a quotient."""
-    x, y = layer.operand(0), layer.operand(1)
+    x, y = layer.operand(0), _aligned(layer)
     data = y.tensor.data
     if data is None or data.dtype.kind != "f":
         return combined(layer, Div, x, y)
@@ -139,15 +152,14 @@ def combined(
     """A binary op on operands that broadcast as in NumPy."""
     order = common_order((x, y))
     operands = [widened(layer, value, order) for value in (x, y)]
-    if any(value.tensor.quantization is not None and not value.is_constant for value in operands):
-        operands = [_quantized(value) for value in operands]
-    return layer.emit(op, operands, order, suffix, inner=inner)
+    active = next((value for value in operands if not value.is_constant), operands[0])
+    return layer.emit(op, [_beside(active, value) for value in operands], order, suffix, inner=inner)
 
 
-def _quantized(value: Value) -> Value:
-    """A real number beside quantized values, in a scale of its own that holds it exactly."""
+def _beside(active: Value, value: Value) -> Value:
+    """A real number that an operator reads beside quantized values: in a scale that holds it exactly."""
     tensor = value.tensor
-    if tensor.data is None or tensor.dtype is not DType.FLOAT32:
+    if active.tensor.quantization is None or tensor.data is None or tensor.dtype is not DType.FLOAT32:
         return value
     if tensor.elements != 1:
         raise Reject("a constant of a quantized layer is float32", "DequantizeLinear of int8, or one number")
@@ -212,7 +224,7 @@ DECODERS: dict[str, Callable[[Layer], Value]] = {
     "Log": unary(Log),
     "LogSoftmax": log_softmax,
     "Mul": binary(Mul),
-    "Neg": unary(Neg),
+    "Neg": negated,
     "Pow": power,
     "Relu": unary(Relu),
     "Sigmoid": unary(Logistic),

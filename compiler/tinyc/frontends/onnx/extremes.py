@@ -79,6 +79,8 @@ def _in_scale_of(layer: Layer, value: Value, other: Value) -> Value:
 def prelu(layer: Layer) -> Value:
     """PRelu: the slopes broadcast to the input, mostly one for each channel."""
     x, slope = layer.operand(0), layer.operand(1)
+    if layer.node.opset < 7 and slope.rank == 1 and x.rank > 1:
+        slope = layer.reshaped(slope, (*slope.shape, *(1,) * (x.rank - 2)))
     if slope.rank > x.rank:
         raise Reject(f"slopes of rank {slope.rank} for an input of rank {x.rank}", "slopes that broadcast")
     return combined(layer, Prelu, x, slope)

@@ -67,3 +67,32 @@ def arranged(data: Array, order: Order, wanted: Order) -> Array:
     bare = data.reshape([extent for axis, extent in zip(order, data.shape, strict=True) if axis != ADDED])
     moved = bare.transpose([plain_axes.index(axis) for axis in own_axes(wanted)])
     return np.asarray(moved.reshape(stored_shape(onnx_shape(data.shape, order), wanted)), order="C")
+
+
+def groups(old: Shape, new: Shape) -> list[tuple[Order, Order]]:
+    """Which axes of a shape become which of another one with as many elements, in the smallest groups."""
+    found: list[tuple[list[int], list[int]]] = []
+    i = j = 0
+    while i < len(old) and j < len(new):
+        left, right, a, b = [i], [j], old[i], new[j]
+        i, j = i + 1, j + 1
+        while a != b:
+            if a < b:
+                left.append(i)
+                a, i = a * old[i], i + 1
+            else:
+                right.append(j)
+                b, j = b * new[j], j + 1
+        found.append((left, right))
+    if not found:
+        found.append(([], []))
+    # Only axes of extent 1 are left over.
+    found[-1][0].extend(range(i, len(old)))
+    found[-1][1].extend(range(j, len(new)))
+    return [(tuple(left), tuple(right)) for left, right in found]
+
+
+def first_place(shape: Shape, order: Order, axes: Order) -> int:
+    """Where in memory the first of `axes` lies that has more than one element, else the first at all."""
+    places = [order.index(axis) for axis in axes if shape[axis] != 1] or [order.index(axis) for axis in axes]
+    return min(places, default=-1)

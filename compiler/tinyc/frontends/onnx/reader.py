@@ -19,7 +19,7 @@ from tinyc.ir.tensor import Array, Shape
 MAX_NODES = 1 << 16
 MAX_RANK = 8
 MAX_ELEMENTS = 1 << 26
-OLDEST_OPSET = 7
+OLDEST_OPSET = 6
 ONNX_DOMAINS = ("", "ai.onnx")
 
 

@@ -17,12 +17,17 @@ from tinyc.ir.tensor import Array, Shape
 _MOST_POSITIONS = 1 << 16
 
 
+def _checked(extent: int) -> int:
+    """An extent of a result, before anything of that size is made. Raises Reject for a large one."""
+    if not 1 <= extent <= _MOST_POSITIONS:
+        raise Reject(f"an extent of {extent}", f"1 to {_MOST_POSITIONS}")
+    return extent
+
+
 def _taken(layer: Layer, x: Value, positions: dict[int, Array], suffix: str = "") -> Value:
     """The elements of x at `positions` along some axes of the file, all of the others."""
     indices = [range(extent) for extent in x.tensor.shape]
     picked = {x.place(axis): [int(at) for at in places] for axis, places in positions.items()}
-    if any(len(places) > _MOST_POSITIONS for places in picked.values()):
-        raise Reject("more positions than fit a microcontroller", f"up to {_MOST_POSITIONS}")
     return layer.emit(
         Take,
         [x],
@@ -37,7 +42,8 @@ def gather(layer: Layer) -> Value:
     x, axis = layer.operand(0), layer.node.integer("axis", 0)
     extent = x.tensor.shape[x.place(axis)]
     indices = layer.array(1, "indices").astype(np.int64)
-    if not indices.size or indices.min() < -extent or indices.max() >= extent:
+    _checked(indices.size)
+    if indices.min() < -extent or indices.max() >= extent:
         raise Reject(f"indices outside of an extent of {extent}", "indices that exist")
     axis %= x.rank
     taken = _taken(layer, x, {axis: indices.reshape(-1) % extent}, "/taken")
@@ -48,10 +54,9 @@ def tile(layer: Layer) -> Value:
     x, repeats = layer.operand(0), layer.integers(1, "repeats")
     if len(repeats) != x.rank or min(repeats, default=1) < 1:
         raise Reject(f"repeats {list(repeats)} for shape {list(x.shape)}", "one number for each axis")
-    wide = {
-        axis: np.arange(e * n) % e for axis, (e, n) in enumerate(zip(x.shape, repeats, strict=True)) if n > 1
-    }
-    return _taken(layer, x, wide)
+    sizes = [_checked(extent * times) for extent, times in zip(x.shape, repeats, strict=True)]
+    positions = {axis: np.arange(size) % x.shape[axis] for axis, size in enumerate(sizes)}
+    return _taken(layer, x, positions)
 
 
 def expand(layer: Layer) -> Value:
@@ -62,12 +67,8 @@ def expand(layer: Layer) -> Value:
     except ValueError as error:
         raise Reject(f"shape {list(wanted)} for {list(x.shape)}", "a shape that broadcasts") from error
     x = layer.reshaped(x, (*(1,) * (len(shape) - x.rank), *x.shape))
-    wide = {
-        axis: np.zeros(new, int)
-        for axis, (old, new) in enumerate(zip(x.shape, shape, strict=True))
-        if old != new
-    }
-    return _taken(layer, x, wide)
+    wide = [axis for axis, extent in enumerate(shape) if extent != x.shape[axis]]
+    return _taken(layer, x, {axis: np.zeros(_checked(shape[axis]), int) for axis in wide})
 
 
 def repeat_border(layer: Layer, x: Value, pads: dict[int, tuple[int, int]], mode: str) -> Value:
@@ -75,6 +76,7 @@ def repeat_border(layer: Layer, x: Value, pads: dict[int, tuple[int, int]], mode
     positions = {}
     for axis, pair in pads.items():
         own = np.arange(x.shape[axis])
+        _checked(len(own) + sum(pair))
         if mode == "reflect" and max(pair) >= len(own) > 1:
             raise Reject(f"reflects {max(pair)} of {len(own)} elements", "fewer than there are")
         positions[axis] = np.pad(own, pair, mode=mode)  # type: ignore[call-overload]
@@ -98,9 +100,7 @@ def _sizes(layer: Layer, x: Value) -> tuple[Shape, tuple[float, ...]]:
     else:
         for axis, scale in zip(axes, layer.array(at, "scales").reshape(-1), strict=True):
             extents[axis], scales[axis] = math.floor(x.shape[axis] * float(scale)), float(scale)
-    if min(extents) < 1:
-        raise Reject(f"resizes to {extents}", "positive extents")
-    return tuple(extents), tuple(scales)
+    return tuple(map(_checked, extents)), tuple(scales)
 
 
 def resize(layer: Layer) -> Value:
