@@ -23,7 +23,7 @@ from tinyc.boards import load_board
 from tinyc.cli import output
 from tinyc.emit.kernel_files import is_template, kernel_files
 from tinyc.ir.graph import Graph
-from tinyc.ir.ops import SequenceLength, TokenBlock
+from tinyc.ir.ops import PatchStage, SequenceLength, TokenBlock
 from tinyc.ir.ops.base import Op
 from tinyc.kernels import code_sizes
 from tinyc.kernels.catalogue import CATALOGUE, candidates
@@ -40,6 +40,8 @@ _ROOM = 1 << 20
 
 def functions(kernel: Kernel) -> Iterator[tuple[str, int]]:
     """(name, bytes) of each function that the kernel brings."""
+    if kernel.op is PatchStage:  # brings one that it states, and calls those of other kernels
+        return
     special = {"scalar": "microbit", "helium": "mps3_an547"}
     board = load_board(next((special[name] for name in kernel.requires if name in special), "nrf52840_bare"))
     board = replace(board, memory=replace(board.memory, flash=_ROOM, ram=_ROOM))

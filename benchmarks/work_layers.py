@@ -19,15 +19,16 @@ from tinyc.ir.ops import (
     MaxPool2D,
     Op,
     Padding,
+    PatchStage,
 )
+from tinyc.ir.ops.block import Block
 from tinyc.ir.ops.pooling import Pool2D
-from tinyc.ir.ops.token_block import TokenBlock
 from tinyc.ir.state import State
 from tinyc.ir.tensor import Tensor
 from tinyc.kernels.kernel import Kernel
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
-from strategies import STRATEGIES
+from strategies import STRATEGIES, patch_stage
 from strategies.common import activation, single_op_graph
 from strategies.convolution import random_bias, random_filters, random_output
 from support.token_layers import embbert
@@ -168,11 +169,26 @@ def _closed(rng: np.random.Generator, op: Op, tensors: Sequence[Tensor]) -> Grap
     return graph
 
 
+def _large_patch_stage(rng: np.random.Generator) -> Graph:
+    """A convolution, a depthwise and a pointwise layer over an image, in patches as a search tries them."""
+    extent, channels = _one_of(rng, 16, 24, 32), _one_of(rng, 4, 8, 16)
+    chain = patch_stage.Chain(rng, activation(rng, "x", (1, extent, extent, _one_of(rng, 3, 4, 8))))
+    chain.convolution(Conv2D, channels, alike=True)
+    chain.convolution(DepthwiseConv2D, channels, alike=bool(rng.integers(2)))
+    chain.convolution(Conv2D, 2 * channels, alike=True)
+    _, rows, columns, _ = chain.last.shape
+    rolling = bool(rng.integers(2))
+    across = 1 if rolling else _one_of(rng, 1, 2, 4)
+    graph: Graph = chain.stage(min(rows, _one_of(rng, 1, 2, 4)), -(-columns // across), rolling)
+    return graph
+
+
 _LARGE = {
     Conv2D: _large_conv_2d,
     ConvDepthwise2D: _large_conv_depthwise,
     DepthwiseConv2D: _large_depthwise,
     FullyConnected: _large_fully_connected,
+    PatchStage: _large_patch_stage,
     AveragePool2D: _large_pool(AveragePool2D),
     MaxPool2D: _large_pool(MaxPool2D),
 }
@@ -211,7 +227,7 @@ def side_by_side(graphs: Sequence[Graph]) -> Graph:
 
         for tensor in graph.tensors.values():
             tensors[named(tensor.name)] = tensor.with_(name=named(tensor.name))
-        if isinstance(op, TokenBlock):
+        if isinstance(op, Block):
             parts = tuple(renamed(part, named(part.name)) for part in op.parts)
             between = tuple(tensor.with_(name=named(tensor.name)) for tensor in op.between)
             op = op.with_(parts=parts, between=between)

@@ -41,6 +41,33 @@ class Variant:
         return isinstance(self.op, ConvDepthwise2D)
 
 
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A step as the planner needs it, whose overlaps are known."""
+
+    index: int
+    variant: Variant
+
+    @property
+    def op(self) -> Op:
+        return self.variant.op
+
+    @property
+    def scratch(self) -> int:
+        return self.variant.scratch
+
+    @property
+    def kernel(self) -> Placed:
+        return self
+
+    @property
+    def in_place(self) -> tuple[int, ...]:
+        return self.variant.kernel.in_place
+
+    def overlaps(self, op: Op, graph: Graph) -> tuple[Overlap, ...]:
+        return self.variant.overlaps
+
+
 def alive_bytes(graph: Graph, lifetimes: Mapping[TensorName, Lifetime], audio_bytes: int) -> list[int]:
     """Bytes of tensors alive before the first step, in each step and after the last."""
     found = [0] * (len(graph.ops) + 2)

@@ -22,6 +22,7 @@ from tinyc.ir.graph import Graph
 from tinyc.learning import stored
 from tinyc.objective import Objective
 from tinyc.packaging import Package
+from tinyc.patches import Patches
 from tinyc.preparation import Prepared, read_prepared
 from tinyc.program import Firmware, Program, Sizes
 from tinyc.sixlowpan.settings import LowpanSettings
@@ -178,6 +179,7 @@ def open_artifact(folder: Path) -> Artifact:
             optimize=Objective(report["optimize"]),
             version=str(report["version"]),
             kernels=[str(layer["kernel"]) for layer in report["layers"]],
+            patches=[Patches(**entry) for entry in report["patches"]],
             learning=learning,
             lowpan=lowpan,
         )

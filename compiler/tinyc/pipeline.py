@@ -22,6 +22,7 @@ from tinyc.memory.front_end import FrontEnd
 from tinyc.memory.plan import MemoryPlan
 from tinyc.objective import Objective
 from tinyc.packaging import Package, Signing
+from tinyc.patches import Patches
 from tinyc.preparation import Prepared, Progress, prepare
 from tinyc.program import NO_VERSION, Firmware, Program, Project, Step
 from tinyc.report import make_report
@@ -63,6 +64,7 @@ def compile_graph(
     optimize: Objective = Objective.BALANCED,
     measured: Measured | None = None,
     kernels: Sequence[str] | None = None,
+    patches: Sequence[Patches] = (),
     within: FirmwareManifest | None = None,
     version: str = NO_VERSION,
     learning: Learning | None = None,
@@ -71,9 +73,9 @@ def compile_graph(
     """Select a kernel per layer and plan the arena. `graph` is legal and quantized.
 
     `optimize` is what the choice minimises; `measured` work replaces predictions. `kernels` are the
-    symbols of exactly the kernels to use, one per layer: then nothing is chosen. The choice is `within` the
-    kernels of a firmware that exists, when there is one. `version` is the model's. `learning` is what learns
-    behind a tap of `graph`, `lowpan` the node that serves the model over the air.
+    symbols of exactly the kernels to use, one per layer, and `patches` the stages: then nothing is chosen.
+    The choice is `within` the kernels of a firmware that exists, when there is one. `version` is the model's.
+    `learning` is what learns behind a tap of `graph`, `lowpan` the node that serves the model over the air.
     Raises TinycError that lists every layer without a kernel on `board`, or whose scales fixed
     point cannot hold, and for a model that does not take the ids of `tokenizer`.
     """
@@ -84,7 +86,7 @@ def compile_graph(
     graph = with_blocks(graph)
     front_end = FrontEnd.of(audio, tokenizer)
     if kernels is not None:
-        steps, plan = selection.fixed(graph, board, kernels, front_end=front_end)
+        steps, plan = selection.fixed(graph, board, kernels, patches=patches, front_end=front_end)
     elif within is not None:
         steps, plan = _chosen_within(within, graph, board, optimize, front_end, measured)
     else:

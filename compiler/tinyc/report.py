@@ -6,9 +6,10 @@ from dataclasses import asdict
 from typing import Any
 
 from tinyc import __version__
-from tinyc.ir.ops.token_block import TokenBlock
+from tinyc.ir.ops.block import Block
 from tinyc.ir.tensor import Tensor
 from tinyc.learning.report import learning_entry
+from tinyc.patches import patches_of
 from tinyc.program import Firmware, Program, Step
 from tinyc.sixlowpan.plan import lowpan_entry
 from tinyc.split import Split, read_firmware
@@ -48,24 +49,28 @@ def layer_entries(program: Program) -> list[dict[str, Any]]:
 
 
 def _parts(program: Program, step: Step) -> dict[str, Any]:
-    """The layers of a TOKEN_BLOCK, each with its row kernel; nothing for another layer."""
+    """The layers of a block, each with its own kernel; nothing for another layer."""
+    found = part_entries(program, step)
+    return {"parts": found} if found else {}
+
+
+def part_entries(program: Program, step: Step) -> list[dict[str, Any]]:
+    """An entry for each layer of a block that one kernel computes; none for another layer."""
     op = step.op
-    if not isinstance(op, TokenBlock) or step.kernel.specialize is None:
-        return {}
+    if not isinstance(op, Block) or step.kernel.specialize is None:
+        return []
     graph = program.graph.expanded()
     calls = step.kernel.specialize(op, program.graph)["parts"]
     assert isinstance(calls, tuple)
-    return {
-        "parts": [
-            {
-                "name": part.name,
-                "op": part.kind,
-                "kernel": call.symbol,
-                "macs": part.macs(graph.operands(part), graph.results(part)),
-            }
-            for part, call in zip(op.parts, calls, strict=True)
-        ]
-    }
+    return [
+        {
+            "name": part.name,
+            "op": part.kind,
+            "kernel": call.symbol,
+            "macs": part.macs(graph.operands(part), graph.results(part)),
+        }
+        for part, call in zip(op.parts, calls, strict=True)
+    ]
 
 
 def _predicted(program: Program, step: Step) -> dict[str, int | None]:
@@ -113,6 +118,7 @@ def make_report(program: Program, firmware: Firmware, split: Split | None = None
         "outputs": [tensor_entry(program, graph[name]) for name in graph.outputs],
         "labels": list(program.labels),
         "layers": layer_entries(program),
+        "patches": [patches.to_json() for patches in patches_of(graph)],
         "symbols": [asdict(symbol) for symbol in size_table(firmware.elf)],
         "learning": learning_entry(program.learning) if program.learning is not None else None,
         "sixlowpan": lowpan_entry(program.lowpan) if program.lowpan is not None else None,

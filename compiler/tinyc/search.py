@@ -8,19 +8,19 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TypeAlias
 
-from tinyc.alternatives import Measured, Variant, alive_bytes, alive_fused, variants_of
+from tinyc.alternatives import Measured, Placed, Variant, alive_bytes, alive_fused, variants_of
 from tinyc.boards import Board
 from tinyc.errors import Problem, TinycError
 from tinyc.ir.graph import Graph
-from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.conv_depthwise_2d import ConvDepthwise2D
-from tinyc.kernels.kernel import Kernel, Overlap
+from tinyc.kernels.kernel import Kernel
 from tinyc.memory import planner
 from tinyc.memory.budget import code_pieces, fixed_code, params_bytes, runtime_ram, update_bytes
 from tinyc.memory.front_end import FrontEnd
 from tinyc.memory.lifetimes import StepLike, tensor_lifetimes
 from tinyc.memory.plan import MemoryPlan
 from tinyc.objective import Objective
+from tinyc.patches import Way
 from tinyc.program import Step
 
 # Balanced: cycles times (flash times RAM) to this power. 3 % fewer cycles pay for a sixth more of either.
@@ -48,33 +48,6 @@ class _Flash:
     step: Step
     own: int
     pieces: Mapping[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class _Placed:
-    """A step as the planner needs it, whose overlaps are known."""
-
-    index: int
-    variant: Variant
-
-    @property
-    def op(self) -> Op:
-        return self.variant.op
-
-    @property
-    def scratch(self) -> int:
-        return self.variant.scratch
-
-    @property
-    def kernel(self) -> _Placed:
-        return self
-
-    @property
-    def in_place(self) -> tuple[int, ...]:
-        return self.variant.kernel.in_place
-
-    def overlaps(self, op: Op, graph: Graph) -> tuple[Overlap, ...]:
-        return self.variant.overlaps
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +126,31 @@ class Search:
             if other[1].arena_size < plan.arena_size:
                 return other
         return steps, plan
+
+    @property
+    def floor(self) -> int:
+        """Bytes alive before the first and after the last layer, whatever the kernels."""
+        return self._floor
+
+    @property
+    def arena_limit(self) -> int:
+        """Bytes that the board has for the arena."""
+        return self._room.arena
+
+    def ways(self) -> list[list[Way]]:
+        """What each layer, or a pair that begins with it, takes with the kernels that it has."""
+        return [
+            [
+                Way(1 + variant.is_fused, variant.live, variant.cycles)
+                for which, variant in enumerate(variants)
+                if isinstance(self._flash(index, which), _Flash)
+            ]
+            for index, variants in enumerate(self.layers)
+        ]
+
+    def within(self, limit: int) -> Choice:
+        """The fastest choice for an arena of `limit` bytes, by the bound that the search minimises."""
+        return self._planned(self._descend(self._fastest, self._key(Objective.TIME, limit=limit), near=False))
 
     def holds_for(self, board: Board) -> bool:
         """Whether `run` finds the same for `board`, if that has the same kernels to choose from.
@@ -381,7 +379,7 @@ class Search:
         return self._time(self._exchanged(choice, {index: which}))[0] - self._time(choice)[0]
 
     def _planned_arena(self, choice: Sequence[int]) -> int:
-        steps = [_Placed(index, variant) for index, variant in enumerate(self._of(choice))]
+        steps = [Placed(index, variant) for index, variant in enumerate(self._of(choice))]
         return planner.plan(with_steps(self._graph, steps), steps, self._front_end.buffer).arena_size
 
     def _planned(self, choice: Sequence[int]) -> Choice:

@@ -8,6 +8,7 @@ while the objective falls. See docs/concepts/kernel-choice.md.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from types import MappingProxyType
 from typing import TypeAlias
 
 from tinyc.alternatives import Measured
@@ -21,6 +22,7 @@ from tinyc.kernels.kernel import Kernel
 from tinyc.memory import planner
 from tinyc.memory.front_end import FrontEnd
 from tinyc.objective import Objective
+from tinyc.patches import Patches, PatchSearch, Route, with_patches
 from tinyc.program import Step
 from tinyc.search import MEMORY_WEIGHT, Choice, Search, with_steps
 
@@ -28,7 +30,12 @@ __all__ = ["MEMORY_WEIGHT", "Choices", "Measured", "choices", "choose", "fixed",
 
 Candidates: TypeAlias = Callable[[Op, Graph], Iterable[Kernel]]
 
+# For `ram`: patches may cost this power of the time, so that 4 % less arena pay for 18 % more cycles.
+_WORK_WEIGHT = 0.25
+# By how much more than the least arena of all that choices with patches may take.
+_LARGER = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4)
 _NO_FRONT_END = FrontEnd()
+_NOTHING_MEASURED: Measured = MappingProxyType({})
 
 
 def choose(
@@ -40,7 +47,7 @@ def choose(
     measured: Measured | None = None,
     candidates: Candidates | None = None,
 ) -> Choice:
-    """One step per op, or per pair of ops that are fused, in op order, and the memory plan for them.
+    """One step per op, or per ops that are fused or computed in patches, in op order, and their memory plan.
 
     The steps belong to the graph `with_steps`. Deterministic.
     `measured` replaces predictions; the objective TUNED needs it. `candidates` are the kernels to choose
@@ -49,8 +56,7 @@ def choose(
     """
     if objective is Objective.TUNED and measured is None:
         raise ValueError("the objective `tuned` needs measurements")
-
-    return _search(graph, board, front_end, measured or {}, candidates).run(objective)
+    return _Selector(graph, board, front_end, measured or {}, candidates).choose(objective)
 
 
 def choices(
@@ -60,11 +66,11 @@ def choices(
 
     Raises as `choose`.
     """
-    search = _search(graph, board, front_end, {})
+    selector = _Selector(graph, board, front_end)
     for objective in Objective:
         if objective is not Objective.TUNED:
-            yield objective, search.run(objective)
-    for choice in search.frontier():
+            yield objective, selector.choose(objective)
+    for choice in (*selector.search.frontier(), *selector.patched_frontier()):
         yield None, choice
 
 
@@ -74,6 +80,7 @@ class Choices:
     def __init__(self, graph: Graph, objective: Objective, front_end: FrontEnd = _NO_FRONT_END) -> None:
         self._graph, self._objective, self._front_end = graph, objective, front_end
         self._found: list[tuple[frozenset[str], Search, Choice]] = []
+        self._stages: dict[frozenset[str], PatchSearch] = {}
         self.searches = 0
 
     def choose(self, board: Board) -> Choice:
@@ -83,37 +90,107 @@ class Choices:
             if known == features and search.holds_for(board):
                 return choice
         self.searches += 1
-        search = _search(self._graph, board, self._front_end, {})
-        choice = search.run(self._objective)
-        self._found.append((features, search, choice))
+        selector = _Selector(self._graph, board, self._front_end, stages=self._stages)
+        choice = selector.choose(self._objective)
+        self._found.append((features, selector.search, choice))
         return choice
 
 
-def _search(
-    graph: Graph,
-    board: Board,
-    front_end: FrontEnd,
-    measured: Measured,
-    candidates: Candidates | None = None,
-) -> Search:
-    def supported(op: Op) -> tuple[Kernel, ...]:
-        if candidates is None:
-            return catalogue.candidates(op, graph, board.features)
-        return tuple(kernel for kernel in candidates(op, graph) if kernel.suits(board.features))
+class _Selector:
+    """The search without patches, and those with them. `stages` by what decides between kernels are kept."""
 
-    kernels = [supported(op) for op in graph.ops]
-    _require_kernels(graph, board, kernels)
-    pairs = {index: (op, found) for index, op in fusible(graph).items() if (found := supported(op))}
-    return Search(graph, board, kernels, pairs, front_end, measured)
+    def __init__(
+        self,
+        graph: Graph,
+        board: Board,
+        front_end: FrontEnd,
+        measured: Measured = _NOTHING_MEASURED,
+        candidates: Candidates | None = None,
+        stages: dict[frozenset[str], PatchSearch] | None = None,
+    ) -> None:
+        self._graph, self._board, self._front_end, self._candidates = graph, board, front_end, candidates
+        self._known = {} if stages is None else stages
+        self.search = self._search(graph, measured)
+
+    def choose(self, objective: Objective) -> Choice:
+        """The choice for an objective; with patches where it is `ram` or nothing fits without them."""
+        choice = self.search.run(objective)
+        if objective is Objective.RAM:
+            return self._smaller(choice)
+        limit = self.search.arena_limit
+        if choice[1].arena_size <= limit:
+            return choice
+        for route in (self._stages.within(limit), self._stages.narrowest()):
+            if route is not None and route.stages:
+                found = self._patched(route).run(objective)
+                choice = min(choice, found, key=lambda each: each[1].arena_size)
+                if choice[1].arena_size <= limit:
+                    break
+        return choice
+
+    def patched_frontier(self) -> Iterator[Choice]:
+        """The fastest choices with stages for ever smaller arenas, as far as that makes a difference."""
+        seen: set[tuple[Patches, ...]] = {()}
+        narrowest = self._stages.narrowest()
+        for more in _LARGER:
+            route = self._stages.within(round(narrowest.live * (1 + more)))
+            if route is not None and route.stages not in seen:
+                seen.add(route.stages)
+                yield self._patched(route).within(route.live)
+
+    def _smaller(self, choice: Choice) -> Choice:
+        """With patches, where the arena shrinks by more than they cost."""
+        narrowest = self._stages.narrowest()
+        limits = [choice[1].arena_size, *(round(narrowest.live * (1 + more)) for more in _LARGER)]
+        routes = [route for limit in limits if (route := self._stages.within(limit)) is not None]
+        best = min(routes, key=lambda route: route.live * route.cycles**_WORK_WEIGHT)
+        if not best.stages:
+            return choice
+        found = self._patched(best).within(best.live)
+        return found if found[1].arena_size < choice[1].arena_size else choice
+
+    @property
+    def _stages(self) -> PatchSearch:
+        features = self._board.features & catalogue.FEATURES
+        if features not in self._known:
+            found = PatchSearch(self._graph, self._supported, self.search.ways(), self.search.floor)
+            self._known[features] = found
+        return self._known[features]
+
+    def _patched(self, route: Route) -> Search:
+        return self._search(with_patches(self._graph, route.stages), {})
+
+    def _search(self, graph: Graph, measured: Measured) -> Search:
+        kernels = [self._supported(op, graph) for op in graph.ops]
+        _require_kernels(graph, self._board, kernels)
+        pairs = {
+            index: (op, found)
+            for index, op in fusible(graph).items()
+            if (found := self._supported(op, graph))
+        }
+        return Search(graph, self._board, kernels, pairs, self._front_end, measured)
+
+    def _supported(self, op: Op, graph: Graph) -> tuple[Kernel, ...]:
+        features = self._board.features
+        if self._candidates is None:
+            return catalogue.candidates(op, graph, features)
+        return tuple(kernel for kernel in self._candidates(op, graph) if kernel.suits(features))
 
 
 def fixed(
-    graph: Graph, board: Board, symbols: Sequence[str], *, front_end: FrontEnd = _NO_FRONT_END
+    graph: Graph,
+    board: Board,
+    symbols: Sequence[str],
+    *,
+    patches: Sequence[Patches] = (),
+    front_end: FrontEnd = _NO_FRONT_END,
 ) -> Choice:
     """The steps with exactly these kernels, of the graph `with_steps`.
 
-    Raises TinycError when one is not there any more, ValueError when they are too few or too many.
+    `patches` are the stages among them. Raises TinycError when one is not there any more, ValueError when
+    they are too few or too many.
     """
+    graph = with_patches(graph, patches)
     graph = fuse(graph, _fused_by(graph, symbols))
     named = [
         tuple(kernel for kernel in catalogue.candidates(op, graph) if kernel.symbol == symbol)

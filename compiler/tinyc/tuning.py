@@ -27,6 +27,7 @@ from tinyc.fusion import fuse, fusible
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.conv_depthwise_2d import ConvDepthwise2D
+from tinyc.ir.ops.patch_stage import PatchStage
 from tinyc.kernels.catalogue import candidates
 from tinyc.kernels.kernel import Kernel, Work
 from tinyc.memory import planner
@@ -125,7 +126,7 @@ def key(graph: Graph, board: Board, toolchain: str) -> str:
 
 
 def _unfused(op: Op, graph: Graph) -> tuple[Kernel, ...]:
-    return () if isinstance(op, ConvDepthwise2D) else candidates(op, graph)
+    return () if isinstance(op, ConvDepthwise2D | PatchStage) else candidates(op, graph)
 
 
 def _program(name: str, graph: Graph, board: Board, steps: Sequence[Step]) -> Program:

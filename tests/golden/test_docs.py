@@ -19,7 +19,7 @@ from tinyc.cores import CORES, FEATURES, HOST, combinations
 from tinyc.emulator.available import emulators
 from tinyc.frontends import tflite_movement, tflite_space, tflite_take
 from tinyc.frontends.tflite_shapes import CONSTANTS
-from tinyc.ir.ops import OPS, ConvDepthwise2D, TokenBlock
+from tinyc.ir.ops import OPS, ConvDepthwise2D, PatchStage, TokenBlock
 from tinyc.kernels import cortex_m4_rows, portable_rows
 from tinyc.kernels.catalogue import CATALOGUE
 from tinyc.versioning.rules import RULES
@@ -37,7 +37,7 @@ def operators_page() -> str:
     for row_kernel in (*cortex_m4_rows.KERNELS, *portable_rows.KERNELS):
         kernels[row_kernel.op.kind].append(row_kernel.symbol)
     lines = ["# Operators", "", NOTE, "| operator | kernels, best first |", "|---|---|"]
-    for kind in sorted([*OPS, ConvDepthwise2D.kind, TokenBlock.kind]):
+    for kind in sorted([*OPS, ConvDepthwise2D.kind, PatchStage.kind, TokenBlock.kind]):
         names = ", ".join(f"`{symbol}`" for symbol in kernels[kind])
         lines.append(f"| {kind} | {names or 'removed by the passes, or rejected with its reason'} |")
     moves = {**tflite_movement.DECODERS, **tflite_space.DECODERS, **tflite_take.DECODERS}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 
 import numpy as np
 import pytest
@@ -13,13 +14,15 @@ from tinyc import interpreter
 from tinyc.boards import load_board
 from tinyc.fusion import fuse, fusible
 from tinyc.ir import printer
-from tinyc.ir.graph import verify
-from tinyc.ir.ops import Conv2D, ConvDepthwise2D
+from tinyc.ir.graph import Graph, verify
+from tinyc.ir.ops import Conv2D, ConvDepthwise2D, PatchStage
+from tinyc.ir.ops.base import Op
 from tinyc.kernels import catalogue, cortex_m4_conv_depthwise
 from tinyc.kernels.depthwise_geometry import geometries
-from tinyc.kernels.kernel import Work
+from tinyc.kernels.kernel import Kernel, Work
 from tinyc.kernels.sliding_planes import Tiles, best_tiles
 from tinyc.objective import Objective
+from tinyc.patches import patches_of
 from tinyc.pipeline import compile_graph
 from tinyc.selection import choose
 from tinyc.variants import candidates
@@ -70,16 +73,18 @@ def test_a_fused_op_prints_its_parts() -> None:
 
 
 def arenas(board_name: str, objective: Objective) -> tuple[int, int, set[str]]:
-    """(arena with fused pairs, arena without, kinds of op of the former)."""
+    """(arena with fused pairs, arena without, kinds of op of the former), without patches."""
     board = load_board(board_name)
-    program = compile_graph(GRAPH, board, name="net", optimize=objective)
-    _, alone = choose(
-        GRAPH,
-        board,
-        objective,
-        candidates=lambda op, graph: () if is_pair(op) else catalogue.candidates(op, graph),
-    )
-    return program.plan.arena_size, alone.arena_size, {step.op.kind for step in program.steps}
+
+    def arena(*left_out: type[Op]) -> tuple[int, set[str]]:
+        def candidates(op: Op, graph: Graph) -> Iterable[Kernel]:
+            return () if isinstance(op, left_out) else catalogue.candidates(op, graph)
+
+        steps, plan = choose(GRAPH, board, objective, candidates=candidates)
+        return plan.arena_size, {step.op.kind for step in steps}
+
+    fused, kinds = arena(PatchStage)
+    return fused, arena(PatchStage, ConvDepthwise2D)[0], kinds
 
 
 def is_pair(op: object) -> bool:
@@ -135,16 +140,16 @@ def test_measured_pairs_replace_predicted_ones() -> None:
 @pytest.mark.parametrize("objective", [Objective.RAM, Objective.TIME, Objective.BALANCED])
 def test_the_kernels_by_name_make_the_same_program(objective: Objective) -> None:
     program = compile_graph(GRAPH, BOARD, name="net", optimize=objective)
-    symbols = [step.kernel.symbol for step in program.steps]
-    again = compile_graph(GRAPH, BOARD, name="net", optimize=objective, kernels=symbols)
+    symbols, stages = [step.kernel.symbol for step in program.steps], patches_of(program.graph)
+    again = compile_graph(GRAPH, BOARD, name="net", optimize=objective, kernels=symbols, patches=stages)
     assert again.graph.ops == program.graph.ops and again.plan == program.plan
     assert program.digest == GRAPH.digest()
     with pytest.raises(ValueError, match="argument"):
-        compile_graph(GRAPH, BOARD, name="net", kernels=symbols[:-1])
+        compile_graph(GRAPH, BOARD, name="net", kernels=symbols[:-1], patches=stages)
 
 
 def test_kernels_that_would_fuse_are_listed_with_their_costs() -> None:
-    program = compile_graph(GRAPH, BOARD, name="net", optimize=Objective.RAM)
+    program = compile_graph(GRAPH, BOARD, name="net", optimize=Objective.TIME)
     names = {kernel.symbol for kernel in cortex_m4_conv_depthwise.KERNELS}
     for step, found in zip(program.steps, candidates(program), strict=True):
         fusing = {one.kernel.symbol for one in found} & names

@@ -29,8 +29,8 @@ from tinyc.emulator.chips import NAMES
 from tinyc.fit import FITTED_CORE
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops.base import Op
+from tinyc.ir.ops.block import Block
 from tinyc.ir.ops.conv_depthwise_2d import ConvDepthwise2D
-from tinyc.ir.ops.token_block import TokenBlock
 from tinyc.ir.printer import own_fields
 from tinyc.ir.tensor import Tensor
 from tinyc.kernels.kernel import Work
@@ -192,8 +192,8 @@ def _activations(graph: Graph, op: Op) -> tuple[str, ...]:
 
 
 def _parts(expanded: Graph, step: Step, entry: Mapping[str, Any]) -> tuple[PartView, ...]:
-    """The layers that a fused one stands for; those of a token block have kernels of their own."""
-    if not isinstance(step.op, ConvDepthwise2D | TokenBlock):
+    """The layers that a fused one stands for; those of a block have kernels of their own."""
+    if not isinstance(step.op, ConvDepthwise2D | Block):
         return ()
     kernels = [part["kernel"] for part in entry.get("parts", ())] or [step.kernel.symbol] * len(step.op.parts)
     return tuple(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from tinyc.cli.tradeoff import Tradeoff, print_tradeoff
 
 if TYPE_CHECKING:
     from tinyc.memory.budget import Budget
+    from tinyc.program import Program
 
 _Rows = list[tuple[str, str, str]]
 
@@ -64,19 +66,7 @@ def command(
         output.table(
             f"{found.model} on {found.board}",
             ("#>", "layer", "op", "kernel", "MACs>", "weights>", "alive in arena>", "scratch>"),
-            (
-                (
-                    layer.index,
-                    layer.name,
-                    layer.op,
-                    layer.kernel,
-                    f"{layer.macs:,}",
-                    f"{layer.weights:,} B",
-                    f"{layer.live:,} B",
-                    f"{layer.scratch:,} B",
-                )
-                for layer in found.layers
-            ),
+            _layer_rows(found, program),
         )
         tables = ("tokenizer tables in flash", f"{found.tokenizer:,}", "exact")
         tokenizer = [tables] if found.tokenizer else []
@@ -116,6 +106,17 @@ def command(
                 f"{work.cycles / clock * 1000:.4g} ms at {clock / 1e6:g} MHz per inference"
             )
     found.require_fit()
+
+
+def _layer_rows(found: Budget, program: Program) -> Iterator[tuple[object, ...]]:
+    """A row per layer, and below a block one for each of its layers."""
+    from tinyc.report import part_entries
+
+    for layer, step in zip(found.layers, program.steps, strict=True):
+        sizes = tuple(f"{size:,} B" for size in (layer.weights, layer.live, layer.scratch))
+        yield layer.index, layer.name, layer.op, layer.kernel, f"{layer.macs:,}", *sizes
+        for part in part_entries(program, step):
+            yield "", f"  {part['name']}", part["op"], part["kernel"], f"{part['macs']:,}", "", "", ""
 
 
 def _lowpan_rows(found: Budget) -> _Rows:

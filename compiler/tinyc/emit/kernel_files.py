@@ -13,7 +13,7 @@ from typing import Any
 from tinyc.emit import symbols
 from tinyc.emit.environment import render
 from tinyc.ir.graph import Graph
-from tinyc.kernels.kernel import Kernel
+from tinyc.kernels.kernel import Inner, Kernel
 from tinyc.program import Program, Step
 from tinyc.resources import data_folder
 
@@ -57,8 +57,10 @@ class _Collector:
         pasted = _SYSTEM.sub("", _QUOTED.sub("", text))
         table[path] = re.sub(r"\n{3,}", "\n\n", pasted).strip("\n")
 
-    def step(self, graph: Graph, step: Step, symbol: str | None) -> None:
+    def step(self, graph: Graph, step: Step | Inner, symbol: str | None) -> None:
         """All that the kernel of a layer needs, of a template the text under `symbol`."""
+        for inner in step.kernel.inner(step.op, graph):
+            self.step(inner.graph, inner, inner.symbol)
         for path in step.kernel.headers:
             self._add(path, self._headers)
         view = _view(graph, step)
@@ -109,7 +111,7 @@ def shared_symbol(graph: Graph, step: Step) -> str:
     return f"{step.kernel.symbol}_{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
-def _view(graph: Graph, step: Step) -> Mapping[str, Any]:
+def _view(graph: Graph, step: Step | Inner) -> Mapping[str, Any]:
     """What a template kernel gives its template for this layer."""
     if not is_template(step.kernel) or step.kernel.specialize is None:
         return MappingProxyType({})

@@ -15,6 +15,7 @@ from tinyc.emit.kernel_files import KernelFile, files_of, is_template, shared_sy
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.conv_depthwise_2d import ConvDepthwise2D
+from tinyc.ir.ops.patch_stage import PatchStage
 from tinyc.ir.tensor import Tensor
 from tinyc.kernels import catalogue
 from tinyc.kernels.kernel import Kernel
@@ -77,9 +78,9 @@ def spare_layers(program: Program) -> Iterator[tuple[Graph, Step]]:
 
 
 def plain_steps(program: Program) -> tuple[Graph, tuple[Step, ...]]:
-    """The program without fused convolutions, each layer with the best of the kernels that take any numbers.
+    """The program without fused convolutions and patches, with kernels that take any numbers.
 
-    A layer that has none gets the best one of all.
+    Each layer has the best of these, or the best one of all where there are none.
     """
     graph, steps = _unfused(program.graph), []
     for index, op in enumerate(graph.ops):
@@ -96,6 +97,9 @@ def _unfused(graph: Graph) -> Graph:
         if isinstance(op, ConvDepthwise2D):
             ops += op.parts
             between.append(op.intermediate)
+        elif isinstance(op, PatchStage):
+            ops += op.parts
+            between += op.between
         else:
             ops.append(op)
     return graph.rebuilt(ops=ops, tensors=between)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -9,6 +10,8 @@ from types import MappingProxyType
 from tinyc.emit.names import c_identifier
 from tinyc.ir.tensor import Array
 from tinyc.program import Program, Step
+
+_NO_WORD = re.compile(r"\W+")
 
 
 def prefix(program: Program) -> str:
@@ -32,7 +35,7 @@ def params(program: Program, step: Step) -> str:
 
 def constant(program: Program, step: Step, field: str) -> str:
     """The constant array behind one pointer field of a layer's struct, or of a struct in it."""
-    return f"{prefix(program)}_layer_{step.index}_{field.replace('.', '_')}"
+    return f"{prefix(program)}_layer_{step.index}_{_NO_WORD.sub('_', field)}"
 
 
 def constants(program: Program) -> Iterator[tuple[str, str, Array]]:
@@ -50,7 +53,7 @@ def is_weights(field: str) -> bool:
     It does when one word of the field's name is `weights`. Biases, multipliers, shifts and tables
     are constants of the code around them.
     """
-    return "weights" in field.replace(".", "_").split("_")
+    return "weights" in _NO_WORD.sub("_", field).split("_")
 
 
 def weight_arrays(program: Program) -> frozenset[str]:

@@ -10,8 +10,8 @@ from types import MappingProxyType
 import numpy as np
 
 from tinyc.ir.ops.base import Op
+from tinyc.ir.ops.block import Block
 from tinyc.ir.ops.conv_depthwise_2d import ConvDepthwise2D
-from tinyc.ir.ops.token_block import TokenBlock
 from tinyc.ir.ops.unsupported import Unsupported
 from tinyc.ir.state import State
 from tinyc.ir.tensor import Tensor, TensorName
@@ -100,7 +100,7 @@ class Graph:
 
     def expanded(self) -> Graph:
         """The graph with the parts of fused ops, and the tensors between them, in their place."""
-        if not any(isinstance(op, ConvDepthwise2D | TokenBlock) for op in self.ops):
+        if not any(isinstance(op, ConvDepthwise2D | Block) for op in self.ops):
             return self
         ops: list[Op] = []
         tensors: list[Tensor] = []
@@ -108,7 +108,7 @@ class Graph:
             if isinstance(op, ConvDepthwise2D):
                 ops += op.parts
                 tensors.append(op.intermediate)
-            elif isinstance(op, TokenBlock):
+            elif isinstance(op, Block):
                 ops += op.parts
                 tensors += op.between
             else:

@@ -21,6 +21,7 @@ from tinyc.kernels import (
     helium,
     helium_depthwise,
     helium_elementwise,
+    patch_stage,
     portable_batch_matmul,
     portable_choice,
     portable_conversion,
@@ -46,7 +47,7 @@ from tinyc.kernels.kernel import Kernel
 
 # Kernels that do not state their work are ranked in this order, so specialised sets come before the
 # portable one.
-CATALOGUE: tuple[Kernel, ...] = (
+_OF_LAYERS: tuple[Kernel, ...] = (
     *helium.KERNELS,
     *helium_depthwise.KERNELS,
     *helium_elementwise.KERNELS,
@@ -85,6 +86,7 @@ CATALOGUE: tuple[Kernel, ...] = (
     *portable_transpose_conv.KERNELS,
     *token_block.KERNELS,
 )
+CATALOGUE = (*_OF_LAYERS, *patch_stage.kernels(_OF_LAYERS))
 
 # The features of a board that decide which kernels it has.
 FEATURES = frozenset[str]().union(*(kernel.requires | kernel.superseded for kernel in CATALOGUE))

@@ -38,8 +38,9 @@ class Lowered:
                 yield name, value
 
     def constant_bytes(self) -> int:
-        """Flash bytes of the constant arrays."""
-        return sum(value.nbytes for _, value in self.arrays())
+        """Flash bytes of the constant arrays; what repeats another one is there once."""
+        unique = {(value.dtype.str, value.tobytes()): value.nbytes for _, value in self.arrays()}
+        return sum(unique.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,26 @@ class Overlap:
     lead: int
 
 
+@dataclass(frozen=True, slots=True)
+class Inner:
+    """A layer that the kernel of another one computes by `kernel`, in a graph of its own."""
+
+    op: Op
+    graph: Graph
+    kernel: Kernel
+
+    @property
+    def view(self) -> Mapping[str, object]:
+        """What the kernel's template is rendered with."""
+        return self.kernel.specialize(self.op, self.graph) if self.kernel.specialize else {}
+
+    @property
+    def symbol(self) -> str:
+        """The C function; that of a template, which its layers of one variant share, names the variant."""
+        view = self.view
+        return f"{self.kernel.symbol}_{view['variant']}" if "variant" in view else self.kernel.symbol
+
+
 def always(op: Op, graph: Graph) -> bool:
     """Accepts every layer of its op."""
     return True
@@ -80,6 +101,10 @@ def always(op: Op, graph: Graph) -> bool:
 def none(op: Op, graph: Graph) -> int:
     """Needs no scratch."""
     return 0
+
+
+def _alone(op: Op, graph: Graph) -> tuple[Inner, ...]:
+    return ()
 
 
 def _apart(op: Op, graph: Graph) -> tuple[Overlap, ...]:
@@ -104,7 +129,8 @@ class Kernel:
     `in_place` lists the positions among the activations whose buffer output 0 may share as a whole,
     `overlaps` the activations that output 0 or the scratch may write over while they are being read.
     `work` predicts what the kernel executes on a Cortex-M4. `code` gives the bytes of machine code of a
-    template's variant; `functions` are those whose size does not depend on the layer.
+    template's variant; `functions` are those whose size does not depend on the layer. `inner` are the layers
+    that it computes by other kernels, whose functions it calls.
     """
 
     symbol: str
@@ -121,6 +147,7 @@ class Kernel:
     work: Callable[[Op, Graph], Work] | None = None
     code: Callable[[Op, Graph], int] | None = None
     specialize: Callable[[Op, Graph], Mapping[str, object]] | None = field(default=None)
+    inner: Callable[[Op, Graph], tuple[Inner, ...]] = _alone
 
     def suits(self, features: frozenset[str]) -> bool:
         """Whether it is for boards with exactly these features."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 from tinyc.boards import Board
@@ -234,11 +234,18 @@ def fixed_code(layers: int, front_end: FrontEnd) -> int:
 
 
 def code_pieces(graph: Graph, step: Step) -> dict[str, float]:
-    """Code bytes that a layer brings with its kernel, by piece; each piece exists once.
+    """Code bytes that a layer brings with its kernel and those that this one calls; each piece exists once.
 
     A template is compiled once per layer, or once per variant. What was neither measured nor stated by the
     kernel is estimated: proportional to its text without comments and spaces.
     """
+    pieces = _own_pieces(graph, step)
+    for inner in step.kernel.inner(step.op, graph):
+        pieces |= _own_pieces(inner.graph, replace(step, op=inner.op, kernel=inner.kernel))
+    return pieces
+
+
+def _own_pieces(graph: Graph, step: Step) -> dict[str, float]:
     kernel, piece = step.kernel, step.kernel.source
     if piece.endswith(".j2"):
         view = kernel.specialize(step.op, graph) if kernel.specialize else {}

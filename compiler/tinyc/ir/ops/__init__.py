@@ -1,6 +1,6 @@
 """The operators. `OPS` maps TFLite's names to classes; a new op file is listed here once.
 
-`ConvDepthwise2D` and `TokenBlock` are not there: they stand for several of them.
+`ConvDepthwise2D`, `PatchStage` and `TokenBlock` are not there: they stand for several of them.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ from tinyc.ir.ops.neg import Neg
 from tinyc.ir.ops.norm import LayerNorm, RmsNorm
 from tinyc.ir.ops.pad import Pad
 from tinyc.ir.ops.pad_v2 import PadV2
+from tinyc.ir.ops.patch_stage import PatchStage
 from tinyc.ir.ops.prelu import Prelu
 from tinyc.ir.ops.quantize import Quantize
 from tinyc.ir.ops.reduce_extreme import ReduceAll, ReduceAny, ReduceMax, ReduceMin
@@ -221,6 +222,7 @@ __all__ = [
     "Pad",
     "PadV2",
     "Padding",
+    "PatchStage",
     "Pooling",
     "Prelu",
     "Quantize",

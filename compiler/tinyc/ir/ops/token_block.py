@@ -7,23 +7,19 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from tinyc.ir.ops.base import Op
-from tinyc.ir.tensor import Array, Shape, Tensor, TensorName
-from tinyc.quantize.fixed_point import Rounding
+from tinyc.ir.ops.block import Block
+from tinyc.ir.tensor import Tensor, TensorName
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TokenBlock(Op):
-    """inputs: what `parts` read from outside, each tensor once, the sentence's length last if `counted`.
+class TokenBlock(Block):
+    """The sentence's length is the last input if `counted`.
 
-    No model file holds it: `tinyc.token_blocks` makes it for the kernels. It stands for `parts`, in order,
-    in the text and the digest of a graph as well. The tensors `between` them exist for a few rows only.
-    Its name is that of the first and the last part.
+    `tinyc.token_blocks` makes it. The tensors `between` the parts exist for a few rows only.
     """
 
     kind: ClassVar[str] = "TOKEN_BLOCK"
 
-    parts: tuple[Op, ...]
-    between: tuple[Tensor, ...]
     counted: bool
 
     @classmethod
@@ -35,56 +31,7 @@ class TokenBlock(Op):
         length: str | None,
     ) -> TokenBlock:
         """`kept` are the results that others read; `length` is the tensor that holds the rows, if any."""
-        made = [name for op in parts for name in op.outputs]
-        wanted = set(kept)
-        inputs = [name for op in parts for name in op.inputs if name not in made]
-        own = tuple(dict.fromkeys(inputs)) + ((length,) if length is not None else ())
-        return cls(
-            name=" .. ".join(dict.fromkeys((parts[0].name, parts[-1].name))),
-            inputs=own,
-            outputs=tuple(name for name in made if name in wanted),
-            source=parts[0].source,
-            parts=tuple(parts),
-            between=tuple(tensors[name] for name in made if name not in wanted),
-            counted=length is not None,
-        )
-
-    def _tensors(self, operands: Sequence[Tensor]) -> dict[TensorName, Tensor]:
-        """Every tensor that the parts name, with the shapes that follow from those of `operands`."""
-        found = dict(zip(self.inputs, operands, strict=True))
-        between = {tensor.name: tensor for tensor in self.between}
-        for op in self.parts:
-            shapes = op.output_shapes([found[name] for name in op.inputs])
-            for name, shape in zip(op.outputs, shapes, strict=True):
-                found[name] = between.get(name, operands[0]).with_(name=name, shape=shape, data=None)
-        return found
-
-    def output_shapes(self, operands: Sequence[Tensor]) -> tuple[Shape, ...]:
-        tensors = self._tensors(operands)
-        return tuple(tensors[name].shape for name in self.outputs)
-
-    def macs(self, operands: Sequence[Tensor], results: Sequence[Tensor]) -> int:
-        tensors = self._tensors(operands)
-        return sum(
-            op.macs([tensors[name] for name in op.inputs], [tensors[name] for name in op.outputs])
-            for op in self.parts
-        )
-
-    def reference(
-        self,
-        values: Sequence[Array],
-        operands: Sequence[Tensor],
-        results: Sequence[Tensor],
-        rounding: Rounding,
-    ) -> tuple[Array, ...]:
-        tensors = self._tensors(operands) | {tensor.name: tensor for tensor in results}
-        found = dict(zip(self.inputs, values, strict=True))
-        for op in self.parts:
-            arrays = op.reference(
-                [found[name] for name in op.inputs],
-                [tensors[name] for name in op.inputs],
-                [tensors[name] for name in op.outputs],
-                rounding,
-            )
-            found.update(zip(op.outputs, arrays, strict=True))
-        return tuple(found[name] for name in self.outputs)
+        fields = cls.fields_of(parts, tensors, kept)
+        if length is not None:
+            fields["inputs"] += (length,)
+        return cls(**fields, counted=length is not None)
