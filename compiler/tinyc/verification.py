@@ -61,12 +61,14 @@ def verify(
     engines: Mapping[str, Engine],
     *,
     layers: bool = False,
+    reset: bool = False,
 ) -> Verification:
     """Compare each engine with the NumPy reference on every vector, byte for byte.
 
     With `layers` the result of every layer is compared, not only the outputs. After the first
     difference of an engine its run is repeated layer by layer to name the first one that differs.
-    The vectors of a model with state are a sequence from a reset on, which such a repetition begins with.
+    The vectors of a model with state are a sequence from a reset on, which such a repetition begins with;
+    with `reset` each of them is a sequence of its own.
     """
     graph, state = program.graph, interpreter.initial_state(program.graph)
     before: list[Sequence[Array]] = []
@@ -76,6 +78,10 @@ def verify(
     outputs: list[tuple[Array, ...]] = []
     for index, inputs in enumerate(vectors):
         count += 1
+        if reset:
+            state, before = interpreter.initial_state(graph), []
+            for engine in engines.values():
+                engine.reset()
         values = interpreter.trace(graph, inputs, state=state)
         expected = tuple(values[name] for name in graph.outputs)
         outputs.append(expected)

@@ -58,4 +58,5 @@ Optimize = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 Toolchain = Annotated[str, typer.Option("--toolchain", help="zig, gcc or registry.")]
 Port = Annotated[str | None, typer.Option("--port", help="Serial port of a real board.", show_default=False)]
+Reset = Annotated[bool, typer.Option("--reset", help="Reset a model with state before each input.")]
 Seed = Annotated[int, typer.Option("--seed", help="Seed of the random vectors.")]

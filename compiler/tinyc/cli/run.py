@@ -15,7 +15,7 @@ import typer
 from tinyc.cli import output
 from tinyc.cli.inputs import Sample, require_files, samples
 from tinyc.cli.learn.heads import HeadOption
-from tinyc.cli.options import BoardName, Json, Model, Optimize, Port, Toolchain
+from tinyc.cli.options import BoardName, Json, Model, Optimize, Port, Reset, Toolchain
 from tinyc.errors import TinycError
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ def command(
         bool, typer.Option("--pty", help="Open the emulated serial line as a pseudo-terminal until Ctrl-C")
     ] = False,
     head: HeadOption = None,
+    reset: Reset = False,
     toolchain: Toolchain = "zig",
     optimize: Optimize = None,
     json: Json = False,
@@ -98,12 +99,12 @@ def command(
     asked = samples(program, inputs)
     if program.board.is_host:
         _require_learning(found, head)
-        results, where, extra = _on_host(program, asked), "this machine", {}
+        results, where, extra = _on_host(program, asked, reset), "this machine", {}
     else:
         with target.device_engine(found, port) as session:
             invoke = _invoke(found)
             answers = _answers(session, found, head)
-            results = _on_device(session, asked, invoke, answers)
+            results = _on_device(session, asked, invoke, answers, reset)
             extra = {} if answers is None else _active(answers)
             where = session.name
             extra |= _counts(session, len(results), program, invoke)
@@ -176,7 +177,7 @@ def _serve(found: Artifact, head: Path | None) -> None:
         raise machine.serving_failure
 
 
-def _on_host(program: Program, asked: list[Sample]) -> list[Ran]:
+def _on_host(program: Program, asked: list[Sample], reset: bool) -> list[Ran]:
     from tinyc.execution import audio_features, host_engine, text_ids
 
     def vector(sample: Sample) -> list[Array]:
@@ -184,8 +185,13 @@ def _on_host(program: Program, asked: list[Sample]) -> list[Ran]:
             return [text_ids(program, sample.text)]
         return sample.vector if sample.clip is None else [audio_features(program, sample.clip)]
 
+    results = []
     with host_engine(program) as engine:
-        return [Ran(engine.run(vector(sample))) for sample in output.progress("running", asked)]
+        for sample in output.progress("running", asked):
+            if reset:
+                engine.reset()
+            results.append(Ran(engine.run(vector(sample))))
+    return results
 
 
 def _require_learning(found: Artifact, head: Path | None) -> None:
@@ -218,12 +224,14 @@ def _active(answers: HeadAnswers) -> dict[str, Any]:
 
 
 def _on_device(
-    session: DeviceSession, asked: list[Sample], invoke: str, answers: HeadAnswers | None
+    session: DeviceSession, asked: list[Sample], invoke: str, answers: HeadAnswers | None, reset: bool
 ) -> list[Ran]:
     if session.machine is not None:
         session.machine.watch([invoke])
     results = []
     for sample in output.progress("running", asked):
+        if reset:
+            session.engine.reset()
         outputs = run_sample(session.engine, sample)
         results.append(Ran(outputs, None if answers is None else answers.answer(outputs)))
     return results

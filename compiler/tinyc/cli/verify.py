@@ -11,7 +11,7 @@ import typer
 
 from tinyc.cli import output
 from tinyc.cli.inputs import shown
-from tinyc.cli.options import BoardName, Json, Model, Optimize, Port, Seed, Toolchain
+from tinyc.cli.options import BoardName, Json, Model, Optimize, Port, Reset, Seed, Toolchain
 from tinyc.errors import Disagreement, Problem
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def command(
     ] = None,
     seed: Seed = 0,
     layers: Annotated[bool, typer.Option("--layers", help="Compare every layer, not only outputs")] = False,
+    reset: Reset = False,
     port: Port = None,
     toolchain: Toolchain = "zig",
     optimize: Optimize = None,
@@ -62,7 +63,7 @@ def command(
             if texts:
                 wrong_text = verification.verify_texts(program, texts, session.engine)
         watched = output.progress("verifying", vectors)
-        result = verification.verify(program, watched, engines, layers=layers)
+        result = verification.verify(program, watched, engines, layers=layers, reset=reset)
     accuracy = _accuracy(found, result.outputs[: len(given)], given, labels)
     if data is not None and limit is None and result.agrees and "int8" in accuracy:
         record_evaluation(found, data, accuracy["int8"], output.talk)
