@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import typer.main
 
+from support.operator_table import MICRO, TAKEN, refused_table, types_table
 from support.registry_format_pages import formats_page
 from support.registry_pages import ontology_page, queries_page
 from tinyc.boards import board_names, load_board
@@ -18,6 +19,7 @@ from tinyc.cli.app import app
 from tinyc.cores import CORES, FEATURES, HOST, combinations
 from tinyc.emulator.available import emulators
 from tinyc.frontends import tflite_movement, tflite_space, tflite_take
+from tinyc.frontends.tflite_refused import REASONS
 from tinyc.frontends.tflite_shapes import CONSTANTS
 from tinyc.ir.ops import OPS, ConvDepthwise2D, PatchStage, TokenBlock
 from tinyc.kernels import cortex_m4_rows, portable_rows
@@ -36,7 +38,13 @@ def operators_page() -> str:
         kernels[kernel.op.kind].append(kernel.symbol)
     for row_kernel in (*cortex_m4_rows.KERNELS, *portable_rows.KERNELS):
         kernels[row_kernel.op.kind].append(row_kernel.symbol)
-    lines = ["# Operators", "", NOTE, "| operator | kernels, best first |", "|---|---|"]
+    lines = [
+        *("# Operators", "", NOTE, "## Types", ""),
+        "The instruction sets with a kernel, by the type that a layer computes with.",
+        *("", *types_table(), "", "## Not compiled", ""),
+        "The operators of TensorFlow Lite Micro that tinyc refuses; `tinyc check` gives the same reasons.",
+        *("", *refused_table(), "", "## Kernels", "", "| operator | kernels, best first |", "|---|---|"),
+    ]
     for kind in sorted([*OPS, ConvDepthwise2D.kind, PatchStage.kind, TokenBlock.kind]):
         names = ", ".join(f"`{symbol}`" for symbol in kernels[kind])
         lines.append(f"| {kind} | {names or 'removed by the passes, or rejected with its reason'} |")
@@ -52,6 +60,11 @@ def operators_page() -> str:
         "The layers of transformers are parts of a TOKEN_BLOCK: [transformers](../concepts/transformers.md).",
     ]
     return "\n".join(lines) + "\n"
+
+
+def test_operators_are_compiled_or_refused_for_a_reason() -> None:
+    assert not TAKEN & REASONS.keys()
+    assert not set(MICRO) - TAKEN - REASONS.keys()
 
 
 def verbs(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:

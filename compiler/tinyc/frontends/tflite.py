@@ -12,6 +12,7 @@ from tinyc.frontends.names import Names, common_scope, input_name, layer_name
 from tinyc.frontends.tflite_node import Chain, Node, Reject
 from tinyc.frontends.tflite_ops import DECODERS
 from tinyc.frontends.tflite_reader import RawModel, RawOperator, RawTensor, read
+from tinyc.frontends.tflite_refused import why
 from tinyc.frontends.tflite_shapes import fold_shape_arithmetic
 from tinyc.frontends.tflite_variables import KINDS, Variables
 from tinyc.ir.graph import Graph, GraphError, verify
@@ -259,7 +260,7 @@ class _Builder:
         """The ops that the node stands for. Tensors between them are added."""
         decoder = DECODERS.get(node.kind)
         if decoder is None:
-            return (self._unsupported_op(node, "the operator is not supported", ""),)
+            return (self._unsupported_op(node, why(node.kind), ""),)
         if not node.results:
             return (self._unsupported_op(node, "it has no outputs", ""),)
         try:

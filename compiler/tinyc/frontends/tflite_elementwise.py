@@ -50,11 +50,6 @@ def _select(node: Node) -> Op:
     return SelectV2(**node.common(condition, *values))
 
 
-def _only_float(node: Node) -> Op:
-    """Operators that TensorFlow Lite computes in float32 alone: no converter gives them in int8."""
-    raise Reject("TensorFlow Lite has no quantized form of it, and tinyc computes in integers")
-
-
 DECODERS: dict[str, Decoder] = {
     "ABS": plain(Abs),
     "ADD_N": _add_n,
@@ -82,5 +77,4 @@ DECODERS: dict[str, Decoder] = {
     "SELECT_V2": plain(SelectV2, 3),
     "SQRT": plain(Sqrt),
     "SQUARED_DIFFERENCE": plain(SquaredDifference, 2),
-    **dict.fromkeys(("CEIL", "COS", "FLOOR", "ROUND", "SIN", "SQUARE"), _only_float),
 }

@@ -1,0 +1,31 @@
+"""Operators of TensorFlow Lite Micro that no decoder takes, and why: for errors and for the documentation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_FLOW = "it decides at run time which operators run"
+_FLOAT = "TensorFlow Lite has no quantized form of it, and tinyc computes in integers"
+
+UNKNOWN = "the operator is not supported"
+CUSTOM = "a custom operator: the file does not say what it computes"
+
+REASONS: Mapping[str, str] = {
+    "CEIL": _FLOAT,
+    "COS": _FLOAT,
+    "DYNAMIC_UPDATE_SLICE": "it writes to a place that is computed at run time",
+    "FLOOR": _FLOAT,
+    "FLOOR_DIV": _FLOAT,
+    "FLOOR_MOD": _FLOAT,
+    "IF": _FLOW,
+    "L2_POOL_2D": _FLOAT,
+    "ROUND": _FLOAT,
+    "SIN": _FLOAT,
+    "SQUARE": _FLOAT,
+    "WHILE": _FLOW,
+}
+
+
+def why(kind: str) -> str:
+    """Why an operator without a decoder is refused. `kind` is its name, `CUSTOM <name>` for custom ones."""
+    return CUSTOM if kind.startswith("CUSTOM") else REASONS.get(kind, UNKNOWN)
