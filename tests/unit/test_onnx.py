@@ -16,6 +16,9 @@ from tinyc.errors import TinycError  # noqa: E402
 from tinyc.frontends.onnx import load_bytes  # noqa: E402
 from tinyc.ir.graph import Graph  # noqa: E402
 from tinyc.ir.tensor import Array  # noqa: E402
+from tinyc.preparation import prepare  # noqa: E402
+from tinyc.quantize.options import Criterion, Method, QuantizeOptions  # noqa: E402
+from tinyc.source import Source  # noqa: E402
 
 pytestmark = pytest.mark.unit
 
@@ -86,12 +89,49 @@ def test_shape_arithmetic_is_done_before_run_time() -> None:
     assert graph[graph.outputs[0]].shape == (1, 6)
 
 
+@pytest.mark.parametrize("form", range(4))
+def test_gelu_as_pytorch_writes_it(form: int) -> None:
+    net = Writer()
+    half, one, root = (net.constant(f"c{n}", np.float32(n)) for n in (0.5, 1.0, 2.0**0.5))
+    if form == 3:
+        net.node("Mul", [net.constant("inverse", np.float32(0.5**0.5)), "x"], "scaled")
+    else:
+        net.node("Div", ["x", root], "scaled")
+    net.node("Erf", ["scaled"], "curve")
+    net.node("Add", ["curve", one], "gate")
+    first = [["x", "gate"], ["x", half], ["gate", half], ["gate", "x"]][form]
+    net.node("Mul", first, "product")
+    net.node("Mul", [*{"x", "gate", half}.difference(first), "product"], "y", "/act/Mul_1")
+    graph = loaded(net.model({"x": [1, 5]}, ["y"]))
+    assert kinds(graph) == ["GELU"]
+    # A product that is nearly the same is none.
+    net.constants[0].CopyFrom(onnx.numpy_helper.from_array(np.float32(0.6), half))
+    assert any("Erf" in problem.where for problem in refused(net.model({"x": [1, 5]}, ["y"])).problems)
+
+
 def test_constants_beside_the_model_are_read(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     onnx.save_model(classifier(), path, save_as_external_data=True, location="weights", size_threshold=64)
     inside = loaded(classifier())
     outside = frontends.load(path)
     assert all(np.array_equal(t.constant, outside[t.name].constant) for t in inside.constants())
+
+
+def test_other_constants_beside_the_model_are_another_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is prepared is kept in the cache, under a name that has all constants in it."""
+    monkeypatch.setenv("TINYC_CACHE_DIR", str(tmp_path / "cache"))
+    path, samples = tmp_path / "model.onnx", tmp_path / "samples.npz"
+    onnx.save_model(classifier(), path, save_as_external_data=True, location="weights", size_threshold=64)
+    np.savez(samples, inputs=np.random.default_rng(0).normal(0, 1, (4, 16, 12, 3)).astype(np.float32))
+    source = Source(path=path, name="net", build_folder=tmp_path, calibration=samples)
+    options = QuantizeOptions((Method.MIN_MAX,), criterion=Criterion.TENSOR, equalize=False, int16_gain=False)
+    first = prepare(source, options).graph
+    assert prepare(source, options).graph.digest() == first.digest()
+    weights = np.fromfile(tmp_path / "weights", np.float32)
+    (2.0 * weights).astype(np.float32).tofile(tmp_path / "weights")
+    assert prepare(source, options).graph.digest() != first.digest()
 
 
 @pytest.mark.parametrize("location", ["../weights", "missing", "/etc/hostname", ""])

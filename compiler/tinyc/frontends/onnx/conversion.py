@@ -21,6 +21,7 @@ from tinyc.frontends.onnx.fold import constant_of, fold
 from tinyc.frontends.onnx.layer import Layer
 from tinyc.frontends.onnx.layout import Order
 from tinyc.frontends.onnx.node import Node
+from tinyc.frontends.onnx.patterns import with_gelus
 from tinyc.frontends.onnx.reader import MAX_ELEMENTS, Model
 from tinyc.frontends.onnx.scales import CONTRIB, INTEGER_TYPES, REAL, Scale, find_scales
 from tinyc.frontends.onnx.value import Value, constant
@@ -63,9 +64,10 @@ class _Conversion:
     def __init__(self, model: Model, name: str) -> None:
         self.model = model
         self.name = name
-        self.alive = _alive(model)
+        constants = known_constants(model, name)
+        self.alive = _alive(with_gelus(model.nodes, constants), model.outputs)
         types = {edge.name: edge.dtype for edge in model.inputs}
-        self.scales = find_scales(self.alive, known_constants(model, self.alive, name), types)
+        self.scales = find_scales(self.alive, constants, types)
         self.build = Builder(name, self.scales)
         # Results that somebody reads.
         self.read = {*model.outputs, *(name for node in self.alive for name in node.inputs)} - {""}
@@ -233,10 +235,10 @@ class _Conversion:
         return value
 
 
-def known_constants(model: Model, nodes: Iterable[Node], where: str) -> dict[str, Array]:
+def known_constants(model: Model, where: str) -> dict[str, Array]:
     """The initializers and what Constant nodes give, by name."""
     found = dict(model.constants)
-    for node in nodes:
+    for node in model.nodes:
         if node.op == "Constant":
             with contextlib.suppress(ValueError):
                 found[node.outputs[0]] = constant_of(node, where)
@@ -258,10 +260,10 @@ def layer_name(node: Node) -> str:
     return printable("/".join(parts)) or printable(operator.lower())
 
 
-def _alive(model: Model) -> tuple[Node, ...]:
+def _alive(nodes: Sequence[Node], outputs: Sequence[str]) -> tuple[Node, ...]:
     """The nodes that the outputs depend on."""
-    needed, kept = set(model.outputs), []
-    for node in reversed(model.nodes):
+    needed, kept = set(outputs), []
+    for node in reversed(nodes):
         if needed.intersection(node.outputs):
             kept.append(node)
             needed.update(node.inputs)
