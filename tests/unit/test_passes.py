@@ -21,6 +21,7 @@ from tinyc.ir.ops import (
     Padding,
     Relu,
     Relu6,
+    ReluN1To1,
     Reshape,
     Sub,
     Tanh,
@@ -101,6 +102,21 @@ def test_a_pad_stays_before_a_reshape_that_mixes_axes_or_has_other_readers() -> 
         chain.add(Reshape, same=True, shape=shape)
         chain.add(Conv2D, chain.constant("w", (5, 1, 3, shape[3])), chain.constant("b", (5,)))
         assert kinds(passes.fuse_pads(chain.graph(outputs=outputs))) == ["PAD", "RESHAPE", "CONV_2D"]
+
+
+@pytest.mark.parametrize("real", [False, True], ids=["int8", "float32"])
+@pytest.mark.parametrize("before", [Activation.NONE, Activation.RELU])
+def test_a_clamp_to_one_moves_into_a_layer_without_activation(before: Activation, real: bool) -> None:
+    rng = np.random.default_rng(4)
+    chain = Chain(rng, (1, 6, 6, 2), real=real)
+    chain.convolution(activation=before)
+    chain.add(ReluN1To1, same=True)
+    graph = chain.graph()
+    fused = verify(passes.fuse_activations(graph))
+    assert kinds(fused) == ["CONV_2D", "RELU_N1_TO_1"][: 1 if before is Activation.NONE else 2]
+    inputs = random_inputs(rng, graph)
+    for left, right in zip(interpreter.run(graph, inputs), interpreter.run(fused, inputs), strict=True):
+        assert np.array_equal(left, right)
 
 
 def test_an_activation_that_rescales_stays() -> None:

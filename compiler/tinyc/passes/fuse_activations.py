@@ -1,14 +1,29 @@
-"""Moves a RELU or RELU6 into the layer before it."""
+"""Moves a RELU, RELU6 or RELU_N1_TO_1 into the layer before it."""
 
 from __future__ import annotations
 
 from tinyc.ir.graph import Graph
-from tinyc.ir.ops import Activation, Conv2D, DepthwiseConv2D, FullyConnected, Linear, Op, Relu, Relu6
+from tinyc.ir.ops import (
+    Activation,
+    Conv2D,
+    DepthwiseConv2D,
+    FullyConnected,
+    Linear,
+    Op,
+    Relu,
+    Relu6,
+    ReluN1To1,
+)
 from tinyc.ir.ops.elementwise import Binary
 from tinyc.ir.ops.pooling import Pool2D
 from tinyc.passes.rewrite import uses
 
-_ACTIVATION = {Relu: Activation.RELU, Relu6: Activation.RELU6}
+# What becomes the fused activation, and those of the layer after which it does alone what both do.
+_ACTIVATION = {
+    Relu: (Activation.RELU, (Activation.NONE, Activation.RELU)),
+    Relu6: (Activation.RELU6, (Activation.NONE, Activation.RELU)),
+    ReluN1To1: (Activation.RELU_N1_TO_1, (Activation.NONE,)),
+}
 
 
 def fuse_activations(graph: Graph) -> Graph:
@@ -20,16 +35,16 @@ def fuse_activations(graph: Graph) -> Graph:
     writers: dict[str, int] = {}
     ops: list[Op] = []
     for op in graph.ops:
-        if isinstance(op, Relu | Relu6):
+        if isinstance(op, Relu | Relu6 | ReluN1To1):
             position = writers.get(op.inputs[0])
             (x,), (y,) = graph.operands(op), graph.results(op)
             same = (x.dtype, x.quantization) == (y.dtype, y.quantization)
             if position is not None and reads[x.name] == 1 and same:
                 layer = ops[position]
                 assert isinstance(layer, Conv2D | DepthwiseConv2D | FullyConnected | Linear | Binary | Pool2D)
-                # After RELU, RELU and RELU6 are what they are alone; other pairs need both.
-                if layer.activation in (Activation.NONE, Activation.RELU):
-                    ops[position] = layer.with_(outputs=op.outputs, activation=_ACTIVATION[type(op)])
+                activation, before = _ACTIVATION[type(op)]
+                if layer.activation in before:
+                    ops[position] = layer.with_(outputs=op.outputs, activation=activation)
                     writers[op.outputs[0]] = position
                     continue
         if isinstance(op, Conv2D | DepthwiseConv2D | FullyConnected | Linear | Binary | Pool2D):
