@@ -9,7 +9,7 @@ import pytest
 
 from strategies import STRATEGIES
 from strategies.common import random_inputs
-from support.tflite_writer import Layer, write_layers
+from support.tflite_writer import Layer, write, write_layers
 from tinyc import interpreter, passes, pipeline
 from tinyc.boards import load_board
 from tinyc.errors import TinycError
@@ -19,7 +19,7 @@ from tinyc.frontends.tflite_reader import RawModel, RawOperator, RawTensor
 from tinyc.frontends.tflite_variables import Settled, Variables
 from tinyc.ir import serialize
 from tinyc.ir.graph import Graph, GraphError, verify
-from tinyc.ir.ops import Relu, Source, Svdf, Unsupported
+from tinyc.ir.ops import Relu, Source, Svdf, UnidirectionalSequenceLstm, Unsupported
 from tinyc.ir.state import State
 from tinyc.ir.tensor import DType, Quantization, Tensor
 from tinyc.passes.intervals import find_bounds
@@ -99,6 +99,12 @@ def test_nothing_shares_the_memory_of_a_state() -> None:
     for (_, end), (start, _) in zip(sorted(places), sorted(places)[1:], strict=False):
         assert end <= start
     assert graph.state_bytes() == graph[state.name].bytes
+
+
+def test_states_of_a_file_are_named_by_their_layer() -> None:
+    graph = STRATEGIES[UnidirectionalSequenceLstm](np.random.default_rng(3))
+    loaded = load_bytes(write(graph), "lstm")
+    assert [state.name for state in loaded.states] == ["y/state", "y/state_2"]
 
 
 def test_an_operator_with_state_that_is_not_compiled_is_listed() -> None:

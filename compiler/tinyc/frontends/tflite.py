@@ -25,7 +25,7 @@ _ROLES = {
     "CONV_2D": ("input", "filters", "bias"),
     "DEPTHWISE_CONV_2D": ("input", "filters", "bias"),
     "FULLY_CONNECTED": ("input", "weights", "bias"),
-    "SVDF": ("input", "features", "times", "bias", "state"),
+    "SVDF": ("input", "features", "times", "bias"),
     "TRANSPOSE_CONV": ("output_shape", "filters", "input", "bias"),
 }
 
@@ -182,6 +182,7 @@ class _Builder:
                     detail = f"operator {operator.index} reads tensor {index} before it is computed"
                     raise TinycError(f"not a valid .tflite: {detail}", where=self.file)
                 role = roles[position] if position < len(roles) else f"input{position}"
+                role = "state" if raws[index].stateful else role
                 self._add(index, f"{name}/{role}")
             inputs.append(self._by_index[index])
         if roles:
