@@ -13,6 +13,7 @@ from tinyc.ir.graph import Graph
 from tinyc.memory.budget import Budget, budget
 from tinyc.memory.front_end import FrontEnd
 from tinyc.objective import Objective
+from tinyc.patches import patches_of
 from tinyc.source import Source
 from tinyc.token_blocks import with_blocks
 
@@ -126,6 +127,7 @@ def _fit(graph: Graph, source: Source, board: Board, objective: Objective, choic
             optimize=objective,
             version=source.version,
             kernels=[step.kernel.symbol for step in steps],
+            patches=patches_of(selection.with_steps(with_blocks(graph), steps)),
         )
     except TinycError as error:
         return Fit(board, None, error.problems or (Problem("model", error.what, error.allowed),))
