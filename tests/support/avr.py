@@ -14,6 +14,7 @@ import pytest
 
 from tinyc.emit.model import render_bundle
 from tinyc.ir.tensor import Array
+from tinyc.memory.budget import params_bytes
 from tinyc.program import Program
 
 RAM = 8192
@@ -43,8 +44,9 @@ def need_avr() -> None:
 
 
 def ram_bytes(program: Program) -> int:
-    """RAM that a model takes: its arena, and its constants, which avr-gcc keeps there too."""
-    return program.plan.arena_size + program.weight_bytes
+    """RAM that a model takes: its arena, and its constants and parameters, which avr-gcc keeps there too."""
+    parameters = sum(map(params_bytes, program.steps))
+    return program.plan.arena_size + program.weight_bytes + parameters
 
 
 def run_on_avr(programs: Sequence[Program], inputs: Sequence[Sequence[Array]], folder: Path) -> list[bytes]:

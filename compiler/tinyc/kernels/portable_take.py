@@ -160,7 +160,9 @@ def _strided_features(op: Op, graph: Graph) -> Features:
 
 def _table_features(op: Op, graph: Graph) -> Features:
     tables, run = _tables(op, graph)
-    return moved(tuple(map(len, tables)), run, 0)
+    counts = moved(tuple(map(len, tables)), run, 0)
+    runs = counts["runs"]
+    return {**counts, "byte_loops": runs * (run % 4 > 0), "word_loops": runs * (run % 16 > 3)}
 
 
 def _gather_features(op: Op, graph: Graph) -> Features:

@@ -15,7 +15,7 @@ struct tinyc_div {
 };
 
 /* By how many bits x can be shifted to the left. */
-TINYC_INLINE int32_t tinyc_headroom(int32_t x) {
+TINYC_INLINE int32_t tinyc_div_room(int32_t x) {
     int32_t bits = 31;
     for (int32_t rest = x < 0 ? ~x : x; rest > 0; rest >>= 1) {
         bits--;
@@ -27,7 +27,7 @@ TINYC_INLINE int32_t tinyc_div_s8(const struct tinyc_div *layer, int32_t a, int3
     const int32_t divisor = b + layer->right_offset;
     const int32_t over = (a + layer->left_offset) * (divisor < 0 ? -1 : divisor > 0);
     const int32_t under = divisor < 0 ? -divisor : divisor > 0 ? divisor : 1;
-    const int32_t room = tinyc_headroom(over), below = tinyc_headroom(under);
+    const int32_t room = tinyc_div_room(over), below = tinyc_div_room(under);
     /* 2^31 / under, as 1 / (1 + x) times a power of two. */
     const int32_t inverse =
         tinyc_one_over_one_plus((int32_t)(((uint32_t)under << (below + 1)) - 0x80000000u));
