@@ -216,6 +216,14 @@ def test_damaged_files_are_one_error_each() -> None:
         answer(bytes(damaged))
 
 
+@pytest.mark.parametrize("shape", [[-2, -3], [0, 0, 6], [5, 2], [-1, 4]])
+def test_reshapes_to_other_numbers_of_elements(shape: list[int]) -> None:
+    net = Writer()
+    net.node("Reshape", ["x", net.constant("shape", np.array(shape))], "y", "/view/Reshape")
+    (problem,) = refused(net.model({"x": [1, 6]}, {"y": [1]})).problems
+    assert problem.where == "#0 Reshape view"
+
+
 def test_small_files_that_ask_for_much_memory() -> None:
     net = Writer()
     net.node("ConstantOfShape", [net.constant("shape", np.array([1 << 20, 1 << 20]))], "large")

@@ -221,7 +221,7 @@ class Emitter:
         """The elements, in the file's sequence, under another shape of the file."""
         if value.shape == shape:
             return value
-        if math.prod(shape) != value.tensor.elements:
+        if math.prod(shape) != value.tensor.elements or min(shape, default=1) < 1:
             raise Reject(f"{list(value.shape)} has not the elements of {list(shape)}", "as many elements")
         if value.tensor.data is not None:
             whole = self.plain(value).tensor
