@@ -12,6 +12,7 @@ from tinyc.audio.settings import AudioSettings
 from tinyc.boards import board_names
 from tinyc.errors import Problem, TinycError, nearest
 from tinyc.learning.settings import LearnSettings
+from tinyc.libraries.settings import LibrarySettings
 from tinyc.objective import OBJECTIVES, Objective
 from tinyc.program import NO_VERSION
 from tinyc.quantize.options import EMBEDDING_BITS, Method
@@ -43,6 +44,7 @@ _TABLES: dict[str, tuple[str, ...]] = {
     "registry": (),  # checked by registry.location
     "learn": (),  # checked by LearnSettings
     "sixlowpan": (),  # checked by LowpanSettings
+    "library": (),  # checked by LibrarySettings
 }
 
 
@@ -85,6 +87,7 @@ class Config:
     """Set when the file has a table `[learn]`."""
     lowpan: LowpanSettings | None = None
     """Set when the file has a table `[sixlowpan]`."""
+    library_settings: LibrarySettings = field(default_factory=LibrarySettings)
 
 
 def load_config(path: Path) -> Config:
@@ -156,7 +159,7 @@ class _Reader:
         relation = self._relation(base)
         units, sensor = self._text("input", "units"), self._text("input", "sensor")
         envelope = self._envelope()
-        learn, lowpan = self._learn(), self._lowpan()
+        learn, lowpan, library = self._learn(), self._lowpan(), self._library()
         if "registry" in self.tables:
             parse_table(path, self.tables["registry"], self.problems)
         if self.problems or model is None:
@@ -187,6 +190,7 @@ class _Reader:
             envelope,
             learn,
             lowpan,
+            library,
         )
 
     def _get(self, table: str, key: str) -> Any:
@@ -348,6 +352,13 @@ class _Reader:
         except TinycError as error:
             self.problems += error.problems
             return None
+
+    def _library(self) -> LibrarySettings:
+        try:
+            return LibrarySettings.from_toml(self.tables.get("library", {}))
+        except TinycError as error:
+            self.problems += error.problems
+            return LibrarySettings()
 
     def _refuse_table(self, table: str, input_type: str) -> None:
         """The table of another type of input has no meaning."""

@@ -64,6 +64,7 @@ ALLOWED = {
         *("audio", "boards", "device", "emit", "emulator", "execution", "files", "interpreter", "ir"),
         *("kernels", "memory", "program", "source", "toolchain"),
     },
+    "libraries": {"audio", "emit", "program"},
     "models": set(),
     "registry": {"boards", "device", "files", "learning", "program", "signing", "versioning"},
     "sixlowpan": {

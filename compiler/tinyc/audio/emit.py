@@ -59,13 +59,15 @@ class AudioView:
     tables: tuple[TableView, ...]
 
 
-def render_audio(program: Program) -> dict[str, str]:
+def render_audio(program: Program, stem: str = "audio", model_stem: str = "model") -> dict[str, str]:
     """`audio.c` and `audio.h` as texts, for use beside the program's `model.c`.
+
+    The stems are other names for the files of both.
 
     Raises ValueError for a program without audio settings, TinycError when the model's first input does
     not take the features.
     """
-    return _render(_view(program))
+    return _render(_view(program), stem, model_stem)
 
 
 def render_shared_audio(program: Program) -> dict[str, str]:
@@ -90,10 +92,10 @@ def model_numbers(program: Program) -> tuple[int, int, int, int]:
     return program.plan.buffer_offset("audio"), view.multiplier, view.shift, view.zero_point
 
 
-def _render(view: AudioView) -> dict[str, str]:
+def _render(view: AudioView, stem: str = "audio", model_stem: str = "model") -> dict[str, str]:
     return {
-        "audio.c": render("audio/audio.c.j2", audio=view),
-        "audio.h": render("audio/audio.h.j2", audio=view),
+        f"{stem}.c": render("audio/audio.c.j2", audio=view, stem=stem, model_stem=model_stem),
+        f"{stem}.h": render("audio/audio.h.j2", audio=view),
     }
 
 

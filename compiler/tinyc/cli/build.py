@@ -9,6 +9,7 @@ import typer
 
 from tinyc.cli import output
 from tinyc.cli.learn_build import HeadName, LearnData, LearnFlag, LearnRequest, TapName
+from tinyc.cli.library_build import Emit, EmitKind, LibraryFormat
 from tinyc.cli.options import (
     BoardName,
     Calibration,
@@ -94,10 +95,12 @@ def command(
         bool, typer.Option("--report", help="Write the page of `tinyc report` as well: OUT/report.html.")
     ] = False,
     tradeoff: Tradeoff = False,
+    emit: EmitKind = Emit.FIRMWARE,
+    format: LibraryFormat = None,
     json: Json = False,
 ) -> None:
-    """Compile a model and build its firmware with PlatformIO."""
-    from tinyc.cli import target
+    """Compile a model and build its firmware with PlatformIO, or write it as a library."""
+    from tinyc.cli import library_build, target
     from tinyc.cli.registry.recording import record_build
     from tinyc.cli.report import write_page
     from tinyc.tradeoff import Point
@@ -111,6 +114,27 @@ def command(
         raise TinycError(
             "--firmware names one that exists", hint="leave out --also, --arena, --spare-kernels"
         )
+    learning = LearnRequest(learn, head, tap, learn_data)
+    parts = PartsRequest.of(with_parts, without)
+    given = {"--sizes": sizes, "--split-model": split_model, "--any-version": any_version}
+    given |= {"--report": report_page, "--tradeoff": tradeoff}
+    library_build.require_suits(emit, format, given)
+    if format is not None:
+        library_build.build(
+            model,
+            board,
+            out,
+            format,
+            toolchain,
+            calibration,
+            optimize,
+            max_drop,
+            embedding_bits,
+            learning,
+            parts,
+            json=json,
+        )
+        return
     request = target.SplitRequest(tuple(also or ()), arena, spare_kernels, firmware)
     split = request if split_model else None
     found = target.built(
@@ -124,8 +148,8 @@ def command(
         embedding_bits,
         split,
         any_version=any_version,
-        learn=LearnRequest(learn, head, tap, learn_data),
-        parts=PartsRequest.of(with_parts, without),
+        learn=learning,
+        parts=parts,
         tradeoff=tradeoff,
     )
     record_build(found, output.talk)

@@ -115,15 +115,17 @@ class ModelView:
     layers: tuple[LayerView, ...]
 
 
-def render_model(program: Program) -> dict[str, str]:
+def render_model(program: Program, stem: str = "model") -> dict[str, str]:
     """`model.c` and `model.h` as texts; the same program always gives the same bytes.
+
+    `stem` is another name for both files.
 
     Raises TinycError for a program without layers or with a constant output.
     """
     model = model_view(program)
     return {
-        "model.c": render("model/model.c.j2", model=model, files=kernel_files([program])),
-        "model.h": render("model/model.h.j2", model=model),
+        f"{stem}.c": render("model/model.c.j2", model=model, stem=stem, files=kernel_files([program])),
+        f"{stem}.h": render("model/model.h.j2", model=model),
     }
 
 

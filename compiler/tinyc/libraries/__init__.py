@@ -1,0 +1,1 @@
+"""Compiled models as libraries of other build systems: Arduino, PlatformIO, CMSIS-Pack, Zephyr."""

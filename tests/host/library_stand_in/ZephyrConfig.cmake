@@ -1,0 +1,37 @@
+# As much of Zephyr's build as a module and its sample use, on this machine.
+project(stand_in C)
+set(CMAKE_C_STANDARD 99)
+add_library(zephyr_interface INTERFACE)
+target_include_directories(zephyr_interface INTERFACE ${CMAKE_CURRENT_LIST_DIR})
+target_compile_options(zephyr_interface INTERFACE -Wall -Wextra -Werror)
+add_executable(app)
+target_link_libraries(app PRIVATE zephyr_interface)
+
+file(STRINGS ${CMAKE_SOURCE_DIR}/prj.conf settings)
+foreach(setting IN LISTS settings)
+  string(REPLACE "=" ";" setting ${setting})
+  list(GET setting 0 name)
+  list(GET setting 1 value)
+  set(${name} ${value})
+endforeach()
+
+function(zephyr_include_directories)
+  foreach(folder IN LISTS ARGN)
+    target_include_directories(zephyr_interface INTERFACE ${CMAKE_CURRENT_SOURCE_DIR}/${folder})
+  endforeach()
+endfunction()
+
+macro(zephyr_library_named name)
+  set(ZEPHYR_CURRENT_LIBRARY ${name})
+  add_library(${name} STATIC)
+  target_link_libraries(${name} PRIVATE zephyr_interface)
+  target_link_libraries(app PRIVATE ${name})
+endmacro()
+
+macro(zephyr_library_sources)
+  target_sources(${ZEPHYR_CURRENT_LIBRARY} PRIVATE ${ARGN})
+endmacro()
+
+foreach(module IN LISTS EXTRA_ZEPHYR_MODULES)
+  add_subdirectory(${module} module)
+endforeach()

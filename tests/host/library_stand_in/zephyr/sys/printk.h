@@ -1,0 +1,4 @@
+/* Zephyr's printk() on this machine. */
+#include <stdio.h>
+
+#define printk printf
