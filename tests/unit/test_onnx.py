@@ -224,6 +224,12 @@ def test_reshapes_to_other_numbers_of_elements(shape: list[int]) -> None:
     assert problem.where == "#0 Reshape view"
 
 
+def test_a_number_has_no_axis_for_a_softmax() -> None:
+    net = Writer()
+    net.node("LogSoftmax", ["x"], "y")
+    assert refused(net.model({"x": []}, {"y": []})).problems[0].what == "axis -1 of an input of rank 0"
+
+
 def test_small_files_that_ask_for_much_memory() -> None:
     net = Writer()
     net.node("ConstantOfShape", [net.constant("shape", np.array([1 << 20, 1 << 20]))], "large")

@@ -192,8 +192,8 @@ def softmax(layer: Layer, op: type[Op] = Softmax) -> Value:
     """Softmax over one axis; before operator set 13 over all axes from `axis` on, taken together."""
     x, node = layer.operand(0), layer.node
     axis = node.integer("axis", -1 if node.opset >= 13 else 1)
-    place = x.place(axis) if x.rank else 0
-    axis %= max(x.rank, 1)
+    place = x.place(axis)
+    axis %= x.rank
     if node.opset < 13 and any(extent != 1 for extent in x.shape[axis + 1 :]):
         rows = int(np.prod(x.shape[:axis]))
         flat = layer.reshaped(x, (rows, int(np.prod(x.shape[axis:]))))
