@@ -11,6 +11,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ["TINYC_REGISTRY"] = "off"
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,3 +34,14 @@ def shared() -> Path:
     if not (folder / "models").is_dir():
         pytest.skip("the shared data and models are not here (set TINYC_SHARED)")
     return folder
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Count what tests say they counted (`record_property` with a number), over all that passed."""
+    totals: dict[str, int] = {}
+    for report in terminalreporter.getreports("passed"):
+        for what, count in report.user_properties if report.when == "call" else ():
+            if isinstance(count, int):
+                totals[what] = totals.get(what, 0) + count
+    for what, count in sorted(totals.items()):
+        terminalreporter.write_line(f"{what}: {count}")

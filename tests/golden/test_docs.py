@@ -22,6 +22,7 @@ from tinyc.frontends import tflite_movement, tflite_space, tflite_take
 from tinyc.frontends.tflite_refused import REASONS
 from tinyc.frontends.tflite_shapes import CONSTANTS
 from tinyc.ir.ops import OPS, ConvDepthwise2D, PatchStage, TokenBlock
+from tinyc.ir.ops.float_functions import FloatFunction
 from tinyc.kernels import cortex_m4_rows, portable_rows
 from tinyc.kernels.catalogue import CATALOGUE
 from tinyc.versioning.rules import RULES
@@ -57,6 +58,8 @@ def operators_page() -> str:
         "Of the operators of .tflite files these become others when they are read, or constants:",
         f"{', '.join(sorted({*moves, *CONSTANTS} - OPS.keys()))}",
         "(see [data movement](../concepts/data-movement.md)).",
+        f"{', '.join(sorted(op.kind for op in FloatFunction.__subclasses__()))}",
+        "are taken in float32 between a DEQUANTIZE and a QUANTIZE, where they become a LOOKUP.",
         "The layers of transformers are parts of a TOKEN_BLOCK: [transformers](../concepts/transformers.md).",
     ]
     return "\n".join(lines) + "\n"

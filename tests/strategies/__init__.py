@@ -68,6 +68,7 @@ from tinyc.ir.ops import (
     LogicalOr,
     Logistic,
     LogSoftmax,
+    Lookup,
     Maximum,
     MaxPool2D,
     Mean,
@@ -138,6 +139,7 @@ STRATEGIES: dict[type[Op], Strategy] = {
     LeakyRelu: unary.random_leaky_relu,
     Log: unary.random_log,
     Logistic: unary.random_logistic,
+    Lookup: unary.random_lookup,
     MaxPool2D: pooling.random_max_pool,
     Mean: reductions.random_mean,
     Mul: elementwise.random_mul,
@@ -185,7 +187,7 @@ STRATEGIES: dict[type[Op], Strategy] = {
     Cast: space.random_cast,
 }
 
-_MADE_HERE = (AssignVariable, SequenceLength)
+_MADE_HERE = (AssignVariable, Lookup, SequenceLength)
 IN_FILES = tuple(op for op in STRATEGIES if op.kind in OPS and op not in _MADE_HERE)
 """Those that model files hold."""
 

@@ -18,6 +18,7 @@ from tinyc.ir.ops import (
     LeakyRelu,
     Log,
     Logistic,
+    Lookup,
     Neg,
     Op,
     Relu,
@@ -114,3 +115,10 @@ def random_hard_swish(rng: np.random.Generator) -> Graph:
     scale = max(y.scale, x.scale / 100, random_scale(rng, 1e-3, 1e-2))
     y = y.with_(quantization=Quantization((float(np.float32(scale)),), (y.zero_point,)))
     return single_op_graph(layer, [x, y])
+
+
+def random_lookup(rng: np.random.Generator) -> Graph:
+    x = activation(rng, "x", _shape(rng))
+    table = tuple(int(y) for y in rng.integers(-128, 128, 256))
+    layer = Lookup(name="layer", inputs=("x",), outputs=("y",), table=table)
+    return single_op_graph(layer, [x, activation(rng, "y", x.shape)])

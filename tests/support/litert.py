@@ -13,10 +13,14 @@ from tinyc.ir.graph import Graph
 from tinyc.ir.tensor import Array
 
 
-def reference_interpreter(model: bytes) -> Any:
-    """An interpreter of the model's bytes with BUILTIN_REF kernels. Skips where LiteRT is absent."""
+def reference_interpreter(model: bytes, *, plain: bool = True) -> Any:
+    """An interpreter of the model's bytes with BUILTIN_REF kernels. Skips where LiteRT is absent.
+
+    Without `plain` it has the kernels for speed, of which there are some more.
+    """
     litert = pytest.importorskip("ai_edge_litert.interpreter", reason="ai-edge-litert is not installed")
-    kernels = litert.OpResolverType.BUILTIN_REF
+    kinds = litert.OpResolverType
+    kernels = kinds.BUILTIN_REF if plain else kinds.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     interpreter = litert.Interpreter(model_content=model, experimental_op_resolver_type=kernels)
     interpreter.allocate_tensors()
     return interpreter

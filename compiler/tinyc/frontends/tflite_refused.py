@@ -11,17 +11,11 @@ UNKNOWN = "the operator is not supported"
 CUSTOM = "a custom operator: the file does not say what it computes"
 
 REASONS: Mapping[str, str] = {
-    "CEIL": _FLOAT,
-    "COS": _FLOAT,
     "DYNAMIC_UPDATE_SLICE": "it writes to a place that is computed at run time",
-    "FLOOR": _FLOAT,
     "FLOOR_DIV": _FLOAT,
     "FLOOR_MOD": _FLOAT,
     "IF": _FLOW,
     "L2_POOL_2D": _FLOAT,
-    "ROUND": _FLOAT,
-    "SIN": _FLOAT,
-    "SQUARE": _FLOAT,
     "WHILE": _FLOW,
 }
 

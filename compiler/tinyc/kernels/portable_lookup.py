@@ -11,6 +11,7 @@ from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.comparison import Equal, Greater, GreaterEqual, Less, LessEqual, NotEqual
 from tinyc.ir.ops.curved import Gelu
 from tinyc.ir.ops.div import Div
+from tinyc.ir.ops.elementwise import on_row
 from tinyc.ir.ops.elu import Elu
 from tinyc.ir.ops.exp import Exp
 from tinyc.ir.ops.extremes import Maximum, Minimum
@@ -19,6 +20,7 @@ from tinyc.ir.ops.leaky_relu import LeakyRelu
 from tinyc.ir.ops.log import Log
 from tinyc.ir.ops.logical_not import LogicalNot
 from tinyc.ir.ops.logistic import Logistic
+from tinyc.ir.ops.lookup import Lookup
 from tinyc.ir.ops.mul import Mul
 from tinyc.ir.ops.neg import Neg
 from tinyc.ir.ops.prelu import Prelu
@@ -36,12 +38,12 @@ from tinyc.ir.tensor import Array, DType
 from tinyc.kernels import features
 from tinyc.kernels.kernel import Kernel, Lowered
 from tinyc.kernels.work import FittedWork
-from tinyc.quantize.fixed_point import IntArray, Rounding
+from tinyc.quantize.fixed_point import IntArray
 from tinyc.quantize.lookup_table import tabulate
 
 OPS: tuple[type[Op], ...] = (
     *(Relu, Relu6, Relu0To1, ReluN1To1, LeakyRelu, HardSwish, Logistic, Tanh, Elu, Gelu),
-    *(Abs, Neg, Exp, Log, Rsqrt, Sqrt, Quantize),
+    *(Abs, Neg, Exp, Log, Lookup, Rsqrt, Sqrt, Quantize),
     *(Add, Sub, Mul, Div, SquaredDifference, Prelu, Maximum, Minimum),
     *(Equal, NotEqual, Greater, GreaterEqual, Less, LessEqual, LogicalNot),
 )
@@ -53,18 +55,11 @@ def table_of(op: Op, graph: Graph) -> Array:
 
     Other operands are constants of one element.
     """
-    operands = graph.operands(op)
     (x,) = graph.activations(op)
-    (result,) = graph.results(op)
-    # Constants lose their shape, so that the result has the shape of the table.
-    single = [t.with_(shape=(1,), data=t.constant.reshape(1)) if t.is_constant else t for t in operands]
 
     def reference(codes: IntArray) -> IntArray:
-        every = x.with_(shape=codes.shape)
-        tensors = [t if t.is_constant else every for t in single]
-        values = [t.constant if t.is_constant else codes.astype(x.dtype.numpy) for t in tensors]
-        (y,) = op.reference(values, tensors, [result.with_(shape=codes.shape)], Rounding.DOUBLE)
-        return y.astype(np.int64)
+        row = codes.astype(x.dtype.numpy)
+        return on_row(op, graph.operands(op), graph.results(op), row).astype(np.int64)
 
     return tabulate(reference, signed=x.dtype is DType.INT8)
 

@@ -21,6 +21,7 @@ from tinyc.passes.legalize import legalize
 from tinyc.passes.merge_requantizations import merge_requantizations
 from tinyc.passes.remove_dead import remove_dead
 from tinyc.passes.repeat_norms import repeat_norms
+from tinyc.passes.tabulate_float import tabulate_float
 
 Pass: TypeAlias = Callable[[Graph], Graph]
 
@@ -31,6 +32,7 @@ PIPELINE: tuple[Pass, ...] = (
     drop_identities,
     # After it, as readers look past reshapes then.
     absorb_transposes,
+    tabulate_float,
     # Before the activations: batch norm stands between a layer and its activation.
     fold_batch_norm,
     compose_linears,

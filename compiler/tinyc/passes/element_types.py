@@ -40,6 +40,7 @@ from tinyc.ir.ops import (
     Transpose,
 )
 from tinyc.ir.ops.comparison import Comparison
+from tinyc.ir.ops.float_functions import FloatFunction
 from tinyc.ir.tensor import DType, Tensor
 
 Finding: TypeAlias = tuple[str, str]
@@ -68,6 +69,11 @@ def type_findings(op: Op, graph: Graph, tensors: Iterable[Tensor], allow_float: 
             yield f"casts {listed(types)}", "bool, int8, uint8, int16 and int32"
     elif isinstance(op, _TRUTHS):
         yield from _only(types, {DType.BOOL})
+    elif isinstance(op, FloatFunction):
+        if types - {DType.FLOAT32}:
+            yield "TensorFlow Lite has no quantized form of it", "float32 between DEQUANTIZE and QUANTIZE"
+        elif not allow_float:
+            yield "computes in float32", ANY_FLOAT
     elif isinstance(op, Comparison):
         # The shape rule has seen to it that both operands have one type.
         known = {DType.INT8, DType.INT32} | ({DType.BOOL} if isinstance(op, Equal | NotEqual) else set())

@@ -1,6 +1,7 @@
 """The operators. `OPS` maps TFLite's names to classes; a new op file is listed here once.
 
-`ConvDepthwise2D`, `PatchStage` and `TokenBlock` are not there: they stand for several of them.
+`ConvDepthwise2D`, `PatchStage` and `TokenBlock` are not there: they stand for several of them. Nor are the
+functions that exist in float32 alone: none is left when a graph is stored.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from tinyc.ir.ops.elu import Elu
 from tinyc.ir.ops.embedding import Embedding
 from tinyc.ir.ops.exp import Exp
 from tinyc.ir.ops.extremes import LogicalAnd, LogicalOr, Maximum, Minimum
+from tinyc.ir.ops.float_functions import Ceil, Cos, Floor, Round, Sin, Square
 from tinyc.ir.ops.fully_connected import FullyConnected
 from tinyc.ir.ops.gather import Gather, GatherNd
 from tinyc.ir.ops.hard_swish import HardSwish
@@ -39,6 +41,7 @@ from tinyc.ir.ops.log import Log
 from tinyc.ir.ops.log_softmax import LogSoftmax
 from tinyc.ir.ops.logical_not import LogicalNot
 from tinyc.ir.ops.logistic import Logistic
+from tinyc.ir.ops.lookup import Lookup
 from tinyc.ir.ops.max_pool_2d import MaxPool2D
 from tinyc.ir.ops.mean import Mean
 from tinyc.ir.ops.mul import Mul
@@ -121,6 +124,7 @@ OPS: dict[str, type[Op]] = {
         LogicalOr,
         LogSoftmax,
         Logistic,
+        Lookup,
         MaxPool2D,
         Maximum,
         Mean,
@@ -180,9 +184,11 @@ __all__ = [
     "BatchMatMul",
     "BatchToSpaceNd",
     "Cast",
+    "Ceil",
     "Concatenation",
     "Conv2D",
     "ConvDepthwise2D",
+    "Cos",
     "Cumsum",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
@@ -192,6 +198,7 @@ __all__ = [
     "Embedding",
     "Equal",
     "Exp",
+    "Floor",
     "FullyConnected",
     "Gather",
     "GatherNd",
@@ -211,6 +218,7 @@ __all__ = [
     "LogicalNot",
     "LogicalOr",
     "Logistic",
+    "Lookup",
     "MaxPool2D",
     "Maximum",
     "Mean",
@@ -237,15 +245,18 @@ __all__ = [
     "Reshape",
     "ResizeBilinear",
     "RmsNorm",
+    "Round",
     "Rsqrt",
     "SelectV2",
     "SequenceLength",
     "Silu",
+    "Sin",
     "Softmax",
     "Source",
     "SpaceToBatchNd",
     "Split",
     "Sqrt",
+    "Square",
     "SquaredDifference",
     "SquaredRelu",
     "StridedSlice",

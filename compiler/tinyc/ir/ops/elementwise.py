@@ -36,8 +36,23 @@ def broadcast_shape(*shapes: Shape) -> Shape:
     return tuple(extents)
 
 
+def on_row(op: Op, operands: Sequence[Tensor], results: Sequence[Tensor], x: Array) -> Array:
+    """The reference of an element-wise op for a row of values [n] of its one activation; [n].
+
+    Its other operands are constants of one element.
+    """
+    # Constants lose their shape, so that the result has the shape of the row.
+    tensors = [
+        t.with_(shape=(1,), data=t.constant.reshape(1)) if t.is_constant else t.with_(shape=x.shape)
+        for t in operands
+    ]
+    values = [t.constant if t.is_constant else x for t in tensors]
+    (y,) = op.reference(values, tensors, [t.with_(shape=x.shape) for t in results], Rounding.DOUBLE)
+    return y
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unary(Op):
+class SameShape(Op):
     """One input, one output of the same shape."""
 
     def output_shapes(self, operands: Sequence[Tensor]) -> tuple[Shape, ...]:
@@ -65,6 +80,11 @@ class Unary(Op):
             return (self.real(values[0]).astype(np.float32),)
         y = self.quantized(values[0].astype(np.int64), operand, result)
         return (y.astype(result.dtype.numpy),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unary(SameShape):
+    """Each element of the output depends on its own of the input alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,178 @@
+"""Small Keras models through TensorFlow Lite's own converter: every output byte is the reference kernels'.
+
+LiteRT's kernels round once in fully connected layers, TensorFlow Lite Micro's and tinyc's C twice
+(`Rounding`): the NumPy reference is held against LiteRT by the first rule, against TensorFlow Lite Micro and
+the C by the second.
+The last line of a run counts the models.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from strategies.common import random_inputs
+from support.keras_zoo import FAMILIES, Case
+from support.kernel_firmware import KernelFirmware
+from support.litert import reference_interpreter, run_interpreter
+from support.tflite_micro import micro_interpreter, run_micro
+from tinyc import interpreter, passes, pipeline
+from tinyc.boards import load_board
+from tinyc.errors import TinycError
+from tinyc.frontends import tflite
+from tinyc.ir.graph import Graph
+from tinyc.ir.tensor import Array
+from tinyc.program import Program
+from tinyc.quantize.fixed_point import Rounding
+from tinyc.toolchain.host import HostBundle
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+SAMPLES = 8
+INPUTS = 4
+# Versions of operators that LiteRT has for speed alone: ELU, TILE 3, DEPTH_TO_SPACE 2. All but ELU only move.
+NOT_PLAIN = {
+    *("elu", "repeat-vector", "tile", "upsample-nearest-0", "upsample-nearest-1", "upsample1d"),
+    *("depth-to-space-2", "depth-to-space-3"),
+}
+# LiteRT's SUM and TensorFlow Lite Micro's differ. tinyc's is the latter's.
+NOT_IN_LITERT = {"sum-1", "sum-2", "sum-12", "sum-last", "unit-norm"}
+# Operators that TensorFlow Lite Micro lacks, or has in float32 alone; and its RELU6 takes its output to have
+# the scale of its input, LiteRT's does not.
+NOT_IN_MICRO = {
+    *("relu6", "selu", "gelu", "gelu-exact", "encoder", "exponential", "exp", "mish", "relu-threshold"),
+    *("sqrt", "log", "logical", "take", "repeat-vector", "tile"),
+    *("upsample-nearest-0", "upsample-nearest-1", "upsample1d"),
+}
+# The converter leaves an operator of several values in float32.
+IN_FLOAT = {"add-n": "ADD_N", "where-not_equal": "NOT_EQUAL", "cumsum": "CUMSUM"}
+# Models of each family that run on the emulated chip.
+ON_CHIP = 3
+
+
+@pytest.fixture(scope="module")
+def keras() -> Any:
+    pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
+    # It says something of the way it is called for every model.
+    logging.getLogger("absl").setLevel(logging.ERROR)
+    return pytest.importorskip("keras", reason="TensorFlow is not installed")
+
+
+@cache
+def converted(case: Case) -> bytes:
+    """The model as TensorFlow Lite's converter quantizes it, int8 inside and at its edges."""
+    import keras
+    import tensorflow as tf
+
+    model = case.model(keras)
+    rng = np.random.default_rng(3)
+    samples = [
+        [rng.normal(0, 1, (1, *shape)).astype(np.float32) for shape in case.shapes] for _ in range(SAMPLES)
+    ]
+    signature = [tf.TensorSpec((1, *shape), tf.float32) for shape in case.shapes]
+    function = tf.function(lambda *x: model(list(x) if len(x) > 1 else x[0]))
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function(*signature)])
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: iter(samples)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = converter.inference_output_type = tf.int8
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return bytes(converter.convert())
+
+
+def loaded(case: Case) -> Graph:
+    return tflite.load_bytes(converted(case), case.name)
+
+
+def compiled(case: Case, board: str) -> Program:
+    graph = passes.legalize(passes.run(loaded(case)))
+    return pipeline.compile_graph(graph, load_board(board), name=case.name.replace("-", "_"))
+
+
+def agrees(case: Case, expected: Sequence[Array], actual: Sequence[Array]) -> None:
+    for number, (left, right) in enumerate(zip(expected, actual, strict=True)):
+        assert left.shape == right.shape and left.dtype == right.dtype, case.name
+        wrong = np.argwhere(left != right)
+        assert not len(wrong), (
+            f"{case.name}, output {number}: {len(wrong)} of {left.size} differ, "
+            f"first at {wrong[0].tolist()}: {left[tuple(wrong[0])]} and {right[tuple(wrong[0])]}"
+        )
+
+
+@pytest.mark.unit
+def test_there_are_enough_models() -> None:
+    names = [case.name for cases in FAMILIES.values() for case in cases]
+    assert len(set(names)) == len(names) >= 150
+
+
+def runners(case: Case) -> list[tuple[Rounding, Callable[[Sequence[Array]], Sequence[Array]]]]:
+    """The implementations of TensorFlow Lite that are the standard for this model, with their rounding."""
+    data, found = converted(case), []
+    if case.name not in NOT_IN_LITERT:
+        golden = reference_interpreter(data, plain=case.name not in NOT_PLAIN)
+        found.append((Rounding.SINGLE, lambda inputs: run_interpreter(golden, inputs)))
+    if case.name not in NOT_IN_MICRO:
+        micro, outputs = micro_interpreter(data), len(loaded(case).outputs)
+        found.append((Rounding.DOUBLE, lambda inputs: run_micro(micro, inputs, outputs)))
+    return found
+
+
+@pytest.mark.host
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_byte_is_that_of_the_reference_kernels(
+    family: str, keras: Any, record_property: Callable[[str, object], None]
+) -> None:
+    cases = [case for case in FAMILIES[family] if case.name not in IN_FLOAT]
+    programs = [compiled(case, "host") for case in cases]
+    rng = np.random.default_rng(5)
+    records, expected = [], []
+    for index, (case, program) in enumerate(zip(cases, programs, strict=True)):
+        raw, standards = loaded(case), runners(case)
+        assert standards
+        for _ in range(INPUTS):
+            inputs = tuple(random_inputs(rng, raw))
+            for rounding, run in standards:
+                exact = run(inputs)
+                for graph in (raw, program.graph):
+                    agrees(case, exact, interpreter.run(graph, inputs, rounding))
+            records.append((index, inputs))
+            expected.append(interpreter.run(program.graph, inputs))
+    answers = HostBundle(programs).run_all(records)
+    for (index, _), reference, answer in zip(records, expected, answers, strict=True):
+        agrees(cases[index], reference, answer)
+    record_property("Keras models", len(cases))
+
+
+@pytest.mark.unit
+@pytest.mark.parametrize("name", IN_FLOAT)
+def test_what_stays_in_float_is_refused_by_name(name: str, keras: Any) -> None:
+    (case,) = (case for family in FAMILIES.values() for case in family if case.name == name)
+    with pytest.raises(TinycError) as caught:
+        compiled(case, "host")
+    (problem,) = caught.value.problems
+    assert IN_FLOAT[name] in problem.where and problem.what == "computes in float32"
+
+
+@pytest.mark.emulated
+def test_a_sample_answers_alike_on_the_emulated_chip(
+    keras: Any, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
+    cases = [case for family in FAMILIES.values() for case in family[:: -(-len(family) // ON_CHIP)]]
+    cases = [case for case in cases if case.name not in IN_FLOAT]
+    assert len(cases) >= 30
+    firmware = KernelFirmware([compiled(case, "nrf52840") for case in cases], tmp_path)
+    rng = np.random.default_rng(6)
+    for index, (case, program) in enumerate(zip(cases, firmware.programs, strict=True)):
+        inputs = tuple(random_inputs(rng, program.graph))
+        answer = firmware.run(index, inputs, rng)
+        agrees(case, interpreter.run(program.graph, inputs), answer.outputs)
+        assert not answer.misdeed, f"{case.name}: {answer.misdeed}"
+    record_property("Keras models on the emulated chip", len(cases))
