@@ -28,6 +28,7 @@ from strategies import (
     transpose_conv,
     unary,
 )
+from strategies.int16 import sometimes_weighted_int16
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops import (
     OPS,
@@ -115,10 +116,10 @@ from tinyc.ir.ops.base import Op
 Strategy = Callable[[np.random.Generator], Graph]
 
 STRATEGIES: dict[type[Op], Strategy] = {
-    Conv2D: conv_2d.random_graph,
+    Conv2D: sometimes_weighted_int16(conv_2d.random_graph),
     ConvDepthwise2D: conv_depthwise_2d.random_graph,
-    DepthwiseConv2D: depthwise_conv_2d.random_graph,
-    FullyConnected: fully_connected.random_graph,
+    DepthwiseConv2D: sometimes_weighted_int16(depthwise_conv_2d.random_graph),
+    FullyConnected: sometimes_weighted_int16(fully_connected.random_graph),
     Abs: unary.random_abs,
     AddN: pairwise.random_add_n,
     Div: pairwise.random_div,

@@ -93,8 +93,9 @@ def _convolution(op: Any, draft: Draft) -> Layer:
     if len(op.inputs) == 2:
         # LiteRT wants a bias in every quantized convolution.
         channels = draft.graph[op.outputs[0]].shape[-1]
-        real = draft.graph[op.inputs[0]].dtype is DType.FLOAT32
-        zeros = draft.constant(f"{op.name}/bias", np.zeros(channels), np.float32 if real else np.int32)
+        dtypes = {DType.FLOAT32: np.float32, DType.INT16: np.int64}
+        dtype = dtypes.get(draft.graph[op.inputs[0]].dtype, np.int32)
+        zeros = draft.constant(f"{op.name}/bias", np.zeros(channels), dtype)
         op = op.with_(inputs=(*op.inputs, zeros))
     _bias_scale(op, draft)
     inputs, padding = op.inputs, op.padding

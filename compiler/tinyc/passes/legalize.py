@@ -30,6 +30,7 @@ from tinyc.ir.ops import (
 )
 from tinyc.ir.ops.common import channel_multipliers, quantization_mismatch
 from tinyc.ir.ops.curved import Curved
+from tinyc.ir.ops.wide_sums import check_wide_sums
 from tinyc.ir.sequence import TRANSFORMER_KINDS
 from tinyc.ir.tensor import DType, Tensor
 from tinyc.passes.element_types import ANY_FLOAT, GATHERS, MOVES, Finding, listed, type_findings
@@ -129,7 +130,7 @@ def _findings(op: Op, graph: Graph, allow_float: bool, arithmetic: _Arithmetic) 
         if moved and (mismatch := quantization_mismatch(moved, results)):
             found.append((mismatch, "one type, scale and zero point"))
     if not found and isinstance(op, _WEIGHTED):
-        found = list(_weights(operands, results))
+        found = list(_weights(op, operands, results))
     if not found and isinstance(op, Softmax) and results[0].dtype is DType.INT8:
         y = results[0]
         if abs(y.scale - 1 / 256) > 1e-6 or y.zero_point != -128:
@@ -180,7 +181,7 @@ def _quantizations(tensors: tuple[Tensor, ...]) -> Iterator[Finding]:
             yield f"{tensor.name!r} is int16 with zero point {tensor.zero_point}", "zero point 0"
 
 
-def _weights(operands: tuple[Tensor, ...], results: tuple[Tensor, ...]) -> Iterator[Finding]:
+def _weights(op: Op, operands: tuple[Tensor, ...], results: tuple[Tensor, ...]) -> Iterator[Finding]:
     x, weights, *rest = operands
     real = x.dtype is DType.FLOAT32
     if not weights.is_constant or any(not bias.is_constant for bias in rest):
@@ -192,7 +193,8 @@ def _weights(operands: tuple[Tensor, ...], results: tuple[Tensor, ...]) -> Itera
         return
     biases = {DType.FLOAT32} if real else {DType.INT32}
     if x.dtype is DType.INT16:
-        biases = {DType.INT32, DType.INT64}
+        # No kernel of TensorFlow Lite reads a 32-bit bias of a depthwise layer.
+        biases = {DType.INT64} if isinstance(op, DepthwiseConv2D) else {DType.INT32, DType.INT64}
     if any(bias.dtype not in biases for bias in rest):
         yield f"bias is {rest[0].dtype.value[0]}", listed(biases)
     if real:
@@ -204,6 +206,7 @@ def _weights(operands: tuple[Tensor, ...], results: tuple[Tensor, ...]) -> Itera
     else:
         try:
             with np.errstate(all="ignore"):
-                channel_multipliers(x, weights, results[0])
+                _, shift = channel_multipliers(x, weights, results[0])
+            check_wide_sums(operands, shift)
         except ValueError as error:
             yield str(error), "an output scale that is not far finer than the input's"

@@ -109,15 +109,19 @@ def multiply_by_quantized_multiplier(
 def multiply_int64_by_quantized_multiplier(
     x: IntArray, multiplier: IntArray | int, shift: IntArray | int
 ) -> IntArray:
-    """The int16-activation rule: a 48-bit accumulator times a 16-bit multiplier, one rounding.
+    """The int16-activation rule: a 48-bit accumulator times a 16-bit multiplier, one rounding, 32 bits.
 
     Source: TensorFlow Lite, `MultiplyByQuantizedMultiplier(int64_t, int32_t, int)`.
     """
-    m64 = np.asarray(multiplier, dtype=np.int64)
-    reduced = np.where(m64 < 0x7FFF0000, (m64 + (1 << 15)) >> 16, 0x7FFF)
     total = 15 - np.asarray(shift, dtype=np.int64)
-    product = np.asarray(x, dtype=np.int64) * reduced + (np.int64(1) << (total - 1))
-    return product >> total
+    product = np.asarray(x, dtype=np.int64) * reduced_multiplier(multiplier) + (np.int64(1) << (total - 1))
+    return wrap32(product >> total)
+
+
+def reduced_multiplier(multiplier: IntArray | int) -> IntArray:
+    """A multiplier rounded to 16 bits, as the rule for int16 activations takes it; int64."""
+    m64 = np.asarray(multiplier, dtype=np.int64)
+    return np.where(m64 < 0x7FFF0000, (m64 + (1 << 15)) >> 16, 0x7FFF)
 
 
 def rounding_multiply_high(x: IntArray, multiplier: IntArray | int) -> IntArray:

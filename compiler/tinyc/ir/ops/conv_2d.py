@@ -67,4 +67,4 @@ class Conv2D(Convolution):
             return (activate_float(y, self.activation).reshape(result.shape).astype(np.float32),)
         offset = rows.astype(np.int32) - x.zero_point
         acc = exact_matmul(offset, columns).transpose(1, 0, 2).reshape(pixels, out)
-        return (requantize(acc, bias, self.activation, x, filters, result),)
+        return (requantize(acc, bias, self.activation, operands, result),)

@@ -13,7 +13,8 @@ import numpy as np
 
 from tinyc.ir.ops.base import Activation, Op, Padding
 from tinyc.ir.ops.common import activation_range, channel_multipliers, output_extent, same_padding
-from tinyc.ir.tensor import Array, DType, Shape, Tensor
+from tinyc.ir.ops.wide_sums import has_wide_sums
+from tinyc.ir.tensor import Array, Shape, Tensor
 from tinyc.quantize.fixed_point import (
     IntArray,
     multiply_by_quantized_multiplier,
@@ -152,8 +153,7 @@ def requantize(
     acc: IntArray,
     bias: Array | None,
     activation: Activation,
-    x: Tensor,
-    weights: Tensor,
+    operands: Sequence[Tensor],
     result: Tensor,
 ) -> Array:
     """The quantized output for accumulators [..., channels] (TensorFlow Lite: ConvPerChannel).
@@ -163,8 +163,8 @@ def requantize(
     """
     if bias is not None:
         acc = acc + bias.astype(np.int64).reshape(-1)
-    multiplier, shift = channel_multipliers(x, weights, result)
-    if x.dtype is DType.INT16 and (bias is None or bias.dtype != np.int32):
+    multiplier, shift = channel_multipliers(operands[0], operands[1], result)
+    if has_wide_sums(operands):
         scaled = multiply_int64_by_quantized_multiplier(acc, multiplier, shift)
     else:
         scaled = multiply_by_quantized_multiplier(acc, multiplier, shift)

@@ -60,4 +60,4 @@ class DepthwiseConv2D(Convolution):
         if not quantized:
             y = acc if bias is None else acc + bias.reshape(-1)
             return (activate_float(y, self.activation).reshape(result.shape).astype(np.float32),)
-        return (requantize(acc, bias, self.activation, x, filters, result),)
+        return (requantize(acc, bias, self.activation, operands, result),)

@@ -11,6 +11,7 @@ import numpy as np
 from tinyc.ir.ops.base import Activation, Op
 from tinyc.ir.ops.common import activate_float, activation_range, channel_multipliers
 from tinyc.ir.ops.convolution import exact_matmul
+from tinyc.ir.ops.wide_sums import has_wide_sums
 from tinyc.ir.tensor import Array, DType, Shape, Tensor
 from tinyc.quantize.fixed_point import (
     Rounding,
@@ -24,8 +25,9 @@ class FullyConnected(Op):
     """inputs: x [..., in], weights [out, in], optional bias [out]; output [rows, out].
 
     The rows are the elements of x over `in`; `keep_num_dims` keeps the leading axes of x.
-    With int16 activations TensorFlow Lite Micro uses the rule for 64-bit accumulators (here:
-    DOUBLE), TensorFlow Lite on the host the full 32-bit multiplier with one rounding (SINGLE).
+    With int16 activations, unless the bias is int32, TensorFlow Lite Micro uses the rule for 64-bit
+    accumulators (here: DOUBLE), TensorFlow Lite on the host the full 32-bit multiplier with one
+    rounding (SINGLE).
     """
 
     kind: ClassVar[str] = "FULLY_CONNECTED"
@@ -73,7 +75,7 @@ class FullyConnected(Op):
         if bias is not None:
             acc = acc + bias.astype(np.int64).reshape(-1)
         multiplier, shift = channel_multipliers(x, weights, result, fused_product=True)
-        if x.dtype is DType.INT16 and rounding is Rounding.DOUBLE:
+        if rounding is Rounding.DOUBLE and has_wide_sums(operands):
             scaled = multiply_int64_by_quantized_multiplier(acc, multiplier, shift)
         else:
             scaled = multiply_by_quantized_multiplier(acc, multiplier, shift, rounding)

@@ -87,6 +87,6 @@ class TransposeConv(Op):
                 view += products[..., y, z]
         acc = total[:, top : top + self.output_size[0], left : left + self.output_size[1]]
         if quantized:
-            return (requantize(acc, bias, self.activation, x, filters, result),)
+            return (requantize(acc, bias, self.activation, operands, result),)
         real = acc if bias is None else acc + bias.reshape(-1)
         return (activate_float(real, self.activation).astype(np.float32),)

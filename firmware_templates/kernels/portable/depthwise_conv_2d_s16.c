@@ -1,0 +1,39 @@
+/* Weights [kernel_height][kernel_width][output_channels]. */
+TINYC_KERNEL void tinyc_depthwise_conv_2d_s16__portable(const struct tinyc_conv_2d_s16 *layer,
+                                                       const int16_t *input, int16_t *output) {
+    const int32_t image = layer->input_height * layer->input_width * layer->input_channels;
+
+    for (int32_t batch = 0; batch < layer->batches; batch++, input += image) {
+        for (int32_t out_y = 0; out_y < layer->output_height; out_y++) {
+            for (int32_t out_x = 0; out_x < layer->output_width; out_x++) {
+                for (int32_t channel = 0; channel < layer->output_channels; channel++) {
+                    const int32_t source = channel / layer->depth;
+                    int64_t acc = layer->bias[channel];
+                    for (int32_t ky = 0; ky < layer->kernel_height; ky++) {
+                        const int32_t y =
+                            out_y * layer->stride_height - layer->pad_top + ky * layer->dilation_height;
+                        if (y < 0 || y >= layer->input_height) {
+                            continue;
+                        }
+                        for (int32_t kx = 0; kx < layer->kernel_width; kx++) {
+                            const int32_t x =
+                                out_x * layer->stride_width - layer->pad_left + kx * layer->dilation_width;
+                            if (x < 0 || x >= layer->input_width) {
+                                continue;
+                            }
+                            const int32_t pixel =
+                                input[(y * layer->input_width + x) * layer->input_channels + source];
+                            const int32_t tap = ky * layer->kernel_width + kx;
+                            const int32_t weight = layer->weights[tap * layer->output_channels + channel];
+                            acc += pixel * weight;
+                        }
+                    }
+                    const int32_t entry = layer->per_channel ? channel : 0;
+                    const int32_t scaled =
+                        tinyc_scale_sum(acc, layer->narrow, layer->multiplier[entry], layer->shift[entry]);
+                    *output++ = (int16_t)tinyc_clamp(scaled, layer->low, layer->high);
+                }
+            }
+        }
+    }
+}
