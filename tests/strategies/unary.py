@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from strategies.common import activation, random_scale, single_op_graph
-from strategies.int16 import widened
+from strategies.int16 import sometimes_int16, widened
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops import (
     Abs,
@@ -105,7 +105,7 @@ def random_leaky_relu(rng: np.random.Generator) -> Graph:
     x = activation(rng, "x", _shape(rng))
     alpha = float(np.float32(rng.choice([0.01, 0.1, 0.3, 0.5, 1.5, -0.5])))
     layer = LeakyRelu(name="layer", inputs=("x",), outputs=("y",), alpha=alpha)
-    return single_op_graph(layer, [x, activation(rng, "y", x.shape)])
+    return sometimes_int16(rng, single_op_graph(layer, [x, activation(rng, "y", x.shape)]))
 
 
 def random_hard_swish(rng: np.random.Generator) -> Graph:

@@ -9,9 +9,10 @@ import numpy as np
 
 
 def networks() -> dict[str, Any]:
-    """Ten Keras models with random weights, by name."""
+    """Ten Keras models with the same random weights in every run, by name."""
     import tensorflow as tf
 
+    tf.keras.utils.set_random_seed(1)
     layers, found = tf.keras.layers, dict[str, Any]()
 
     def add(name: str, x: Any, y: Any) -> None:
@@ -29,7 +30,7 @@ def networks() -> dict[str, Any]:
     add("residual", x, layers.ReLU()(layers.Add()([x, layers.Conv2D(4, 3, padding="same")(x)])))
     pooled = layers.AveragePooling2D(2)(layers.MaxPooling2D(2)(x))
     add("pools", x, layers.GlobalAveragePooling2D()(pooled))
-    both = layers.Concatenate()([layers.Conv2D(3, 1)(x), x])
+    both = layers.Concatenate()([layers.LeakyReLU(negative_slope=0.1)(layers.Conv2D(3, 1)(x)), x])
     add("moves", x, layers.Permute((2, 1, 3))(layers.ZeroPadding2D(1)(both)))
     y = layers.Conv2D(4, 1, activation="relu6")(x)
     halves = [layers.Reshape((32, 4))(part) for part in (y[:, ::2], y[:, 1::2])]
