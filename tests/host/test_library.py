@@ -266,6 +266,18 @@ def test_options_that_do_not_go_together(project: Path, options: Sequence[str], 
     assert said.code == 1 and expected in said.stderr
 
 
+def test_a_build_of_a_firmware_is_neither_model_nor_place(project: Path, tmp_path: Path) -> None:
+    firmware = tmp_path / "firmware"
+    assert tinyc("build", project, "--board", "host", "--out", firmware).code == 0
+    kept = sorted(firmware.rglob("*"))
+    options = ("--board", "host", "--emit", "library", "--format", "arduino")
+    said = tinyc("build", firmware, *options)
+    assert said.code == 1 and "is a build of a firmware" in said.stderr
+    said = tinyc("build", project, *options, "--out", firmware)
+    assert said.code == 1 and "has a build of a firmware" in said.stderr
+    assert sorted(firmware.rglob("*")) == kept
+
+
 def test_a_table_that_is_wrong(project: Path) -> None:
     path = project / "tinyc.toml"
     text = (

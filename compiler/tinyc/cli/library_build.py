@@ -66,10 +66,15 @@ def build(
     json: bool,
 ) -> None:
     """Compile the model for the core of `board`, write the library and say where. Raises TinycError."""
+    from tinyc import artifact
     from tinyc.cli import target
     from tinyc.emit.project import write_texts
     from tinyc.libraries.emit import render_library
 
+    if model is not None and artifact.is_artifact(model):
+        raise TinycError("is a build of a firmware", where=str(model), hint="name the model")
+    if out is not None and artifact.is_artifact(out):
+        raise TinycError("has a build of a firmware", where=str(out), hint="choose another folder with --out")
     source, _, program = target.compiled(
         model,
         board,
