@@ -17,8 +17,14 @@ from tinyc.ir.ops import TokenBlock
 pytestmark = pytest.mark.emulated
 
 # Layers of transformers are left out: attention counts leading zeros of an `int` of 32 bits.
+# QEMU 7.2 hangs in libgcc's __usmulhisi3 (a skip over RET), which products of int16 and int8 call.
+_HANGS = {f"tinyc_{name}_s16__portable" for name in ("conv_2d", "depthwise_conv_2d", "fully_connected")}
 PORTABLE = sorted(
-    {k.symbol: key for key, k in KERNELS.items() if k.isa == "portable" and k.op is not TokenBlock}.values()
+    {
+        k.symbol: key
+        for key, k in KERNELS.items()
+        if k.isa == "portable" and k.op is not TokenBlock and k.symbol not in _HANGS
+    }.values()
 )
 _SHARE = RAM // 2
 
