@@ -392,5 +392,5 @@ def test_board_without_a_chip(firmware: Firmware) -> None:
 
 
 def test_board_with_a_core_that_is_not_emulated(firmware: Firmware) -> None:
-    with pytest.raises(TinycError, match="no emulated core for `cortex-m33`"):
-        Machine(firmware("loops"), replace(NRF, core="cortex-m33"))
+    with pytest.raises(TinycError, match="no emulated core for `cortex-m55`"):
+        Machine(firmware("loops"), replace(NRF, core="cortex-m55"))
