@@ -8,12 +8,11 @@ The last line of a run counts the models.
 
 from __future__ import annotations
 
-import logging
-import warnings
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -35,7 +34,6 @@ from tinyc.toolchain.host import HostBundle
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
-SAMPLES = 8
 INPUTS = 4
 # Versions of operators that LiteRT has for speed alone: ELU, TILE 3, DEPTH_TO_SPACE 2. All but ELU only move.
 NOT_PLAIN = {
@@ -53,43 +51,26 @@ NOT_IN_MICRO = {
 }
 # The converter leaves an operator of several values in float32.
 IN_FLOAT = {"add-n": "ADD_N", "where-not_equal": "NOT_EQUAL", "cumsum": "CUMSUM"}
+FILES: dict[str, bytes] = {}
 # Models of each family that run on the emulated chip.
 ON_CHIP = 3
 
 
-@pytest.fixture(scope="module")
-def keras() -> Any:
+@pytest.fixture(scope="module", autouse=True)
+def files(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Convert all models, in a process without a history."""
     pytest.importorskip("tensorflow", reason="TensorFlow is not installed")
-    # It says something of the way it is called for every model.
-    logging.getLogger("absl").setLevel(logging.ERROR)
-    return pytest.importorskip("keras", reason="TensorFlow is not installed")
-
-
-@cache
-def converted(case: Case) -> bytes:
-    """The model as TensorFlow Lite's converter quantizes it, int8 inside and at its edges."""
-    import keras
-    import tensorflow as tf
-
-    model = case.model(keras)
-    rng = np.random.default_rng(3)
-    samples = [
-        [rng.normal(0, 1, (1, *shape)).astype(np.float32) for shape in case.shapes] for _ in range(SAMPLES)
-    ]
-    signature = [tf.TensorSpec((1, *shape), tf.float32) for shape in case.shapes]
-    function = tf.function(lambda *x: model(list(x) if len(x) > 1 else x[0]))
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function(*signature)])
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.representative_dataset = lambda: iter(samples)
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = converter.inference_output_type = tf.int8
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return bytes(converter.convert())
+    path = tmp_path_factory.mktemp("zoo") / "zoo.npz"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-m", "support.keras_zoo.convert", str(path)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    with np.load(path) as archive:
+        FILES.update({name: archive[name].tobytes() for name in archive.files})
 
 
 def loaded(case: Case) -> Graph:
-    return tflite.load_bytes(converted(case), case.name)
+    return tflite.load_bytes(FILES[case.name], case.name)
 
 
 def compiled(case: Case, board: str) -> Program:
@@ -115,7 +96,7 @@ def test_there_are_enough_models() -> None:
 
 def runners(case: Case) -> list[tuple[Rounding, Callable[[Sequence[Array]], Sequence[Array]]]]:
     """The implementations of TensorFlow Lite that are the standard for this model, with their rounding."""
-    data, found = converted(case), []
+    data, found = FILES[case.name], []
     if case.name not in NOT_IN_LITERT:
         golden = reference_interpreter(data, plain=case.name not in NOT_PLAIN)
         found.append((Rounding.SINGLE, lambda inputs: run_interpreter(golden, inputs)))
@@ -128,7 +109,7 @@ def runners(case: Case) -> list[tuple[Rounding, Callable[[Sequence[Array]], Sequ
 @pytest.mark.host
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_byte_is_that_of_the_reference_kernels(
-    family: str, keras: Any, record_property: Callable[[str, object], None]
+    family: str, record_property: Callable[[str, object], None]
 ) -> None:
     cases = [case for case in FAMILIES[family] if case.name not in IN_FLOAT]
     programs = [compiled(case, "host") for case in cases]
@@ -153,7 +134,7 @@ def test_every_byte_is_that_of_the_reference_kernels(
 
 @pytest.mark.unit
 @pytest.mark.parametrize("name", IN_FLOAT)
-def test_what_stays_in_float_is_refused_by_name(name: str, keras: Any) -> None:
+def test_what_stays_in_float_is_refused_by_name(name: str) -> None:
     (case,) = (case for family in FAMILIES.values() for case in family if case.name == name)
     with pytest.raises(TinycError) as caught:
         compiled(case, "host")
@@ -163,7 +144,7 @@ def test_what_stays_in_float_is_refused_by_name(name: str, keras: Any) -> None:
 
 @pytest.mark.emulated
 def test_a_sample_answers_alike_on_the_emulated_chip(
-    keras: Any, tmp_path: Path, record_property: Callable[[str, object], None]
+    tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     cases = [case for family in FAMILIES.values() for case in family[:: -(-len(family) // ON_CHIP)]]
     cases = [case for case in cases if case.name not in IN_FLOAT]

@@ -95,6 +95,7 @@ class _AppView:
     digest: str
     slots: bool
     learn: bool = False
+    states: bool = False
 
 
 @dataclass(frozen=True, slots=True)

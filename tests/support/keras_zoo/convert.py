@@ -1,0 +1,54 @@
+"""The models of the zoo as TensorFlow Lite's converter quantizes them, into one `.npz`.
+
+`python -m support.keras_zoo.convert OUT.npz`. A process of its own: what the converter leaves in float32
+depends on the models that it saw before.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from support.keras_zoo import FAMILIES, Case
+
+SAMPLES = 8
+
+
+def converted(keras: Any, tf: Any, case: Case) -> bytes:
+    """The model as a .tflite file, int8 inside and at its edges."""
+    model = case.model(keras)
+    rng = np.random.default_rng(3)
+    samples = [
+        [rng.normal(0, 1, (1, *shape)).astype(np.float32) for shape in case.shapes] for _ in range(SAMPLES)
+    ]
+    signature = [tf.TensorSpec((1, *shape), tf.float32) for shape in case.shapes]
+    function = tf.function(lambda *x: model(list(x) if len(x) > 1 else x[0]))
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function(*signature)])
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: iter(samples)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = converter.inference_output_type = tf.int8
+    return bytes(converter.convert())
+
+
+def main(path: Path) -> None:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    warnings.simplefilter("ignore")
+    import keras
+    import tensorflow as tf
+
+    # It says something of the way it is called for every model.
+    logging.getLogger("absl").setLevel(logging.ERROR)
+    cases = [case for family in FAMILIES.values() for case in family]
+    files = {case.name: np.frombuffer(converted(keras, tf, case), np.uint8) for case in cases}
+    np.savez(path, **files)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
