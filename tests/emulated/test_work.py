@@ -109,8 +109,8 @@ def test_layers_that_the_fit_has_not_seen() -> None:
     # Kernels of other cores are only ranked by their figures.
     users = [users[0] for users in fitted_kernels(()).values()]
     kernels = [kernel for kernel in users if kernel.requires <= features]
-    layers = [(kernel, graph) for kernel in kernels for graph in layers_of(kernel, 2, seed=12345)]
-    assert len(layers) == 2 * len(kernels) > 50
+    layers = [(kernel, graph) for kernel in kernels for graph in layers_of(kernel, 4, seed=12345)]
+    assert len(layers) == 4 * len(kernels) > 100
     for kernel, graph, instructions, cycles in measured(layers):
         (op,) = graph.ops
         fitted = next(k.work for k in candidates(op, graph) if k.symbol == kernel.symbol)

@@ -52,7 +52,7 @@ def test_every_op_kind_has_a_rule() -> None:
     truths = {"LOGICAL_AND", "LOGICAL_NOT", "LOGICAL_OR", "REDUCE_ALL", "REDUCE_ANY"}
     with_state = {"ASSIGN_VARIABLE", "SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM"}
     # The sums of int8 CUMSUM begin at a value that the float model does not have, as the border of PADV2.
-    integer_only = {"QUANTIZE", "DEQUANTIZE", "CAST", "CUMSUM", "NEG", "PADV2"}
+    integer_only = {"QUANTIZE", "DEQUANTIZE", "CAST", "CUMSUM", "LOOKUP", "NEG", "PADV2"}
     # They come from files that are quantized already.
     from_files = {"ADD_N", "DIV", "SQUARED_DIFFERENCE"}
     known = positions | comparisons | truths | with_state | integer_only | from_files
