@@ -87,7 +87,7 @@ class Config:
     """Set when the file has a table `[learn]`."""
     lowpan: LowpanSettings | None = None
     """Set when the file has a table `[sixlowpan]`."""
-    library_settings: LibrarySettings = field(default_factory=LibrarySettings)
+    emit_library: LibrarySettings = field(default_factory=LibrarySettings)
 
 
 def load_config(path: Path) -> Config:

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from tinyc.cli import output
+from tinyc.cli.emit_library import Emit, EmitKind, LibraryFormat
 from tinyc.cli.learn_build import HeadName, LearnData, LearnFlag, LearnRequest, TapName
-from tinyc.cli.library_build import Emit, EmitKind, LibraryFormat
 from tinyc.cli.options import (
     BoardName,
     Calibration,
@@ -100,7 +100,7 @@ def command(
     json: Json = False,
 ) -> None:
     """Compile a model and build its firmware with PlatformIO, or write it as a library."""
-    from tinyc.cli import library_build, target
+    from tinyc.cli import emit_library, target
     from tinyc.cli.registry.recording import record_build
     from tinyc.cli.report import write_page
     from tinyc.tradeoff import Point
@@ -118,9 +118,9 @@ def command(
     parts = PartsRequest.of(with_parts, without)
     given = {"--sizes": sizes, "--split-model": split_model, "--any-version": any_version}
     given |= {"--report": report_page, "--tradeoff": tradeoff}
-    library_build.require_suits(emit, format, given)
+    emit_library.require_suits(emit, format, given)
     if format is not None:
-        library_build.build(
+        emit_library.build(
             model,
             board,
             out,

@@ -87,7 +87,7 @@ def build(
         parts=parts,
     )
     config = source.config
-    settings = config.library_settings if config else LibrarySettings()
+    settings = config.emit_library if config else LibrarySettings()
     told = (config.sensor, config.units) if config else ()
     measured = ", ".join(word for word in told if word)
     files = render_library(program, settings, format, measured=measured)
