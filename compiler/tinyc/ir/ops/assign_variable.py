@@ -6,23 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.common import check_same_quantization
-from tinyc.ir.tensor import Array, Shape, Tensor
+from tinyc.ir.ops.elementwise import SameShape
+from tinyc.ir.tensor import Array, Tensor
 from tinyc.quantize.fixed_point import Rounding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AssignVariable(Op):
+class AssignVariable(SameShape):
     """input: the value; output: the state after the inference, the same elements."""
 
     kind: ClassVar[str] = "ASSIGN_VARIABLE"
     state_outputs: ClassVar[tuple[int, ...]] = (0,)
-
-    def output_shapes(self, operands: Sequence[Tensor]) -> tuple[Shape, ...]:
-        if len(operands) != 1:
-            raise ValueError(f"needs 1 input, got {len(operands)}")
-        return (operands[0].shape,)
 
     def reference(
         self,

@@ -6,21 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from tinyc.ir.ops.base import Op
-from tinyc.ir.tensor import Array, Shape, Tensor
+from tinyc.ir.ops.elementwise import SameShape
+from tinyc.ir.tensor import Array, Tensor
 from tinyc.quantize.fixed_point import Rounding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cast(Op):
+class Cast(SameShape):
     """input: x; output of the same shape: the stored values modulo 2^bits; as bool, whether not 0."""
 
     kind: ClassVar[str] = "CAST"
-
-    def output_shapes(self, operands: Sequence[Tensor]) -> tuple[Shape, ...]:
-        if len(operands) != 1:
-            raise ValueError(f"needs 1 input, got {len(operands)}")
-        return (operands[0].shape,)
 
     def reference(
         self,

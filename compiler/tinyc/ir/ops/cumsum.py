@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from tinyc.ir.ops.elementwise import SameShape, limits
+from tinyc.ir.ops.elementwise import Function, limits
 from tinyc.ir.tensor import Array, Shape, Tensor
 from tinyc.quantize.fixed_point import IntArray, multiply_by_quantized_multiplier, quantize_multiplier
 
@@ -26,7 +26,7 @@ def cumsum_multiplier(operand: Tensor, result: Tensor) -> tuple[int, int]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cumsum(SameShape):
+class Cumsum(Function):
     """input: x; output of the same shape: y_i = x_0 + ... + x_i along `axis`.
 
     `exclusive` leaves x_i out, `reverse` sums from the end.
@@ -42,7 +42,7 @@ class Cumsum(SameShape):
     reverse: bool = False
 
     def output_shapes(self, operands: Sequence[Tensor]) -> tuple[Shape, ...]:
-        shapes = SameShape.output_shapes(self, operands)
+        shapes = Function.output_shapes(self, operands)
         if not 0 <= self.axis < len(operands[0].shape):
             raise ValueError(f"axis {self.axis} does not exist in an input of rank {len(operands[0].shape)}")
         return shapes

@@ -8,21 +8,16 @@ from typing import ClassVar
 
 import numpy as np
 
-from tinyc.ir.ops.base import Op
-from tinyc.ir.tensor import Array, Shape, Tensor
+from tinyc.ir.ops.elementwise import SameShape
+from tinyc.ir.tensor import Array, Tensor
 from tinyc.quantize.fixed_point import Rounding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dequantize(Op):
+class Dequantize(SameShape):
     """input: x, quantized per tensor; output: float32 of the same shape, scale * (x - zero_point)."""
 
     kind: ClassVar[str] = "DEQUANTIZE"
-
-    def output_shapes(self, operands: Sequence[Tensor]) -> tuple[Shape, ...]:
-        if len(operands) != 1:
-            raise ValueError(f"needs 1 input, got {len(operands)}")
-        return (operands[0].shape,)
 
     def reference(
         self,

@@ -60,6 +60,11 @@ class SameShape(Op):
             raise ValueError(f"needs 1 input, got {len(operands)}")
         return (operands[0].shape,)
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Function(SameShape):
+    """A function of one tensor, of reals and of quantized values."""
+
     @abstractmethod
     def real(self, x: Array) -> Array:
         """The function in float32."""
@@ -83,7 +88,7 @@ class SameShape(Op):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unary(SameShape):
+class Unary(Function):
     """Each element of the output depends on its own of the input alone."""
 
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from tinyc.ir.ops.elementwise import SameShape
+from tinyc.ir.ops.elementwise import Function
 from tinyc.ir.tensor import Array, DType, Shape, Tensor
 from tinyc.quantize.fixed_point import INT32_MAX, IntArray, multiply_by_quantized_multiplier
 from tinyc.quantize.fixed_point_functions import inverse_square_root
@@ -18,7 +18,7 @@ _OUTPUT_BITS = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class L2Normalization(SameShape):
+class L2Normalization(Function):
     """input: x [..., depth]; output of the same shape. int8 output has scale 1/128 and zero point 0.
 
     Source: TensorFlow Lite, `reference_integer_ops::L2Normalization`; a row of zeros stays one.
@@ -27,7 +27,7 @@ class L2Normalization(SameShape):
     kind: ClassVar[str] = "L2_NORMALIZATION"
 
     def output_shapes(self, operands: Sequence[Tensor]) -> tuple[Shape, ...]:
-        (shape,) = SameShape.output_shapes(self, operands)
+        (shape,) = Function.output_shapes(self, operands)
         if not shape:
             raise ValueError("input needs at least one axis")
         if operands[0].dtype is not DType.FLOAT32 and shape[-1] > _LARGEST_DEPTH:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from tinyc.ir.ops.elementwise import SameShape
+from tinyc.ir.ops.elementwise import Function
 from tinyc.ir.ops.softmax import LARGEST_DEPTH, SUM_INTEGER_BITS, exponential_table
 from tinyc.ir.tensor import Array, DType, Shape, Tensor
 from tinyc.quantize.fixed_point import (
@@ -48,7 +48,7 @@ def log_softmax_scaling(scale: float) -> LogSoftmaxScaling:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LogSoftmax(SameShape):
+class LogSoftmax(Function):
     """input: x [..., depth]; output of the same shape. int8 output has scale 1/16 and zero point 127.
 
     Source: TensorFlow Lite, `reference_ops::LogSoftmaxQuantized`.
@@ -57,7 +57,7 @@ class LogSoftmax(SameShape):
     kind: ClassVar[str] = "LOG_SOFTMAX"
 
     def output_shapes(self, operands: Sequence[Tensor]) -> tuple[Shape, ...]:
-        (shape,) = SameShape.output_shapes(self, operands)
+        (shape,) = Function.output_shapes(self, operands)
         if not shape:
             raise ValueError("input needs at least one axis")
         if operands[0].dtype is not DType.FLOAT32 and shape[-1] > LARGEST_DEPTH:

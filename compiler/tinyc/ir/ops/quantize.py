@@ -8,9 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from tinyc.ir.ops.base import Op
-from tinyc.ir.ops.elementwise import limits
-from tinyc.ir.tensor import Array, DType, Shape, Tensor
+from tinyc.ir.ops.elementwise import SameShape, limits
+from tinyc.ir.tensor import Array, DType, Tensor
 from tinyc.quantize.fixed_point import (
     IntArray,
     Rounding,
@@ -33,15 +32,10 @@ def quantize_real(x: Array, scale: float, zero_point: int, low: int, high: int) 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Quantize(Op):
+class Quantize(SameShape):
     """input: x, float32 or quantized; output of the same shape, quantized per tensor."""
 
     kind: ClassVar[str] = "QUANTIZE"
-
-    def output_shapes(self, operands: Sequence[Tensor]) -> tuple[Shape, ...]:
-        if len(operands) != 1:
-            raise ValueError(f"needs 1 input, got {len(operands)}")
-        return (operands[0].shape,)
 
     def reference(
         self,
