@@ -13,7 +13,7 @@ from tinyc.boards import board_names
 from tinyc.errors import Problem, TinycError, nearest
 from tinyc.learning.settings import LearnSettings
 from tinyc.libraries.settings import LibrarySettings
-from tinyc.objective import OBJECTIVES, Objective
+from tinyc.objective import OBJECTIVES, Limits, Objective
 from tinyc.program import NO_VERSION
 from tinyc.quantize.options import EMBEDDING_BITS, Method
 from tinyc.registry.location import parse_table
@@ -37,7 +37,7 @@ _TABLES: dict[str, tuple[str, ...]] = {
     "text": ("tokenizer",),
     "labels": ("names",),
     "boards": ("default",),
-    "build": ("optimize",),
+    "build": ("optimize", "max_arena", "max_flash"),
     "evaluation": ("data",),
     "signing": ("key", "security_counter"),
     "envelope": (),  # a table for each board
@@ -71,6 +71,7 @@ class Config:
     default_board: str | None = None
     evaluation: Path | None = None
     optimize: Objective = Objective.BALANCED
+    limits: Limits = field(default_factory=Limits)
     max_drop: float | None = None
     embedding_bits: int = 8
     version: str = NO_VERSION
@@ -151,6 +152,7 @@ class _Reader:
             self.problems.append(Problem("boards.default", f"is {board!r}", nearest(board, board_names())))
         evaluation = self._file("evaluation", "data")
         optimize = self._choice("build", "optimize", OBJECTIVES, Objective.BALANCED.value)
+        limits = Limits.from_toml(self.tables.get("build", {}), self.problems)
         max_drop = self._max_drop()
         embedding_bits = self._embedding_bits()
         key = self._text("signing", "key")
@@ -178,6 +180,7 @@ class _Reader:
             board,
             evaluation,
             Objective(optimize),
+            limits,
             max_drop,
             embedding_bits,
             version,

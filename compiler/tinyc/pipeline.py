@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tinyc import selection
+from tinyc import selection, tradeoff
 from tinyc.audio.settings import AudioSettings
 from tinyc.boards import Board
 from tinyc.errors import Problem, TinycError
@@ -20,13 +20,13 @@ from tinyc.memory import planner
 from tinyc.memory.budget import budget
 from tinyc.memory.front_end import FrontEnd
 from tinyc.memory.plan import MemoryPlan
-from tinyc.objective import Objective
+from tinyc.objective import Limits, Objective
 from tinyc.packaging import Package, Signing
 from tinyc.patches import Patches
 from tinyc.preparation import Prepared, Progress, prepare
 from tinyc.program import NO_VERSION, Firmware, Program, Project, Step
 from tinyc.report import make_report
-from tinyc.selection import Measured
+from tinyc.selection import Candidates, Measured
 from tinyc.sixlowpan.settings import LowpanSettings
 from tinyc.split import FirmwareManifest, Split
 from tinyc.text import front_end as text
@@ -34,6 +34,8 @@ from tinyc.text.tokenizer import Tokenizer
 from tinyc.token_blocks import with_blocks
 
 __all__ = ["Prepared", "build", "compile_graph", "learn", "make_report", "package", "prepare", "render"]
+
+_NO_LIMITS = Limits()
 
 
 def learn(
@@ -62,6 +64,7 @@ def compile_graph(
     audio: AudioSettings | None = None,
     tokenizer: Tokenizer | None = None,
     optimize: Objective = Objective.BALANCED,
+    limits: Limits = _NO_LIMITS,
     measured: Measured | None = None,
     kernels: Sequence[str] | None = None,
     patches: Sequence[Patches] = (),
@@ -72,12 +75,14 @@ def compile_graph(
 ) -> Program:
     """Select a kernel per layer and plan the arena. `graph` is legal and quantized.
 
-    `optimize` is what the choice minimises; `measured` work replaces predictions. `kernels` are the
-    symbols of exactly the kernels to use, one per layer, and `patches` the stages: then nothing is chosen.
+    `optimize` is what the choice minimises, within the `limits`; `measured` work replaces predictions.
+    `kernels` are the symbols of exactly the kernels to use, one per layer, and `patches` the stages: then
+    nothing is chosen.
     The choice is `within` the kernels of a firmware that exists, when there is one. `version` is the model's.
     `learning` is what learns behind a tap of `graph`, `lowpan` the node that serves the model over the air.
     Raises TinycError that lists every layer without a kernel on `board`, or whose scales fixed
-    point cannot hold, and for a model that does not take the ids of `tokenizer`.
+    point cannot hold, and for a model that does not take the ids of `tokenizer`; DoesNotFit where no choice
+    keeps the limits.
     """
     if tokenizer is not None:
         text.check(tokenizer, graph)
@@ -85,13 +90,14 @@ def compile_graph(
         _require_no_state(graph, "learning" if lowpan is None else "service over 6LoWPAN")
     graph = with_blocks(graph)
     front_end = FrontEnd.of(audio, tokenizer)
+    candidates = None if within is None else _kernels_of(within)
     if kernels is not None:
         steps, plan = selection.fixed(graph, board, kernels, patches=patches, front_end=front_end)
-    elif within is not None:
-        steps, plan = _chosen_within(within, graph, board, optimize, front_end, measured)
+    elif candidates is not None:
+        steps, plan = _chosen_among(candidates, graph, board, optimize, front_end, measured)
     else:
         steps, plan = selection.choose(graph, board, optimize, front_end=front_end, measured=measured)
-    return Program(
+    program = Program(
         name=name,
         graph=selection.with_steps(graph, steps),
         steps=steps,
@@ -105,6 +111,7 @@ def compile_graph(
         learning=learning,
         lowpan=lowpan,
     )
+    return program if limits == _NO_LIMITS else tradeoff.within(program, limits, candidates)
 
 
 def _require_no_state(graph: Graph, what: str) -> None:
@@ -116,20 +123,23 @@ def _require_no_state(graph: Graph, what: str) -> None:
         )
 
 
-def _chosen_within(
-    firmware: FirmwareManifest,
+def _kernels_of(firmware: FirmwareManifest) -> Candidates:
+    from tinyc.emit.kernel_set import inside
+
+    return inside(firmware.kernel_digests)
+
+
+def _chosen_among(
+    candidates: Candidates,
     graph: Graph,
     board: Board,
     optimize: Objective,
     front_end: FrontEnd,
     measured: Measured | None,
 ) -> tuple[tuple[Step, ...], MemoryPlan]:
-    from tinyc.emit.kernel_set import inside
-
-    allowed = inside(firmware.kernel_digests)
     try:
         return selection.choose(
-            graph, board, optimize, front_end=front_end, measured=measured, candidates=allowed
+            graph, board, optimize, front_end=front_end, measured=measured, candidates=candidates
         )
     except TinycError as error:
         raise TinycError(

@@ -26,7 +26,7 @@ from tinyc.patches import Patches, PatchSearch, Route, with_patches
 from tinyc.program import Step
 from tinyc.search import MEMORY_WEIGHT, Choice, Search, with_steps
 
-__all__ = ["MEMORY_WEIGHT", "Choices", "Measured", "choices", "choose", "fixed", "with_steps"]
+__all__ = ["MEMORY_WEIGHT", "Candidates", "Choices", "Measured", "choices", "choose", "fixed", "with_steps"]
 
 Candidates: TypeAlias = Callable[[Op, Graph], Iterable[Kernel]]
 
@@ -60,13 +60,16 @@ def choose(
 
 
 def choices(
-    graph: Graph, board: Board, front_end: FrontEnd = _NO_FRONT_END
+    graph: Graph,
+    board: Board,
+    front_end: FrontEnd = _NO_FRONT_END,
+    candidates: Candidates | None = None,
 ) -> Iterator[tuple[Objective | None, Choice]]:
     """By predicted work: the choice of every objective, then the fastest ones for ever smaller arenas.
 
-    Raises as `choose`.
+    `candidates` and what it raises are as of `choose`.
     """
-    selector = _Selector(graph, board, front_end)
+    selector = _Selector(graph, board, front_end, candidates=candidates)
     for objective in Objective:
         if objective is not Objective.TUNED:
             yield objective, selector.choose(objective)

@@ -14,7 +14,7 @@ from tinyc.audio.settings import AudioSettings
 from tinyc.config import CONFIG_NAME, Config, load_config
 from tinyc.errors import TinycError
 from tinyc.ir.tensor import Array
-from tinyc.objective import Objective
+from tinyc.objective import Limits, Objective
 from tinyc.program import NO_VERSION
 from tinyc.text.tokenizer import Tokenizer
 
@@ -50,6 +50,10 @@ class Source:
     @property
     def optimize(self) -> Objective:
         return self.config.optimize if self.config else Objective.BALANCED
+
+    @property
+    def limits(self) -> Limits:
+        return self.config.limits if self.config else Limits()
 
     @property
     def version(self) -> str:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from tinyc import selection
-from tinyc.memory.budget import budget
+from tinyc.errors import DoesNotFit, Problem, TinycError
+from tinyc.memory.budget import Budget, budget
 from tinyc.memory.front_end import FrontEnd
-from tinyc.memory.plan import MemoryPlan
-from tinyc.objective import Objective
-from tinyc.program import Program, Step
+from tinyc.objective import Limits, Objective
+from tinyc.program import Program
 from tinyc.token_blocks import with_blocks
-from tinyc.variants import total
+from tinyc.variants import predicted, total
+
+# Layers whose kernels do not state their work, and the cycles of the others.
+_Work: TypeAlias = tuple[int, int]
+_Costs: TypeAlias = tuple[int, _Work, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,49 +44,132 @@ class Point:
         return self.arena, work, self.flash
 
 
+@dataclass(frozen=True, slots=True)
+class _Option:
+    """A program with one choice of kernels, and the objective that makes it."""
+
+    program: Program
+    budget: Budget
+    work: _Work
+    objective: Objective | None
+    chosen: bool = False
+
+    @classmethod
+    def of(cls, program: Program, objective: Objective | None, chosen: bool = False) -> _Option:
+        works = [predicted(step.op, program.graph, step.kernel) for step in program.steps]
+        unknown, cycles = works.count(None), sum(work.cycles for work in works if work is not None)
+        return cls(program, budget(program), (unknown, cycles), objective, chosen)
+
+    @property
+    def costs(self) -> _Costs:
+        return self.budget.arena, self.work, self.budget.flash
+
+    @property
+    def fits(self) -> bool:
+        """Whether the board has room for it."""
+        return not self.budget.problems()
+
+    def is_within(self, limits: Limits) -> bool:
+        return limits.allow(self.budget.arena, self.budget.flash)
+
+    def point(self, same: Iterable[_Option]) -> Point:
+        """It and those of the `same` costs in the table."""
+        work, same = total(self.program), tuple(same)
+        return Point(
+            arena=self.budget.arena,
+            instructions=work.instructions if work else None,
+            cycles=work.cycles if work else None,
+            flash=self.budget.flash,
+            optimize=", ".join(sorted({option.objective.value for option in same if option.objective})),
+            chosen=any(option.chosen for option in same),
+        )
+
+
 def tradeoff(program: Program) -> tuple[Point, ...]:
     """The choices for the program's model and board that none beats in arena, cycles and flash.
 
-    The program's own is among them in any case. Smallest arena first.
+    Those that the board has no room for are left out, unless there is no other. The program's own is among
+    them in any case. Smallest arena first.
     """
+    options = [_Option.of(program, program.optimize, chosen=True), *_fitting(list(_options(program)))]
+    alike: dict[_Costs, list[_Option]] = {}
+    for option in options:
+        alike.setdefault(option.costs, []).append(option)
+    kept = {
+        costs: same
+        for costs, same in alike.items()
+        if any(option.chosen for option in same) or not any(_beats(other, costs) for other in alike)
+    }
+    return tuple(kept[costs][0].point(kept[costs]) for costs in sorted(kept))
+
+
+def within(program: Program, limits: Limits, candidates: selection.Candidates | None = None) -> Program:
+    """The program with the choice that its objective likes best within the limits.
+
+    That is one of the table, by arena, cycles, flash or the measure of `balanced`. Limits that the objective
+    keeps unasked change nothing. `candidates` are those of `selection.choose`.
+    Raises DoesNotFit that names the least that is possible, TinycError for the objective `tuned`, of which
+    no other choices are counted.
+    """
+    if program.optimize is Objective.TUNED:
+        raise TinycError(
+            "the choice of `tuned` takes no limits of arena and flash",
+            hint="choose another --optimize, or leave out --max-arena and --max-flash",
+        )
+    own = _Option.of(program, program.optimize)
+    # `time` looks at the others all the same: of two that are within the limits, the faster one is wanted.
+    if program.optimize is not Objective.TIME and own.fits and own.is_within(limits):
+        return program
+    options = list(_options(program, candidates))
+    allowed = [option for option in options if option.is_within(limits)]
+    if not allowed:
+        raise _nothing_within(program, options, limits)
+    return min(_fitting(allowed), key=lambda option: _rank(option, program.optimize)).program
+
+
+def _options(program: Program, candidates: selection.Candidates | None = None) -> Iterator[_Option]:
+    """The choices for the program's model and board, those that others beat among them."""
     graph = with_blocks(program.graph.expanded())
     front_end = FrontEnd.of(program.audio, program.tokenizer)
-    found = [_point(program, program.steps, program.plan, program.optimize, chosen=True)]
-    for objective, (steps, plan) in selection.choices(graph, program.board, front_end):
-        whole = replace(program, graph=selection.with_steps(graph, steps))
-        found.append(_point(whole, steps, plan, objective))
-    return _merged(found)
+    for objective, (steps, plan) in selection.choices(graph, program.board, front_end, candidates):
+        other = replace(program, graph=selection.with_steps(graph, steps), steps=steps, plan=plan)
+        yield _Option.of(other, objective)
 
 
-def _point(
-    program: Program,
-    steps: tuple[Step, ...],
-    plan: MemoryPlan,
-    objective: Objective | None,
-    chosen: bool = False,
-) -> Point:
-    whole = replace(program, steps=steps, plan=plan)
-    work = total(whole)
-    return Point(
-        arena=plan.arena_size,
-        instructions=work.instructions if work else None,
-        cycles=work.cycles if work else None,
-        flash=budget(whole).flash,
-        optimize=objective.value if objective else "",
-        chosen=chosen,
+def _fitting(options: Sequence[_Option]) -> Sequence[_Option]:
+    """Those that fit on the board, or all where none does."""
+    return [option for option in options if option.fits] or options
+
+
+def _beats(one: _Costs, other: _Costs) -> bool:
+    return one != other and all((one[0] <= other[0], one[1] <= other[1], one[2] <= other[2]))
+
+
+def _rank(option: _Option, objective: Objective) -> tuple[object, ...]:
+    arena, work, flash = option.costs
+    if objective is Objective.RAM:
+        return arena, work, flash
+    if objective is Objective.FLASH:
+        return flash, work, arena
+    if objective is Objective.BALANCED:
+        unknown, cycles = work
+        return unknown, cycles * (flash * option.budget.ram) ** selection.MEMORY_WEIGHT
+    return work, arena, flash
+
+
+def _nothing_within(program: Program, options: Sequence[_Option], limits: Limits) -> DoesNotFit:
+    """The least arena and flash, each within the other's limit where that is possible at all."""
+    problems = []
+    for what, limit, other in (
+        ("arena", limits.arena, Limits(flash=limits.flash)),
+        ("flash", limits.flash, Limits(arena=limits.arena)),
+    ):
+        able = [option for option in options if option.is_within(other)] or options
+        least = min(getattr(option.budget, what) for option in able)
+        if limit is not None and least > limit:
+            problems.append(Problem(what, f"takes {least} bytes at least", f"the limit is {limit}"))
+    return DoesNotFit(
+        f"no choice of kernels for model `{program.name}` on board `{program.board.name}` keeps the limits",
+        problems=problems,
+        hint="`tinyc check --tradeoff` shows what there is to choose from",
     )
-
-
-def _merged(points: Iterable[Point]) -> tuple[Point, ...]:
-    """One point for each triple of costs, without those that another one beats."""
-    alike: dict[tuple[float, ...], list[Point]] = {}
-    for point in points:
-        alike.setdefault(point.costs, []).append(point)
-    found = []
-    for costs, same in alike.items():
-        chosen = any(point.chosen for point in same)
-        beaten = any(other != costs and all(map(float.__le__, map(float, other), costs)) for other in alike)
-        if chosen or not beaten:
-            names = ", ".join(sorted({point.optimize for point in same} - {""}))
-            found.append(replace(same[0], optimize=names, chosen=chosen))
-    return tuple(sorted(found, key=lambda point: point.costs))

@@ -11,7 +11,7 @@ from support.text_models import write_tokenizer
 from tinyc.audio.settings import AudioSettings
 from tinyc.config import load_config
 from tinyc.errors import TinycError
-from tinyc.objective import Objective
+from tinyc.objective import Limits, Objective
 from tinyc.resources import data_folder
 from tinyc.scaffold import scaffold
 from tinyc.source import resolve
@@ -40,6 +40,8 @@ default = "nrf52840"
 data = "evaluation.npz"
 [build]
 optimize = "ram"
+max_arena = "24k"
+max_flash = 100000
 [signing]
 key = "keys/mine.pem"
 security_counter = 3
@@ -71,6 +73,7 @@ def test_everything_that_a_file_may_say(project: Path) -> None:
     assert config.labels == ("no", "yes")
     assert config.default_board == "nrf52840"
     assert config.optimize is Objective.RAM
+    assert config.limits == Limits(24 * 1024, 100_000)
     # The key is needed only where an image is signed.
     assert (config.signing_key, config.security_counter) == (project / "keys" / "mine.pem", 3)
 
@@ -141,6 +144,8 @@ def test_mistakes_about_text(project: Path, text: str, message: str) -> None:
         ('"mse"', '"means"', "quantize.method: is 'means'"),
         ("samples = 50", "samples = 0", "quantize.samples: is 0; needs a number from 1"),
         ("samples = 50", "samples = true", "quantize.samples: is True"),
+        ('"24k"', '"24 kB"', "build.max_arena: is '24 kB'; needs bytes, as 32768 or 32k (1k = 1024)"),
+        ("= 100000", "= 0", "build.max_flash: is 0; needs bytes"),
         ('"audio"', '"sound"', "input.type: is 'sound'; allowed: raw, audio, text"),
         ('"audio"', '"raw"', "audio: is given for a raw input"),
         ("hop = 160", "hop = 0", "audio.hop: is 0; allowed: 1 to 2048"),

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 from support import tflite_writer
-from support.classifiers import separable_network
+from support.classifiers import separable_network, small_classifier
 from support.command_line import tinyc
 from tinyc.boards import load_board
+from tinyc.errors import DoesNotFit, TinycError
 from tinyc.memory.budget import budget
-from tinyc.objective import Objective
+from tinyc.objective import Limits, Objective
+from tinyc.patches import patches_of
 from tinyc.pipeline import compile_graph
 from tinyc.tradeoff import Point, tradeoff
 from tinyc.variants import total
@@ -21,7 +23,13 @@ from tinyc.variants import total
 pytestmark = pytest.mark.unit
 
 GRAPH = separable_network(np.random.default_rng(0))
+SMALL = small_classifier(np.random.default_rng(0))
 BOARD = load_board("nrf52840")
+
+
+@pytest.fixture(scope="module")
+def small() -> tuple[Point, ...]:
+    return tradeoff(compile_graph(SMALL, BOARD, name="net"))
 
 
 def beats(one: Point, other: Point) -> bool:
@@ -53,6 +61,63 @@ def test_what_was_asked_for_is_there_even_if_beaten() -> None:
     assert chosen.arena == beaten.plan.arena_size and any(beats(point, chosen) for point in points)
 
 
+def test_every_point_is_built_when_asked_for(small: tuple[Point, ...]) -> None:
+    for point in small:
+        limits = Limits(point.arena, point.flash)
+        program = compile_graph(SMALL, BOARD, name="net", optimize=Objective.TIME, limits=limits)
+        work = total(program)
+        assert work is not None
+        assert (program.plan.arena_size, work.instructions) == (point.arena, point.instructions)
+        assert budget(program).flash == point.flash
+
+
+def test_a_limit_that_only_patches_keep_gives_patches() -> None:
+    unasked = compile_graph(GRAPH, BOARD, name="net", optimize=Objective.TIME)
+    limits = Limits(arena=unasked.plan.arena_size // 2)
+    program = compile_graph(GRAPH, BOARD, name="net", optimize=Objective.TIME, limits=limits)
+    assert limits.arena is not None and program.plan.arena_size <= limits.arena
+    assert patches_of(program.graph) and not patches_of(unasked.graph)
+
+
+@pytest.mark.parametrize("objective", [Objective.BALANCED, Objective.TIME, Objective.RAM, Objective.FLASH])
+def test_limits_that_an_objective_keeps_change_nothing(objective: Objective) -> None:
+    unasked = compile_graph(SMALL, BOARD, name="net", optimize=objective)
+    wide = Limits(unasked.plan.arena_size, budget(unasked).flash)
+    asked = compile_graph(SMALL, BOARD, name="net", optimize=objective, limits=wide)
+    assert [step.kernel for step in asked.steps] == [step.kernel for step in unasked.steps]
+
+
+def test_an_objective_within_limits_is_the_best_of_what_they_allow(small: tuple[Point, ...]) -> None:
+    limit = sorted(point.flash for point in small)[len(small) // 2]
+    allowed = [point for point in small if point.flash <= limit]
+    program = compile_graph(SMALL, BOARD, name="net", optimize=Objective.RAM, limits=Limits(flash=limit))
+    assert program.plan.arena_size == min(point.arena for point in allowed)
+    limit = sorted(point.arena for point in small)[len(small) // 2]
+    allowed = [point for point in small if point.arena <= limit]
+    program = compile_graph(SMALL, BOARD, name="net", optimize=Objective.FLASH, limits=Limits(arena=limit))
+    assert budget(program).flash == min(point.flash for point in allowed)
+
+
+def test_what_nothing_keeps_is_refused_with_the_least_there_is(small: tuple[Point, ...]) -> None:
+    arena, flash = (min(getattr(point, what) for point in small) for what in ("arena", "flash"))
+    with pytest.raises(DoesNotFit, match=f"arena: takes {arena} bytes at least; the limit is {arena - 1}"):
+        compile_graph(SMALL, BOARD, name="net", limits=Limits(arena=arena - 1))
+    with pytest.raises(DoesNotFit, match=f"flash: takes {flash} bytes at least") as refused:
+        compile_graph(SMALL, BOARD, name="net", limits=Limits(flash=flash - 1))
+    assert [problem.where for problem in refused.value.problems] == ["flash"]
+    # Each alone is possible, both together are not.
+    with pytest.raises(DoesNotFit) as refused:
+        compile_graph(SMALL, BOARD, name="net", limits=Limits(arena, flash))
+    assert [problem.where for problem in refused.value.problems] == ["arena", "flash"]
+
+
+def test_tuned_takes_no_limits() -> None:
+    with pytest.raises(TinycError, match="takes no limits"):
+        compile_graph(
+            SMALL, BOARD, name="net", optimize=Objective.TUNED, measured={}, limits=Limits(arena=9999)
+        )
+
+
 def test_the_command_line_prints_it(tmp_path: Path) -> None:
     path = tmp_path / "net.tflite"
     path.write_bytes(tflite_writer.write(GRAPH))
@@ -62,3 +127,20 @@ def test_the_command_line_prints_it(tmp_path: Path) -> None:
     assert [point.arena for point in points if point.chosen] == [said.json["arena"]]
     table = tinyc("check", path, "--board", "microbit", "--optimize", "time", "--tradeoff").stdout
     assert all(f"{point.flash:,} B" in table for point in points) and "*" in table
+
+
+def test_limits_of_tinyc_toml_and_of_the_command_line(small: tuple[Point, ...], tmp_path: Path) -> None:
+    (tmp_path / "net.tflite").write_bytes(tflite_writer.write(SMALL))
+    least, large = small[0].arena, small[-1].arena
+    config = tmp_path / "tinyc.toml"
+    config.write_text(
+        f'[model]\npath = "net.tflite"\n[build]\noptimize = "time"\nmax_arena = {least}\n', encoding="utf-8"
+    )
+    arena = [
+        tinyc("check", config, "--board", "nrf52840", "--json", *more).json["arena"]
+        for more in ((), ("--max-arena", large))
+    ]
+    assert arena[0] == least < arena[1] <= large
+    refused = tinyc("check", config, "--board", "nrf52840", "--max-arena", least - 1)
+    assert refused.code == 3 and f"arena  takes {least} bytes at least" in refused.stderr
+    assert tinyc("check", config, "--max-arena", "1 kB").code == 2

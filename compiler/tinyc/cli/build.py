@@ -15,7 +15,9 @@ from tinyc.cli.options import (
     Calibration,
     EmbeddingBits,
     Json,
+    MaxArena,
     MaxDrop,
+    MaxFlash,
     Model,
     Optimize,
     Out,
@@ -24,6 +26,7 @@ from tinyc.cli.options import (
 from tinyc.cli.parts import PartsRequest, With, Without
 from tinyc.cli.tradeoff import Tradeoff, print_tradeoff
 from tinyc.errors import TinycError
+from tinyc.objective import Limits
 
 
 def command(
@@ -32,6 +35,8 @@ def command(
     out: Out = None,
     toolchain: Toolchain = "zig",
     optimize: Optimize = None,
+    max_arena: MaxArena = None,
+    max_flash: MaxFlash = None,
     calibration: Calibration = None,
     max_drop: MaxDrop = None,
     embedding_bits: EmbeddingBits = None,
@@ -128,6 +133,7 @@ def command(
             toolchain,
             calibration,
             optimize,
+            Limits(max_arena, max_flash),
             max_drop,
             embedding_bits,
             learning,
@@ -144,6 +150,7 @@ def command(
         toolchain,
         calibration,
         optimize,
+        Limits(max_arena, max_flash),
         max_drop,
         embedding_bits,
         split,

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from tinyc.cli import output
 from tinyc.cli.learn_build import HeadName, LearnData, LearnFlag, LearnRequest, TapName, say_learning
-from tinyc.cli.options import BoardName, Calibration, Json, Model, Optimize
+from tinyc.cli.options import BoardName, Calibration, Json, MaxArena, MaxFlash, Model, Optimize
 from tinyc.cli.parts import PartsRequest, With, Without, say_lowpan
 from tinyc.cli.tradeoff import Tradeoff, print_tradeoff
+from tinyc.objective import Limits
 
 if TYPE_CHECKING:
     from tinyc.memory.budget import Budget
@@ -23,6 +24,8 @@ def command(
     model: Model = None,
     board: BoardName = None,
     optimize: Optimize = None,
+    max_arena: MaxArena = None,
+    max_flash: MaxFlash = None,
     calibration: Calibration = None,
     learn: LearnFlag = None,
     head: HeadName = None,
@@ -43,7 +46,9 @@ def command(
 
     request = LearnRequest(learn, head, tap, learn_data)
     parts = PartsRequest.of(with_parts, without)
-    _, _, program = target.compiled(model, board, calibration, optimize, learn=request, parts=parts)
+    _, _, program = target.compiled(
+        model, board, calibration, optimize, Limits(max_arena, max_flash), learn=request, parts=parts
+    )
     found = budget(program)
     work = variants.total(program)
     points = tradeoffs.tradeoff(program) if tradeoff else ()

@@ -14,7 +14,7 @@ from tinyc.cli.learn_build import LearnRequest
 from tinyc.cli.parts import PartsRequest
 from tinyc.errors import Problem, TinycError
 from tinyc.libraries.settings import Format, LibrarySettings
-from tinyc.objective import Objective
+from tinyc.objective import Limits, Objective
 
 
 class Emit(Enum):
@@ -58,6 +58,7 @@ def build(
     toolchain: str,
     calibration: Path | None,
     optimize: Objective | None,
+    limits: Limits,
     max_drop: float | None,
     embedding_bits: int | None,
     learn: LearnRequest,
@@ -80,6 +81,7 @@ def build(
         board,
         calibration,
         optimize,
+        limits,
         toolchain,
         max_drop,
         embedding_bits,

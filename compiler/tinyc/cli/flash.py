@@ -9,8 +9,9 @@ import typer
 
 from tinyc.boards import Board
 from tinyc.cli import output
-from tinyc.cli.options import BoardName, Json, Model, Optimize
+from tinyc.cli.options import BoardName, Json, MaxArena, MaxFlash, Model, Optimize
 from tinyc.errors import TinycError
+from tinyc.objective import Limits
 
 
 def command(
@@ -83,6 +84,8 @@ def command(
         ),
     ] = False,
     optimize: Optimize = None,
+    max_arena: MaxArena = None,
+    max_flash: MaxFlash = None,
     json: Json = False,
 ) -> None:
     """Write the firmware to a board, building it first if needed, and check that the board runs it."""
@@ -104,7 +107,12 @@ def command(
         target.SplitRequest() if model_only and (model is None or not artifact.is_artifact(model)) else None
     )
     found = target.built(
-        model, board, toolchain=toolchain or _toolchain(method), optimize=optimize, split=split
+        model,
+        board,
+        toolchain=toolchain or _toolchain(method),
+        optimize=optimize,
+        limits=Limits(max_arena, max_flash),
+        split=split,
     )
     if model_only and found.split is None:
         raise TinycError(

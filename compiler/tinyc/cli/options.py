@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from tinyc.objective import Objective
+from tinyc.objective import SIZE, Objective, parse_size
+
+
+def _size(text: str) -> int:
+    try:
+        return parse_size(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r}: needs {SIZE}") from error
+
 
 Model = Annotated[
     Path | None,
@@ -52,6 +60,27 @@ Optimize = Annotated[
         "--optimize",
         help="What the choice of kernels minimises: balanced, time, ram, flash, or tuned (the fastest that "
         "`tinyc tune` measured). Default: `optimize` of tinyc.toml, else balanced.",
+        show_default=False,
+    ),
+]
+MaxArena = Annotated[
+    int | None,
+    typer.Option(
+        "--max-arena",
+        parser=_size,
+        metavar="BYTES",
+        help="Choose kernels with which the arena has at most so many bytes, as 32768 or 32k. "
+        "Default: `max_arena` of tinyc.toml, else what the board has.",
+        show_default=False,
+    ),
+]
+MaxFlash = Annotated[
+    int | None,
+    typer.Option(
+        "--max-flash",
+        parser=_size,
+        metavar="BYTES",
+        help="As --max-arena, for constants and code (estimated). Default: `max_flash` of tinyc.toml.",
         show_default=False,
     ),
 ]

@@ -8,9 +8,10 @@ import typer
 
 from tinyc.boards import Board
 from tinyc.cli import output
-from tinyc.cli.options import BoardName, Json, Model, Optimize, Port, Seed, Toolchain
+from tinyc.cli.options import BoardName, Json, MaxArena, MaxFlash, Model, Optimize, Port, Seed, Toolchain
 from tinyc.cores import timings
 from tinyc.errors import TinycError
+from tinyc.objective import Limits
 
 _COSTS = ("instructions", "cycles", "scratch", "constants")
 
@@ -20,6 +21,8 @@ def command(
     board: BoardName = None,
     toolchain: Toolchain = "zig",
     optimize: Optimize = None,
+    max_arena: MaxArena = None,
+    max_flash: MaxFlash = None,
     kernels: Annotated[
         bool, typer.Option("--kernels", help="Show the chosen and the rejected kernels of each layer.")
     ] = False,
@@ -34,7 +37,8 @@ def command(
     from tinyc import profiling
     from tinyc.cli import target
 
-    found = target.built(model, board, toolchain=toolchain, optimize=optimize)
+    limits = Limits(max_arena, max_flash)
+    found = target.built(model, board, toolchain=toolchain, optimize=optimize, limits=limits)
     if found.program.board.is_host:
         raise TinycError("the host board has no emulated chip to count on", hint="pass --board nrf52840")
     if found.split is not None:

@@ -15,8 +15,9 @@ import typer
 from tinyc.cli import output
 from tinyc.cli.inputs import Sample, require_files, samples
 from tinyc.cli.learn.heads import HeadOption
-from tinyc.cli.options import BoardName, Json, Model, Optimize, Port, Reset, Toolchain
+from tinyc.cli.options import BoardName, Json, MaxArena, MaxFlash, Model, Optimize, Port, Reset, Toolchain
 from tinyc.errors import TinycError
+from tinyc.objective import Limits
 
 if TYPE_CHECKING:
     from tinyc.artifact import Artifact
@@ -75,6 +76,8 @@ def command(
     reset: Reset = False,
     toolchain: Toolchain = "zig",
     optimize: Optimize = None,
+    max_arena: MaxArena = None,
+    max_flash: MaxFlash = None,
     json: Json = False,
 ) -> None:
     """Run the firmware on the emulated chip or a board and print what it answers.
@@ -85,8 +88,9 @@ def command(
     from tinyc.cli.learn.heads import require_no_port
 
     require_no_port(head, port)
+    limits = Limits(max_arena, max_flash)
     if pty:
-        _serve(target.built(model, board, toolchain=toolchain, optimize=optimize), head)
+        _serve(target.built(model, board, toolchain=toolchain, optimize=optimize, limits=limits), head)
         return
     if not inputs:
         raise TinycError(
@@ -94,7 +98,7 @@ def command(
         )
     if not target.takes_text(model):
         require_files(inputs)
-    found = target.built(model, board, toolchain=toolchain, optimize=optimize)
+    found = target.built(model, board, toolchain=toolchain, optimize=optimize, limits=limits)
     program = found.program
     asked = samples(program, inputs)
     if program.board.is_host:

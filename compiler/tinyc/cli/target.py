@@ -18,7 +18,7 @@ from tinyc.cli.parts import PartsRequest, say_lowpan, say_store
 from tinyc.emit.split_base import read_base
 from tinyc.emit.split_model import model_manifest
 from tinyc.errors import TinycError
-from tinyc.objective import Objective
+from tinyc.objective import Limits, Objective
 from tinyc.origin import write_origin
 from tinyc.packaging import Signing
 from tinyc.preparation import Prepared
@@ -29,6 +29,8 @@ from tinyc.split import Base, FirmwareManifest, Split, require_covered
 if TYPE_CHECKING:
     from tinyc.emulator import Machine
     from tinyc.execution import DeviceEngine
+
+_NO_LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ def compiled(
     board: str | None,
     calibration: Path | None = None,
     optimize: Objective | None = None,
+    limits: Limits = _NO_LIMITS,
     toolchain: str = "zig",
     max_drop: float | None = None,
     embedding_bits: int | None = None,
@@ -113,6 +116,7 @@ def compiled(
         audio=source.audio,
         tokenizer=source.tokenizer,
         optimize=objective,
+        limits=limits.otherwise(source.limits),
         measured=measured,
         version=source.version,
         within=within,
@@ -129,6 +133,7 @@ def built(
     toolchain: str = "zig",
     calibration: Path | None = None,
     optimize: Objective | None = None,
+    limits: Limits = _NO_LIMITS,
     max_drop: float | None = None,
     embedding_bits: int | None = None,
     split: SplitRequest | None = None,
@@ -157,7 +162,7 @@ def built(
                 hint="name the model instead, or leave --optimize out",
             )
         asked = learn not in (None, LearnRequest()) or parts not in (None, PartsRequest())
-        if split is not None or asked or tradeoff:
+        if split is not None or asked or tradeoff or limits != _NO_LIMITS:
             raise TinycError("is a build already", where=str(model), hint="name the model")
         return found
     base = read_base(split.firmware) if split is not None and split.firmware is not None else None
@@ -167,6 +172,7 @@ def built(
         board,
         calibration,
         optimize,
+        limits,
         toolchain,
         max_drop,
         embedding_bits,

@@ -37,7 +37,8 @@ def print_tradeoff(title: str, points: Sequence[Point]) -> None:
             )
             for point in points
         ),
-        "* what was asked for. The arena is exact; work is predicted for a Cortex-M4, flash estimated.",
+        "* what was asked for. The arena is exact; work is predicted for a Cortex-M4, flash estimated.\n"
+        "To build a row: --optimize time --max-arena ARENA --max-flash FLASH",
     )
 
 

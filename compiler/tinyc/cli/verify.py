@@ -11,8 +11,20 @@ import typer
 
 from tinyc.cli import output
 from tinyc.cli.inputs import shown
-from tinyc.cli.options import BoardName, Json, Model, Optimize, Port, Reset, Seed, Toolchain
+from tinyc.cli.options import (
+    BoardName,
+    Json,
+    MaxArena,
+    MaxFlash,
+    Model,
+    Optimize,
+    Port,
+    Reset,
+    Seed,
+    Toolchain,
+)
 from tinyc.errors import Disagreement, Problem
+from tinyc.objective import Limits
 
 if TYPE_CHECKING:
     from tinyc.artifact import Artifact
@@ -39,6 +51,8 @@ def command(
     port: Port = None,
     toolchain: Toolchain = "zig",
     optimize: Optimize = None,
+    max_arena: MaxArena = None,
+    max_flash: MaxFlash = None,
     json: Json = False,
 ) -> None:
     """Stream the same vectors through reference, host C and device and compare every byte."""
@@ -47,7 +61,8 @@ def command(
     from tinyc.cli.registry.recording import record_evaluation
     from tinyc.execution import Engine, host_engine, quantize_vector
 
-    found = target.built(model, board, toolchain=toolchain, optimize=optimize)
+    limits = Limits(max_arena, max_flash)
+    found = target.built(model, board, toolchain=toolchain, optimize=optimize, limits=limits)
     program = found.program
     data = input_path or _evaluation(model)
     given, labels = _vectors(found, data, limit)
