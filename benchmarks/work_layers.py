@@ -28,7 +28,7 @@ from tinyc.ir.tensor import Tensor
 from tinyc.kernels.kernel import Kernel
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
-from strategies import STRATEGIES, patch_stage
+from strategies import patch_stage, strategy_of
 from strategies.common import activation, single_op_graph
 from strategies.convolution import random_bias, random_filters, random_output
 from support.token_layers import embbert
@@ -199,7 +199,7 @@ def layers_of(kernel: Kernel, count: int, seed: int) -> list[Graph]:
     rng = np.random.default_rng(seed)
     found: list[Graph] = []
     for _ in range(_TRIES):
-        strategies = [STRATEGIES[kernel.op], *filter(None, [_LARGE.get(kernel.op)])]
+        strategies = [strategy_of(kernel), *filter(None, [_LARGE.get(kernel.op)])]
         graph = strategies[int(rng.integers(len(strategies)))](rng)
         (op,) = graph.ops
         if kernel.accepts(op, graph):

@@ -31,7 +31,7 @@ INPUT_TYPES = ("raw", "audio", "text")
 
 _TABLES: dict[str, tuple[str, ...]] = {
     "model": ("path", "name", "version", "base", "relation"),
-    "quantize": ("calibration", "method", "samples", "max_drop", "embedding_bits"),
+    "quantize": ("calibration", "method", "samples", "max_drop", "embedding_bits", "allow_float"),
     "input": ("type", "units", "sensor"),
     "audio": (),  # checked by AudioSettings
     "text": ("tokenizer",),
@@ -74,6 +74,8 @@ class Config:
     limits: Limits = field(default_factory=Limits)
     max_drop: float | None = None
     embedding_bits: int = 8
+    allow_float: bool = False
+    """Whether layers that compute in float32 are compiled as they are."""
     version: str = NO_VERSION
     signing_key: Path | None = None
     security_counter: int = 0
@@ -155,6 +157,7 @@ class _Reader:
         limits = Limits.from_toml(self.tables.get("build", {}), self.problems)
         max_drop = self._max_drop()
         embedding_bits = self._embedding_bits()
+        allow_float = self._allow_float(calibration)
         key = self._text("signing", "key")
         security_counter = self._security_counter()
         base = self._text("model", "base")
@@ -183,6 +186,7 @@ class _Reader:
             limits,
             max_drop,
             embedding_bits,
+            allow_float,
             version,
             path.parent / key if key else None,
             security_counter,
@@ -297,6 +301,16 @@ class _Reader:
             self.problems.append(Problem("quantize.embedding_bits", f"is {value!r}", f"one of {allowed}"))
             return 8
         return value
+
+    def _allow_float(self, calibration: Path | None) -> bool:
+        value = self._get("quantize", "allow_float")
+        if value not in (None, True, False):
+            self.problems.append(Problem("quantize.allow_float", f"is {value!r}", "needs true or false"))
+        elif value and calibration is not None:
+            self.problems.append(
+                Problem("quantize.allow_float", "is true beside calibration data", "needs one of the two")
+            )
+        return value is True
 
     def _security_counter(self) -> int:
         value = self._get("signing", "security_counter")

@@ -33,7 +33,10 @@ Progress: TypeAlias = Callable[[str, float], None]
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """`graph` is legal and quantized. `bill` is the quantization bill as JSON values."""
+    """`graph` is legal, and quantized unless the source allows float32.
+
+    `bill` is the quantization bill as JSON values.
+    """
 
     graph: Graph
     float_graph: Graph | None = None
@@ -43,7 +46,7 @@ class Prepared:
 def prepare(
     source: Source, options: QuantizeOptions | None = None, progress: Progress | None = None
 ) -> Prepared:
-    """Load, run the passes and quantize when the model is a float one.
+    """Load, run the passes and quantize a float model, unless the source allows it as it is.
 
     `progress` is called with a stage and the part of it that is done.
     Raises TinycError for everything that is wrong with the model or its calibration data.
@@ -52,8 +55,8 @@ def prepare(
     digest = ""
     if source.path.suffix.lower() in (".tflite", ".onnx"):
         graph = passes.run(frontends.load(source.path))
-        if not is_float(graph):
-            return Prepared(in_order(passes.legalize(graph)))
+        if source.allow_float or not is_float(graph):
+            return _as_it_is(graph, source)
         digest = graph.digest()
     key = _key(source, options, digest)
     stored = _read(key)
@@ -61,6 +64,11 @@ def prepare(
         stored = _quantized(source, options, progress)
         _write(key, stored)
     return stored
+
+
+def _as_it_is(graph: Graph, source: Source) -> Prepared:
+    """Nothing is quantized that the model does not have so."""
+    return Prepared(in_order(passes.legalize(graph, allow_float=source.allow_float)))
 
 
 def _options(source: Source) -> QuantizeOptions:
@@ -91,15 +99,16 @@ def _quantized(source: Source, options: QuantizeOptions, progress: Progress | No
     from tinyc.quantize.transformer.post_training import quantize_transformer
 
     float_graph = passes.run(frontends.load(source.path))
-    if not is_float(float_graph):
-        return Prepared(in_order(passes.legalize(float_graph)))
+    if source.allow_float or not is_float(float_graph):
+        return _as_it_is(float_graph, source)
     passes.legalize(float_graph, allow_float=True)
     if source.calibration is None:
         raise TinycError(
             "the model is a float one and needs calibration data to be quantized",
             where=str(source.path),
             allowed=f"an .npz with {_wanted(float_graph)} (and `labels`), samples on the first axis",
-            hint="pass --calibration FILE, or name it under [quantize] in tinyc.toml",
+            hint="pass --calibration FILE, or name it under [quantize] in tinyc.toml; "
+            "--allow-float compiles the model in float32",
         )
     columns, labels = load_samples(source.calibration, float_graph.inputs)
     limit = source.config.samples if source.config else 0
@@ -150,7 +159,7 @@ def _key(source: Source, options: QuantizeOptions, digest: str) -> str:
     """A name in the cache. `digest` is that of a graph whose constants may lie beside the model file."""
     state = hashlib.sha256(_code_digest())
     limit = source.config.samples if source.config else 0
-    state.update(f"{options!r} {limit} {digest}".encode())
+    state.update(f"{options!r} {limit} {source.allow_float} {digest}".encode())
     for root in (source.path, source.calibration):
         state.update(b"\0")
         if root is not None and root.exists():

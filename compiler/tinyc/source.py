@@ -34,6 +34,7 @@ class Source:
     evaluation: Path | None = None
     max_drop: float | None = None
     embedding_bits: int = 8
+    allow_float: bool = False
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -78,12 +79,17 @@ def resolve(
     calibration: Path | None = None,
     max_drop: float | None = None,
     embedding_bits: int | None = None,
+    allow_float: bool | None = None,
 ) -> Source:
     """The source that a command line argument means. The others replace what `tinyc.toml` says.
 
     Nothing means the `tinyc.toml` here; a folder means the one inside it, or a SavedModel.
-    Raises TinycError when there is none.
+    Raises TinycError when there is none, and for calibration data beside `allow_float`.
     """
+    if allow_float and calibration is not None:
+        raise TinycError(
+            "--calibration quantizes a float model, --allow-float leaves it as it is", hint="leave one out"
+        )
     path = argument if argument is not None else Path()
     if path.is_dir() and (path / CONFIG_NAME).is_file():
         path = path / CONFIG_NAME
@@ -98,6 +104,8 @@ def resolve(
             evaluation=config.evaluation,
             max_drop=config.max_drop if max_drop is None else max_drop,
             embedding_bits=config.embedding_bits if embedding_bits is None else embedding_bits,
+            # Calibration data on the command line ask for a quantization.
+            allow_float=config.allow_float and calibration is None if allow_float is None else allow_float,
         )
     if argument is None:
         raise TinycError(
@@ -113,6 +121,7 @@ def resolve(
         calibration=calibration,
         max_drop=max_drop,
         embedding_bits=8 if embedding_bits is None else embedding_bits,
+        allow_float=bool(allow_float),
     )
 
 

@@ -11,7 +11,7 @@ from tinyc import interpreter
 from tinyc.execution import DeviceEngine, Engine, text_ids, token_count
 from tinyc.ir import sequence
 from tinyc.ir.graph import Graph
-from tinyc.ir.tensor import Array, DType, Shape, Tensor, TensorName
+from tinyc.ir.tensor import Array, DType, Shape, Tensor, TensorName, bits
 from tinyc.program import Program
 
 
@@ -122,7 +122,7 @@ def verify_texts(program: Program, texts: Iterable[bytes], device: DeviceEngine)
 
 
 def _differing_bytes(a: Array, b: Array) -> int:
-    return int(np.count_nonzero(np.frombuffer(a.tobytes(), np.uint8) != np.frombuffer(b.tobytes(), np.uint8)))
+    return int(np.count_nonzero(bits(a) != bits(b)))
 
 
 def _first_difference(
@@ -136,7 +136,8 @@ def _first_difference(
     got = engine.trace(inputs)
     for step in program.steps:
         for tensor in step.op.outputs:
-            wrong = np.argwhere(expected[tensor] != existing(got[tensor], expected[tensor].shape))
+            found = existing(got[tensor], expected[tensor].shape)
+            wrong = np.argwhere((bits(expected[tensor]) != bits(found)).any(axis=-1))
             if len(wrong):
                 element = tuple(int(position) for position in wrong[0])
                 return Difference(

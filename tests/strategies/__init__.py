@@ -19,6 +19,7 @@ from strategies import (
     patch_stage,
     pooling,
     quantize,
+    real,
     recurrent,
     reductions,
     softmax,
@@ -42,6 +43,7 @@ from tinyc.ir.ops import (
     BatchMatMul,
     BatchToSpaceNd,
     Cast,
+    Ceil,
     Concatenation,
     Conv2D,
     ConvDepthwise2D,
@@ -52,6 +54,7 @@ from tinyc.ir.ops import (
     Elu,
     Equal,
     Exp,
+    Floor,
     FullyConnected,
     Gather,
     GatherNd,
@@ -92,6 +95,7 @@ from tinyc.ir.ops import (
     ReluN1To1,
     Reshape,
     ResizeBilinear,
+    Round,
     Rsqrt,
     SelectV2,
     SequenceLength,
@@ -99,6 +103,7 @@ from tinyc.ir.ops import (
     SpaceToBatchNd,
     Split,
     Sqrt,
+    Square,
     SquaredDifference,
     StridedSlice,
     Sub,
@@ -112,6 +117,7 @@ from tinyc.ir.ops import (
     UnidirectionalSequenceLstm,
 )
 from tinyc.ir.ops.base import Op
+from tinyc.kernels.kernel import Kernel
 
 Strategy = Callable[[np.random.Generator], Graph]
 
@@ -187,6 +193,23 @@ STRATEGIES: dict[type[Op], Strategy] = {
     BatchToSpaceNd: space.random_batch_to_space_nd,
     Cast: space.random_cast,
 }
+
+_FLOAT = (
+    *(Abs, Add, Div, Equal, FullyConnected, Greater, GreaterEqual, LeakyRelu, Less, LessEqual, Maximum),
+    *(Minimum, Mul, Neg, NotEqual, Prelu, Relu, Relu0To1, Relu6, ReluN1To1, SquaredDifference, Sub),
+)
+FLOAT_STRATEGIES: dict[type[Op], Strategy] = {
+    **{op: real.real(STRATEGIES[op]) for op in _FLOAT},
+    **{op: real.alone(op) for op in (Ceil, Floor, Round, Square)},
+}
+"""Layers in float32."""
+
+
+def strategy_of(kernel: Kernel) -> Strategy:
+    """Layers of the kernel's operator, in the type that its name says."""
+    in_float = "_f32__" in kernel.symbol and kernel.op in FLOAT_STRATEGIES
+    return (FLOAT_STRATEGIES if in_float else STRATEGIES)[kernel.op]
+
 
 _MADE_HERE = (AssignVariable, Lookup, SequenceLength)
 IN_FILES = tuple(op for op in STRATEGIES if op.kind in OPS and op not in _MADE_HERE)

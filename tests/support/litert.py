@@ -34,6 +34,6 @@ def run_interpreter(interpreter: Any, inputs: Sequence[Array]) -> tuple[Array, .
     return tuple(np.array(interpreter.get_tensor(d["index"])) for d in interpreter.get_output_details())
 
 
-def reference_outputs(graph: Graph, inputs: Sequence[Array]) -> tuple[Array, ...]:
-    """The outputs of `graph` as TensorFlow Lite's reference kernels compute them."""
-    return run_interpreter(reference_interpreter(write(graph)), inputs)
+def reference_outputs(graph: Graph, inputs: Sequence[Array], *, plain: bool = True) -> tuple[Array, ...]:
+    """The outputs of `graph` as TensorFlow Lite's reference kernels compute them, unless not `plain`."""
+    return run_interpreter(reference_interpreter(write(graph), plain=plain), inputs)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from strategies import STRATEGIES
+from strategies import FLOAT_STRATEGIES, STRATEGIES
 from tinyc.frontends.tflite_ops import DECODERS
 from tinyc.frontends.tflite_refused import CUSTOM, why
 from tinyc.frontends.tflite_shapes import CONSTANTS
@@ -34,6 +34,7 @@ MICRO = """
 
 _TYPES = (DType.INT8, DType.INT16, DType.INT32, DType.BOOL, DType.UINT8, DType.FLOAT32)
 _DRAWS = 150
+_FLOAT_DRAWS = 10
 
 
 TAKEN = {*DECODERS, *CONSTANTS, *KINDS}
@@ -50,10 +51,7 @@ def instruction_sets(op: type[Op]) -> dict[DType, set[str]]:
     """The instruction sets with a kernel for at least one of many random layers, by type."""
     kernels = [kernel for kernel in CATALOGUE if kernel.op is op]
     found: dict[DType, set[str]] = defaultdict(set)
-    rng = np.random.default_rng(zlib.crc32(op.kind.encode()))
-    for _ in range(_DRAWS):
-        graph = STRATEGIES[op](rng)
-        layer = next(each for each in graph.ops if type(each) is op)
+    for layer, graph in _layers(op):
         dtype = _type(layer, graph)
         for kernel in kernels:
             if kernel.isa not in found[dtype] and kernel.accepts(layer, graph):
@@ -61,12 +59,20 @@ def instruction_sets(op: type[Op]) -> dict[DType, set[str]]:
     return found
 
 
+def _layers(op: type[Op]) -> Iterator[tuple[Op, Graph]]:
+    for strategies, draws in ((STRATEGIES, _DRAWS), (FLOAT_STRATEGIES, _FLOAT_DRAWS)):
+        rng = np.random.default_rng(zlib.crc32(op.kind.encode()))
+        for _ in range(draws if op in strategies else 0):
+            graph = strategies[op](rng)
+            yield next(each for each in graph.ops if type(each) is op), graph
+
+
 def types_table() -> Iterator[str]:
     """operator × type: the instruction sets."""
     names = [dtype.value[0] for dtype in _TYPES]
     yield f"| operator | {' | '.join(names)} |"
     yield "|---|" + "---|" * len(names)
-    for op in sorted(STRATEGIES, key=lambda op: op.kind):
+    for op in sorted({*STRATEGIES, *FLOAT_STRATEGIES}, key=lambda op: op.kind):
         found = instruction_sets(op)
         yield f"| {op.kind} | {' | '.join(', '.join(sorted(found[dtype])) for dtype in _TYPES)} |"
 

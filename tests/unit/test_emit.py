@@ -97,7 +97,7 @@ def test_literals(value: float, text: str) -> None:
     assert literal(value) == text
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), 2**63])
+@pytest.mark.parametrize("value", [2**63, -(2**63) - 1])
 def test_numbers_without_a_literal_are_refused(value: float) -> None:
     with pytest.raises(ValueError):
         literal(value)

@@ -8,7 +8,7 @@ import typer
 
 from tinyc.boards import board_names, load_board
 from tinyc.cli import output
-from tinyc.cli.options import Calibration, Json, Model, Optimize
+from tinyc.cli.options import AllowFloat, Calibration, Json, Model, Optimize
 from tinyc.errors import DoesNotFit, TinycError
 from tinyc.objective import Objective
 
@@ -75,14 +75,18 @@ def boards(context: typer.Context, json: Json = False) -> None:
 
 @app.command()
 def fit(
-    model: Model = None, optimize: Optimize = None, calibration: Calibration = None, json: Json = False
+    model: Model = None,
+    optimize: Optimize = None,
+    calibration: Calibration = None,
+    allow_float: AllowFloat = None,
+    json: Json = False,
 ) -> None:
     """Rank the boards for a model: whether it fits, by how many bytes not, arena and predicted time."""
     from tinyc import fit as fitting
     from tinyc import pipeline
     from tinyc.source import resolve
 
-    source = resolve(model, calibration=calibration)
+    source = resolve(model, calibration=calibration, allow_float=allow_float)
     objective = optimize or source.optimize
     if objective is Objective.TUNED:
         raise TinycError("`tuned` needs counts of each board", hint="choose another --optimize")

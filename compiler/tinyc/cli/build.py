@@ -11,6 +11,7 @@ from tinyc.cli import output
 from tinyc.cli.emit_library import Emit, EmitKind, LibraryFormat
 from tinyc.cli.learn_build import HeadName, LearnData, LearnFlag, LearnRequest, TapName
 from tinyc.cli.options import (
+    AllowFloat,
     BoardName,
     Calibration,
     EmbeddingBits,
@@ -40,6 +41,7 @@ def command(
     calibration: Calibration = None,
     max_drop: MaxDrop = None,
     embedding_bits: EmbeddingBits = None,
+    allow_float: AllowFloat = None,
     sizes: Annotated[
         bool, typer.Option("--sizes", help="Print the bytes of every function and array, largest first.")
     ] = False,
@@ -138,6 +140,7 @@ def command(
             embedding_bits,
             learning,
             parts,
+            allow_float,
             json=json,
         )
         return
@@ -158,6 +161,7 @@ def command(
         learn=learning,
         parts=parts,
         tradeoff=tradeoff,
+        allow_float=allow_float,
     )
     record_build(found, output.talk)
     page = write_page(found) if report_page else None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tinyc.cli import output
 from tinyc.cli.learn_build import HeadName, LearnData, LearnFlag, LearnRequest, TapName, say_learning
-from tinyc.cli.options import BoardName, Calibration, Json, MaxArena, MaxFlash, Model, Optimize
+from tinyc.cli.options import AllowFloat, BoardName, Calibration, Json, MaxArena, MaxFlash, Model, Optimize
 from tinyc.cli.parts import PartsRequest, With, Without, say_lowpan
 from tinyc.cli.tradeoff import Tradeoff, print_tradeoff
 from tinyc.objective import Limits
@@ -27,6 +27,7 @@ def command(
     max_arena: MaxArena = None,
     max_flash: MaxFlash = None,
     calibration: Calibration = None,
+    allow_float: AllowFloat = None,
     learn: LearnFlag = None,
     head: HeadName = None,
     tap: TapName = None,
@@ -47,7 +48,14 @@ def command(
     request = LearnRequest(learn, head, tap, learn_data)
     parts = PartsRequest.of(with_parts, without)
     _, _, program = target.compiled(
-        model, board, calibration, optimize, Limits(max_arena, max_flash), learn=request, parts=parts
+        model,
+        board,
+        calibration,
+        optimize,
+        Limits(max_arena, max_flash),
+        learn=request,
+        parts=parts,
+        allow_float=allow_float,
     )
     found = budget(program)
     work = variants.total(program)

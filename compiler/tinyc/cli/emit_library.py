@@ -63,6 +63,7 @@ def build(
     embedding_bits: int | None,
     learn: LearnRequest,
     parts: PartsRequest,
+    allow_float: bool | None,
     *,
     json: bool,
 ) -> None:
@@ -87,6 +88,7 @@ def build(
         embedding_bits,
         learn=learn,
         parts=parts,
+        allow_float=allow_float,
     )
     config = source.config
     settings = config.emit_library if config else LibrarySettings()

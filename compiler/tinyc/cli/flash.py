@@ -9,7 +9,7 @@ import typer
 
 from tinyc.boards import Board
 from tinyc.cli import output
-from tinyc.cli.options import BoardName, Json, MaxArena, MaxFlash, Model, Optimize
+from tinyc.cli.options import AllowFloat, BoardName, Json, MaxArena, MaxFlash, Model, Optimize
 from tinyc.errors import TinycError
 from tinyc.objective import Limits
 
@@ -84,6 +84,7 @@ def command(
         ),
     ] = False,
     optimize: Optimize = None,
+    allow_float: AllowFloat = None,
     max_arena: MaxArena = None,
     max_flash: MaxFlash = None,
     json: Json = False,
@@ -113,6 +114,7 @@ def command(
         optimize=optimize,
         limits=Limits(max_arena, max_flash),
         split=split,
+        allow_float=allow_float,
     )
     if model_only and found.split is None:
         raise TinycError(

@@ -54,6 +54,15 @@ EmbeddingBits = Annotated[
         show_default=False,
     ),
 ]
+AllowFloat = Annotated[
+    bool | None,
+    typer.Option(
+        "--allow-float/--no-allow-float",
+        help="Compile layers that compute in float32 as they are, without quantization. "
+        "Default: `allow_float` of tinyc.toml, else they are refused.",
+        show_default=False,
+    ),
+]
 Optimize = Annotated[
     Objective | None,
     typer.Option(

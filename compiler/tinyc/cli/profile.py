@@ -8,7 +8,18 @@ import typer
 
 from tinyc.boards import Board
 from tinyc.cli import output
-from tinyc.cli.options import BoardName, Json, MaxArena, MaxFlash, Model, Optimize, Port, Seed, Toolchain
+from tinyc.cli.options import (
+    AllowFloat,
+    BoardName,
+    Json,
+    MaxArena,
+    MaxFlash,
+    Model,
+    Optimize,
+    Port,
+    Seed,
+    Toolchain,
+)
 from tinyc.cores import timings
 from tinyc.errors import TinycError
 from tinyc.objective import Limits
@@ -21,6 +32,7 @@ def command(
     board: BoardName = None,
     toolchain: Toolchain = "zig",
     optimize: Optimize = None,
+    allow_float: AllowFloat = None,
     max_arena: MaxArena = None,
     max_flash: MaxFlash = None,
     kernels: Annotated[
@@ -38,7 +50,9 @@ def command(
     from tinyc.cli import target
 
     limits = Limits(max_arena, max_flash)
-    found = target.built(model, board, toolchain=toolchain, optimize=optimize, limits=limits)
+    found = target.built(
+        model, board, toolchain=toolchain, optimize=optimize, limits=limits, allow_float=allow_float
+    )
     if found.program.board.is_host:
         raise TinycError("the host board has no emulated chip to count on", hint="pass --board nrf52840")
     if found.split is not None:

@@ -15,7 +15,18 @@ import typer
 from tinyc.cli import output
 from tinyc.cli.inputs import Sample, require_files, samples
 from tinyc.cli.learn.heads import HeadOption
-from tinyc.cli.options import BoardName, Json, MaxArena, MaxFlash, Model, Optimize, Port, Reset, Toolchain
+from tinyc.cli.options import (
+    AllowFloat,
+    BoardName,
+    Json,
+    MaxArena,
+    MaxFlash,
+    Model,
+    Optimize,
+    Port,
+    Reset,
+    Toolchain,
+)
 from tinyc.errors import TinycError
 from tinyc.objective import Limits
 
@@ -76,6 +87,7 @@ def command(
     reset: Reset = False,
     toolchain: Toolchain = "zig",
     optimize: Optimize = None,
+    allow_float: AllowFloat = None,
     max_arena: MaxArena = None,
     max_flash: MaxFlash = None,
     json: Json = False,
@@ -87,10 +99,19 @@ def command(
     from tinyc.cli import target
     from tinyc.cli.learn.heads import require_no_port
 
+    def _built() -> Artifact:
+        return target.built(
+            model,
+            board,
+            toolchain=toolchain,
+            optimize=optimize,
+            limits=Limits(max_arena, max_flash),
+            allow_float=allow_float,
+        )
+
     require_no_port(head, port)
-    limits = Limits(max_arena, max_flash)
     if pty:
-        _serve(target.built(model, board, toolchain=toolchain, optimize=optimize, limits=limits), head)
+        _serve(_built(), head)
         return
     if not inputs:
         raise TinycError(
@@ -98,7 +119,7 @@ def command(
         )
     if not target.takes_text(model):
         require_files(inputs)
-    found = target.built(model, board, toolchain=toolchain, optimize=optimize, limits=limits)
+    found = _built()
     program = found.program
     asked = samples(program, inputs)
     if program.board.is_host:

@@ -74,6 +74,7 @@ def compiled(
     split: bool = False,
     learn: LearnRequest | None = None,
     parts: PartsRequest | None = None,
+    allow_float: bool | None = None,
 ) -> tuple[Source, Prepared, Program]:
     """Compile the source that the argument names, without building it.
 
@@ -81,7 +82,13 @@ def compiled(
     for the board with slots for models. `learn` is what the command line says about learning, `parts` what it
     adds and leaves out.
     """
-    source = resolve(model, calibration=calibration, max_drop=max_drop, embedding_bits=embedding_bits)
+    source = resolve(
+        model,
+        calibration=calibration,
+        max_drop=max_drop,
+        embedding_bits=embedding_bits,
+        allow_float=allow_float,
+    )
     chosen = board_of(board, source)
     if split:
         chosen = chosen.split()
@@ -141,6 +148,7 @@ def built(
     learn: LearnRequest | None = None,
     parts: PartsRequest | None = None,
     tradeoff: bool = False,
+    allow_float: bool | None = None,
 ) -> Artifact:
     """The build that the argument names: a build folder as it is, anything else built first.
 
@@ -162,7 +170,7 @@ def built(
                 hint="name the model instead, or leave --optimize out",
             )
         asked = learn not in (None, LearnRequest()) or parts not in (None, PartsRequest())
-        if split is not None or asked or tradeoff or limits != _NO_LIMITS:
+        if split is not None or asked or tradeoff or allow_float or limits != _NO_LIMITS:
             raise TinycError("is a build already", where=str(model), hint="name the model")
         return found
     base = read_base(split.firmware) if split is not None and split.firmware is not None else None
@@ -180,8 +188,9 @@ def built(
         split is not None,
         learn,
         parts,
+        allow_float,
     )
-    images = _split(split, base, program, optimize, toolchain) if split is not None else None
+    images = _split(split, base, program, optimize, toolchain, allow_float) if split is not None else None
     origin = lineage.origin_of(source)
     folder = out or source.build_folder / program.board.name
     with output.busy(f"building for {program.board.name}"):
@@ -198,12 +207,24 @@ def built(
 
 
 def _split(
-    request: SplitRequest, base: Base | None, program: Program, optimize: Objective | None, toolchain: str
+    request: SplitRequest,
+    base: Base | None,
+    program: Program,
+    optimize: Objective | None,
+    toolchain: str,
+    allow_float: bool | None,
 ) -> Split:
     """The split build that a user asks for, its other models compiled for the same board."""
     slots = program.board.model_map
     also = [
-        compiled(model, program.board.name, optimize=optimize, toolchain=toolchain, split=True)[2]
+        compiled(
+            model,
+            program.board.name,
+            optimize=optimize,
+            toolchain=toolchain,
+            split=True,
+            allow_float=allow_float,
+        )[2]
         for model in request.also
     ]
     if base is not None:

@@ -12,6 +12,7 @@ import typer
 from tinyc.cli import output
 from tinyc.cli.inputs import shown
 from tinyc.cli.options import (
+    AllowFloat,
     BoardName,
     Json,
     MaxArena,
@@ -51,6 +52,7 @@ def command(
     port: Port = None,
     toolchain: Toolchain = "zig",
     optimize: Optimize = None,
+    allow_float: AllowFloat = None,
     max_arena: MaxArena = None,
     max_flash: MaxFlash = None,
     json: Json = False,
@@ -62,7 +64,9 @@ def command(
     from tinyc.execution import Engine, host_engine, quantize_vector
 
     limits = Limits(max_arena, max_flash)
-    found = target.built(model, board, toolchain=toolchain, optimize=optimize, limits=limits)
+    found = target.built(
+        model, board, toolchain=toolchain, optimize=optimize, limits=limits, allow_float=allow_float
+    )
     program = found.program
     data = input_path or _evaluation(model)
     given, labels = _vectors(found, data, limit)
@@ -155,12 +159,15 @@ def _accuracy(
 ) -> dict[str, float]:
     from tinyc import interpreter, verification
     from tinyc.execution import real_vector
+    from tinyc.quantize.fixed_point import Rounding
 
     if labels is None or not vectors:
         return {}
     accuracy = {"int8": verification.top1(outputs, labels)}
     if found.float_graph is not None:
-        answers = [interpreter.run(found.float_graph, real_vector(found.program, v)) for v in vectors]
+        answers = [
+            interpreter.run(found.float_graph, real_vector(found.program, v), Rounding.ANY) for v in vectors
+        ]
         accuracy = {"float": verification.top1(answers, labels)} | accuracy
     return accuracy
 

@@ -32,14 +32,16 @@ def c_type(array: Array) -> str:
 
 
 def literal(value: Any) -> str:
-    """A C literal of one number; integers beyond 32 bits get a suffix, floats are float32.
+    """A C expression of one number; integers beyond 32 bits get a suffix, floats are float32.
 
-    Raises ValueError for NaN, infinity and integers beyond 64 bits.
+    Raises ValueError for integers beyond 64 bits.
     """
     if isinstance(value, (float, np.floating)):
         number = float(value)
-        if not math.isfinite(number):
-            raise ValueError(f"{number} has no C literal")
+        if math.isnan(number):
+            return "(0.0f / 0.0f)"
+        if math.isinf(number):
+            return "(1.0f / 0.0f)" if number > 0 else "(-1.0f / 0.0f)"
         text = f"{number:.9g}"
         return text + ("f" if any(mark in text for mark in ".e") else ".0f")
     number = int(value)

@@ -56,6 +56,16 @@ class DType(Enum):
         raise KeyError(name)
 
 
+def bits(values: Array) -> Array:
+    """The bytes of each element, uint8 [..., bytes]; all NaNs have those of one.
+
+    IEEE 754 leaves open which of its NaNs an operation gives, and processors differ.
+    """
+    if values.dtype.kind == "f":
+        values = np.where(np.isnan(values), np.array(np.nan, values.dtype), values)
+    return np.ascontiguousarray(values)[..., None].view(np.uint8)
+
+
 @dataclass(frozen=True, slots=True)
 class Quantization:
     """Affine quantization: real = scale * (quantized - zero_point).

@@ -27,6 +27,8 @@ from tinyc.kernels import (
     portable_conversion,
     portable_convolution,
     portable_elementwise,
+    portable_float,
+    portable_float_each,
     portable_fully_connected,
     portable_int16,
     portable_lookup,
@@ -88,6 +90,8 @@ _OF_LAYERS: tuple[Kernel, ...] = (
     *portable_recurrent.KERNELS,
     *portable_norms.KERNELS,
     *portable_transpose_conv.KERNELS,
+    *portable_float.KERNELS,
+    *portable_float_each.KERNELS,
     *token_block.KERNELS,
 )
 CATALOGUE = (*_OF_LAYERS, *patch_stage.kernels(_OF_LAYERS))

@@ -37,7 +37,7 @@ from tinyc.kernels.kernel import FieldValue, Kernel, Lowered
 
 # TINYC_PAIR_AXES in pairs.h.
 AXES = 6
-_NAMES = {DType.INT8: "s8", DType.INT16: "s16", DType.INT32: "s32", DType.BOOL: "bool"}
+_NAMES = {DType.INT8: "s8", DType.INT16: "s16", DType.INT32: "s32", DType.BOOL: "bool", DType.FLOAT32: "f32"}
 _ROLES = ("left", "right")
 Numbers = Callable[[Op, Graph], Mapping[str, FieldValue]]
 
@@ -135,6 +135,12 @@ def _ends(op: Op, graph: Graph) -> Mapping[str, FieldValue]:
     return {"low": low, "high": high}
 
 
+def _real_ends(op: Op, graph: Graph) -> Mapping[str, FieldValue]:
+    assert isinstance(op, Binary)
+    low, high = op.real_range
+    return {"low": low, "high": high}
+
+
 def _squared(op: Op, graph: Graph) -> Mapping[str, FieldValue]:
     (left, right), (result,) = graph.operands(op), graph.results(op)
     scaling = square_scaling(left, right, result)
@@ -182,6 +188,9 @@ def _sloped(op: Op, graph: Graph) -> Mapping[str, FieldValue]:
 _PLAIN = _Pairs("pairs.h", "tinyc_pairs", _nothing)
 _COMPARED = _Pairs("compare.h", "tinyc_compare", _compared)
 _INTEGERS = _Pairs("integers.h", "tinyc_integers", _ends)
+_REALS = _Pairs("pairs_f32.h", "tinyc_pairs", _nothing)
+_REAL_ARITHMETIC = _Pairs("pairs_f32.h", "tinyc_pairs_f32", _real_ends)
+_ARITHMETIC: tuple[type[Binary], ...] = (Add, Sub, Mul, Div, SquaredDifference)
 _COMPARISONS: tuple[type[Comparison], ...] = (Equal, NotEqual, Greater, GreaterEqual, Less, LessEqual)
 
 
@@ -199,10 +208,16 @@ KERNELS = (
     *(_plain(op, DType.INT32, DType.BOOL) for op in _COMPARISONS),
     *(_plain(op, DType.BOOL, DType.BOOL) for op in (Equal, NotEqual)),
     *(_COMPARED.kernel(op, DType.INT8, DType.BOOL, f"tinyc_{op.kind.lower()}_s8") for op in _COMPARISONS),
+    *(_INTEGERS.kernel(op, DType.INT32, DType.INT32, f"tinyc_{op.kind.lower()}_s32") for op in _ARITHMETIC),
     *(
-        _INTEGERS.kernel(op, DType.INT32, DType.INT32, f"tinyc_{op.kind.lower()}_s32")
-        for op in (Add, Sub, Mul, Div, SquaredDifference)
+        _REAL_ARITHMETIC.kernel(op, DType.FLOAT32, DType.FLOAT32, f"tinyc_{op.kind.lower()}_f32")
+        for op in _ARITHMETIC
     ),
+    *(
+        _REALS.kernel(op, DType.FLOAT32, DType.FLOAT32, f"tinyc_{op.kind.lower()}_f32")
+        for op in (Maximum, Minimum, Prelu)
+    ),
+    *(_REALS.kernel(op, DType.FLOAT32, DType.BOOL, f"tinyc_{op.kind.lower()}_f32") for op in _COMPARISONS),
     *(
         _Pairs(header, struct, numbers).kernel(op, DType.INT8, DType.INT8, f"{struct}_s8")
         for op, header, struct, numbers in (

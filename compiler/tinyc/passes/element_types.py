@@ -52,7 +52,7 @@ MOVES = (
 )
 _INT32 = (Add, Sub, Mul, Div, SquaredDifference, Maximum, Minimum)
 _TRUTHS = (LogicalAnd, LogicalOr, LogicalNot, ReduceAll, ReduceAny)
-ANY_FLOAT = "int8; `tinyc quantize` turns a whole float model into int8"
+ANY_FLOAT = "int8; float32 with --allow-float"
 
 
 def type_findings(op: Op, graph: Graph, tensors: Iterable[Tensor], allow_float: bool) -> Iterator[Finding]:

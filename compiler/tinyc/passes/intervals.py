@@ -116,7 +116,7 @@ def _layer(op: Layer, graph: Graph, known: Known) -> Bounds:
     exact = (low == high) & (low >= INT32_MIN) & (high <= INT32_MAX)
     usable = exact | is_monotone(op, graph, low, high)
     # TensorFlow Lite and its micro version round fully connected layers differently.
-    roundings = tuple(Rounding) if isinstance(op, FullyConnected) else (Rounding.DOUBLE,)
+    roundings = (Rounding.DOUBLE, Rounding.SINGLE) if isinstance(op, FullyConnected) else (Rounding.DOUBLE,)
 
     def ends(accumulators: Array) -> list[Array]:
         rows = np.where(usable, accumulators, 0)

@@ -72,7 +72,7 @@ class _Arithmetic:
 def legalize(graph: Graph, *, allow_float: bool = False) -> Graph:
     """The graph itself when all of it can be compiled.
 
-    `allow_float` lets float32 ops pass, for a graph that is going to be quantized.
+    `allow_float` lets float32 ops pass: in a graph that is going to be quantized, or is compiled in float32.
     Raises TinycError with one problem per finding: layer name, index, reason, what is accepted.
     """
     problems = []
@@ -105,7 +105,10 @@ def _operators(graph: Graph) -> str:
 def _hint(graph: Graph, allow_float: bool) -> str:
     kinds = {op.kind for op in graph.ops if any(t.dtype is DType.FLOAT32 for t in graph.results(op))}
     if not allow_float and kinds - {"DEQUANTIZE", "UNSUPPORTED"}:
-        return "run `tinyc quantize` on the float model with calibration data"
+        return (
+            "run `tinyc quantize` on the float model with calibration data, or pass --allow-float to compute "
+            "in float32"
+        )
     return ""
 
 

@@ -32,10 +32,13 @@ class Rounding(Enum):
     TensorFlow Lite's host reference everywhere but in fully connected layers.
     SINGLE: one 64-bit multiply, one rounding shift (ties towards plus infinity), as TensorFlow
     Lite's host reference does in fully connected layers.
+    ANY: as DOUBLE, and float32 sums in whatever order is fastest; for measurements, where the last bits of
+    a sum do not matter.
     """
 
     DOUBLE = "double"
     SINGLE = "single"
+    ANY = "any"
 
 
 def quantize_multiplier(real: float) -> tuple[int, int]:

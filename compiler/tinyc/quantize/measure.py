@@ -14,6 +14,7 @@ from tinyc.ir.tensor import Array, Tensor, TensorName
 from tinyc.quantize.bill import Accuracy, LayerBill, MethodBill, OutputBill, TensorBill
 from tinyc.quantize.calibrate import Sample
 from tinyc.quantize.choose import Chosen, Progress
+from tinyc.quantize.fixed_point import Rounding
 from tinyc.quantize.ranges import Range
 from tinyc.quantize.scheme import scaled_inputs
 from tinyc.quantize.simulate import Simulation, noise_ratio, sqnr
@@ -157,7 +158,7 @@ def measure_accuracy(
     for position, (sample, label) in enumerate(zip(samples, labels, strict=True)):
         if progress is not None:
             progress("measuring accuracy", position / len(samples))
-        wanted = predicted_class(real, interpreter.run(real, sample)[0])
+        wanted = predicted_class(real, interpreter.run(real, sample, Rounding.ANY)[0])
         actual = predicted_class(real, run_quantized(integer, sample)[integer.outputs[0]])
         hits += int(wanted == label)
         quantized_hits += int(actual == label)

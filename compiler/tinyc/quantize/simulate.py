@@ -55,7 +55,7 @@ def evaluate(graph: Graph, op: Op, values: Mapping[TensorName, Array], weights: 
     operands = [values[name] for name in op.inputs]
     if weights is not None:
         operands[1] = weights
-    return list(op.reference(operands, graph.operands(op), graph.results(op), Rounding.DOUBLE))
+    return list(op.reference(operands, graph.operands(op), graph.results(op), Rounding.ANY))
 
 
 @dataclass(frozen=True, slots=True)

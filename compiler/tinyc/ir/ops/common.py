@@ -8,11 +8,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from tinyc.ir.ops.base import Activation, Padding
+from tinyc.ir.ops.float_order import clamp
 from tinyc.ir.tensor import Array, DType, Tensor
 from tinyc.quantize.fixed_point import IntArray, quantize_multiplier
 
+LARGEST_FLOAT = float(np.finfo(np.float32).max)
 _QUANTIZED = (DType.INT8, DType.UINT8, DType.INT16)
-_REAL_RANGES = {
+REAL_RANGES = {
     Activation.NONE: (-math.inf, math.inf),
     Activation.RELU: (0.0, math.inf),
     Activation.RELU6: (0.0, 6.0),
@@ -20,15 +22,24 @@ _REAL_RANGES = {
 }
 
 
+def real_range(activation: Activation) -> tuple[float, float]:
+    """Clamp limits of a fused activation in float32.
+
+    What has no limit ends at the largest float32: TensorFlow Lite lets no layer with a fused activation give
+    an infinity, not even with `NONE`.
+    """
+    low, high = REAL_RANGES[activation]
+    return max(low, -LARGEST_FLOAT), min(high, LARGEST_FLOAT)
+
+
 def activate_float(x: Array, activation: Activation) -> Array:
     """The fused activation in float32."""
-    low, high = _REAL_RANGES[activation]
-    return np.clip(x, np.float32(low), np.float32(high))
+    return clamp(x, *real_range(activation))
 
 
 def activation_range(activation: Activation, result: Tensor) -> tuple[int, int]:
     """Clamp limits of a fused activation in quantized units."""
-    return quantized_range(*_REAL_RANGES[activation], result)
+    return quantized_range(*REAL_RANGES[activation], result)
 
 
 def quantized_range(low: float, high: float, result: Tensor) -> tuple[int, int]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from tinyc.ir.ops.common import activate_float
 from tinyc.ir.ops.convolution import Convolution, check_activation, check_bias, exact_matmul, requantize
+from tinyc.ir.ops.float_order import product_sums
 from tinyc.ir.tensor import Array, DType, Shape, Tensor
 from tinyc.quantize.fixed_point import Rounding
 
@@ -52,7 +53,8 @@ class Conv2D(Convolution):
         x, filters, result = operands[0], operands[1], results[0]
         bias = values[2] if len(values) > 2 else None
         quantized = x.dtype is not DType.FLOAT32
-        taps = self.window(operands).taps(values[0], x.zero_point if quantized else 0.0)
+        window = self.window(operands)
+        taps = window.taps(values[0], x.zero_point if quantized else 0.0)
         out, height, width, depth = filters.shape
         groups = x.shape[3] // depth
         pixels = taps.shape[0] * taps.shape[1] * taps.shape[2]
@@ -61,7 +63,10 @@ class Conv2D(Convolution):
         rows = by_group.reshape(groups, pixels, height * width * depth)
         columns = values[1].reshape(groups, out // groups, -1).transpose(0, 2, 1)
         if not quantized:
-            y = (rows @ columns).transpose(1, 0, 2).reshape(pixels, out)
+            inside = None
+            if any(window.pads) and rounding is not Rounding.ANY:
+                inside = np.repeat(window.inside(x.shape).reshape(pixels, -1), depth, axis=1)
+            y = product_sums(rows, columns, rounding, inside).transpose(1, 0, 2).reshape(pixels, out)
             if bias is not None:
                 y = y + bias.reshape(-1)
             return (activate_float(y, self.activation).reshape(result.shape).astype(np.float32),)

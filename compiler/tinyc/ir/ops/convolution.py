@@ -103,6 +103,10 @@ class Window:
             writeable=False,
         )
 
+    def inside(self, shape: Shape) -> Array:
+        """Which taps of an input [n, h, w, c] are no padding: bool, as `taps` with one channel."""
+        return self.taps(np.ones((*shape[:3], 1), np.bool_), fill=False)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Convolution(Op):

@@ -49,6 +49,7 @@ class DepthwiseConv2D(Convolution):
         quantized = x.dtype is not DType.FLOAT32
         window = self.window(operands)
         taps = window.taps(values[0], x.zero_point if quantized else 0.0)
+        inside = window.inside(x.shape)
         multiplier = filters.shape[3] // x.shape[3]
         acc = np.zeros((*taps.shape[:3], filters.shape[3]), np.int64 if quantized else np.float32)
         for row in range(window.kernel[0]):
@@ -56,7 +57,8 @@ class DepthwiseConv2D(Convolution):
                 tap = taps[:, :, :, row, column, :]
                 if quantized:
                     tap = tap.astype(np.int64) - x.zero_point
-                acc += np.repeat(tap, multiplier, axis=3) * values[1][0, row, column]
+                terms = np.repeat(tap, multiplier, axis=3) * values[1][0, row, column]
+                acc += terms if quantized else np.where(inside[:, :, :, row, column], terms, np.float32(0))
         if not quantized:
             y = acc if bias is None else acc + bias.reshape(-1)
             return (activate_float(y, self.activation).reshape(result.shape).astype(np.float32),)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinyc.ir.ops.base import Activation, Op
-from tinyc.ir.ops.common import activate_float, activation_range
+from tinyc.ir.ops.common import activation_range, real_range
+from tinyc.ir.ops.float_order import clamp
 from tinyc.ir.tensor import Array, DType, Shape, Tensor
 from tinyc.quantize.fixed_point import (
     IntArray,
@@ -111,6 +112,11 @@ class Binary(Pairwise):
 
     activation: Activation = Activation.NONE
 
+    @property
+    def real_range(self) -> tuple[float, float]:
+        """Clamp limits in float32."""
+        return real_range(self.activation)
+
     @abstractmethod
     def real(self, left: Array, right: Array) -> Array:
         """The function in float32, and of integers without a scale in int64."""
@@ -130,7 +136,7 @@ class Binary(Pairwise):
     ) -> tuple[Array, ...]:
         result = results[0]
         if result.dtype is DType.FLOAT32:
-            y = activate_float(self.real(values[0], values[1]), self.activation)
+            y = clamp(self.real(values[0], values[1]), *self.real_range)
             return (y.astype(np.float32),)
         left, right = (value.astype(np.int64) for value in values)
         if result.dtype is DType.INT32:

@@ -40,7 +40,8 @@ class Maximum(Extreme):
     kind: ClassVar[str] = "MAXIMUM"
 
     def choose(self, left: Array, right: Array) -> Array:
-        return np.maximum(left, right)
+        # Not NumPy's maximum: of a NaN and a number the right one counts.
+        return np.where(left > right, left, right)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +49,7 @@ class Minimum(Extreme):
     kind: ClassVar[str] = "MINIMUM"
 
     def choose(self, left: Array, right: Array) -> Array:
-        return np.minimum(left, right)
+        return np.where(left < right, left, right)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ import numpy as np
 from tinyc.ir.ops.base import Activation, Op
 from tinyc.ir.ops.common import activate_float, activation_range, channel_multipliers
 from tinyc.ir.ops.convolution import exact_matmul
+from tinyc.ir.ops.float_order import product_sums
 from tinyc.ir.ops.wide_sums import has_wide_sums
 from tinyc.ir.tensor import Array, DType, Shape, Tensor
 from tinyc.quantize.fixed_point import (
@@ -64,7 +65,7 @@ class FullyConnected(Op):
         rows = values[0].reshape(-1, weights.shape[1])
         bias = values[2] if len(values) > 2 else None
         if x.dtype is DType.FLOAT32:
-            y = rows @ values[1].T
+            y = product_sums(rows, values[1].T, rounding)
             if bias is not None:
                 y = y + bias.reshape(-1)
             return (activate_float(y, self.activation).reshape(result.shape).astype(np.float32),)
@@ -75,7 +76,7 @@ class FullyConnected(Op):
         if bias is not None:
             acc = acc + bias.astype(np.int64).reshape(-1)
         multiplier, shift = channel_multipliers(x, weights, result, fused_product=True)
-        if rounding is Rounding.DOUBLE and has_wide_sums(operands):
+        if rounding is not Rounding.SINGLE and has_wide_sums(operands):
             scaled = multiply_int64_by_quantized_multiplier(acc, multiplier, shift)
         else:
             scaled = multiply_by_quantized_multiplier(acc, multiplier, shift, rounding)

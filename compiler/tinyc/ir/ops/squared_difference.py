@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from tinyc.ir.ops.common import REAL_RANGES
 from tinyc.ir.ops.elementwise import Binary
 from tinyc.ir.tensor import Array, Tensor
 from tinyc.quantize.fixed_point import IntArray, multiply_by_quantized_multiplier, quantize_multiplier
@@ -45,6 +46,11 @@ class SquaredDifference(Binary):
     """inputs: a, b (broadcast, either may be a constant); output: the broadcast shape."""
 
     kind: ClassVar[str] = "SQUARED_DIFFERENCE"
+
+    @property
+    def real_range(self) -> tuple[float, float]:
+        # TensorFlow Lite's has no fused activation, not even one that keeps infinities out.
+        return REAL_RANGES[self.activation]
 
     def real(self, left: Array, right: Array) -> Array:
         return np.asarray(np.square(left - right))

@@ -180,7 +180,7 @@ def _apply(graph: Graph, op: Op, arguments: Sequence[Array]) -> list[Array]:
     ]
     shapes = op.output_shapes(operands)
     results = [tensor.with_(shape=shape) for tensor, shape in zip(graph.results(op), shapes, strict=True)]
-    return list(op.reference(arguments, operands, results, Rounding.DOUBLE))
+    return list(op.reference(arguments, operands, results, Rounding.ANY))
 
 
 def float_run(graph: Graph, pack: Pack) -> Run:

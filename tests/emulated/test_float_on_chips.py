@@ -1,0 +1,26 @@
+"""float32 models on emulated chips with and without an FPU: every bit is that of the reference."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from support import tflite_writer
+from support.command_line import tinyc
+from support.float_models import float_dense
+
+pytestmark = pytest.mark.emulated
+
+
+@pytest.mark.parametrize("board", ["nrf52840", "microbit"])
+def test_a_float_model_has_the_same_bits_on_the_chip(tmp_path: Path, board: str) -> None:
+    model = tmp_path / "model.tflite"
+    model.write_bytes(tflite_writer.write(float_dense(np.random.default_rng(5))))
+    built = tinyc("build", model, "--board", board, "--out", tmp_path / "out", "--allow-float")
+    assert built.code == 0, built.stderr
+    said = tinyc("verify", tmp_path / "out", "--count", 6, "--layers", "--json")
+    assert said.code == 0, said.stderr
+    assert len(said.json["differing_bytes"]) == 2 and said.json["agrees"]
+    assert said.json["bytes_compared"] == 6 * 4 * 4

@@ -1,0 +1,49 @@
+"""float32: every operator's NumPy reference against TensorFlow Lite's reference kernels, bit for bit."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from strategies import FLOAT_STRATEGIES
+from strategies.real import peculiar, usual
+from support.litert import reference_outputs
+from tinyc import interpreter
+from tinyc.ir.ops import Ceil, Round
+from tinyc.ir.ops.base import Op
+from tinyc.ir.tensor import Array, DType, Shape, bits
+
+pytestmark = pytest.mark.host
+
+GRAPHS = 60
+# LiteRT has these among its kernels for speed only.
+_FAST_ONLY = (Ceil, Round)
+
+
+@pytest.mark.parametrize("draw", [usual, peculiar])
+@pytest.mark.parametrize("op", FLOAT_STRATEGIES, ids=lambda op: op.kind)
+def test_the_reference_equals_tensorflow_lite(
+    op: type[Op], draw: Callable[[np.random.Generator, Shape], Array]
+) -> None:
+    rng = np.random.default_rng(zlib.crc32(op.kind.encode()))
+    for case in range(GRAPHS):
+        graph = FLOAT_STRATEGIES[op](rng)
+        inputs = [
+            draw(rng, graph[name].shape)
+            if graph[name].dtype is DType.FLOAT32
+            else rng.random(graph[name].shape) < 0.5
+            for name in graph.inputs
+        ]
+        expected = reference_outputs(graph, inputs, plain=op not in _FAST_ONLY)
+        actual = interpreter.run(graph, inputs)
+        for left, right in zip(expected, actual, strict=True):
+            assert (left.dtype, left.shape) == (right.dtype, right.shape)
+            wrong = np.argwhere((bits(left) != bits(right)).any(axis=-1))
+            where = tuple(wrong[0]) if len(wrong) else ()
+            assert not len(wrong), (
+                f"case {case}: {len(wrong)} of {left.size} differ, first at {wrong[0].tolist()}: "
+                f"TensorFlow Lite {left[where]}, tinyc {right[where]}\n{graph.ops[0]}"
+            )
