@@ -6,11 +6,8 @@
 #define LEARN_MATH_H
 
 #include <stdint.h>
-#include <string.h>
 
-#if defined(__FAST_MATH__)
-#error "the learning code needs IEEE arithmetic: compile it without -ffast-math"
-#endif
+#include "tinyc_float_math.h"
 
 #if defined(__GNUC__)
 #define LEARN_INLINE static inline __attribute__((always_inline, unused))
@@ -20,90 +17,16 @@
 #define LEARN_ALIGNED
 #endif
 
-LEARN_INLINE uint32_t learn_bits(float x) {
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return bits;
-}
+LEARN_INLINE uint32_t learn_is_finite(float x) { return (tinyc_float_bits(x) & 0x7f800000u) != 0x7f800000u; }
 
-LEARN_INLINE float learn_from_bits(uint32_t bits) {
-    float x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
-LEARN_INLINE uint32_t learn_is_finite(float x) { return (learn_bits(x) & 0x7f800000u) != 0x7f800000u; }
-
-/* e^x within 2 units in the last place; x is clamped to [-87, 88] and NaN counts as -87.
- *
- * x = k ln 2 + r with |r| <= ln 2 / 2, ln 2 in two parts (Cody and Waite 1980), the polynomial of Cephes
- * `expf` for e^r, then k added to the exponent. */
+/* e^x; x is clamped to [-87, 88] and NaN counts as -87, so that sums are neither 0 nor infinite. */
 LEARN_INLINE float learn_exp(float x) {
     if (!(x > -87.0f)) x = -87.0f;
-    if (x > 88.0f) x = 88.0f;
-    const float t = x * 1.44269504f;
-    const int32_t k = (int32_t)(t + (t < 0.0f ? -0.5f : 0.5f));
-    const float n = (float)k;
-    const float high = n * 0.693359375f;
-    const float low = n * -2.12194440e-4f;
-    float r = x - high;
-    r = r - low;
-    float p = 1.9875691500e-4f;
-    p = p * r;
-    p = p + 1.3981999507e-3f;
-    p = p * r;
-    p = p + 8.3334519073e-3f;
-    p = p * r;
-    p = p + 4.1665795894e-2f;
-    p = p * r;
-    p = p + 1.6666665459e-1f;
-    p = p * r;
-    p = p + 5.0000001201e-1f;
-    const float square = r * r;
-    p = p * square;
-    p = p + r;
-    p = p + 1.0f;
-    return learn_from_bits(learn_bits(p) + ((uint32_t)k << 23));
+    return tinyc_float_exp(x > 88.0f ? 88.0f : x);
 }
 
-/* tanh(x) within 4 units in the last place. Cephes `tanhf`: a polynomial below 0.625, else by e^2x. */
-LEARN_INLINE float learn_tanh(float x) {
-    const float a = x < 0.0f ? -x : x;
-    float y;
-    if (a < 0.625f) {
-        const float s = a * a;
-        float p = -5.70498872745e-3f;
-        p = p * s;
-        p = p + 2.06390887954e-2f;
-        p = p * s;
-        p = p + -5.37397155531e-2f;
-        p = p * s;
-        p = p + 1.33314422036e-1f;
-        p = p * s;
-        p = p + -3.33332819422e-1f;
-        p = p * s;
-        p = p * a;
-        y = p + a;
-    } else {
-        const float doubled = a + a;
-        const float e = learn_exp(doubled < 40.0f ? doubled : 40.0f);
-        y = 1.0f - 2.0f / (e + 1.0f);
-    }
-    return x < 0.0f ? -y : y;
-}
-
-/* The square root within 1 unit in the last place; 0 for x < FLT_MIN, negative and NaN,
- * and infinity for itself. A guess from the
- * halved exponent, 4 % off at most, then three steps of Newton (Heron). */
-LEARN_INLINE float learn_sqrt(float x) {
-    if (!(x >= 1.17549435e-38f)) return 0.0f;
-    if (x > 3.402823466e+38f) return x;
-    float y = learn_from_bits((learn_bits(x) >> 1) + 0x1fbd1df5u);
-    y = (y + x / y) * 0.5f;
-    y = (y + x / y) * 0.5f;
-    y = (y + x / y) * 0.5f;
-    return y;
-}
+/* The square root; 0 for x < FLT_MIN, negative and NaN. */
+LEARN_INLINE float learn_sqrt(float x) { return x >= 1.17549435e-38f ? tinyc_float_sqrt(x) : 0.0f; }
 
 /* A generator of 32 bits (Marsaglia 2003, xorshift): the next state, never 0 after a state other than 0. */
 LEARN_INLINE uint32_t learn_random(uint32_t state) {

@@ -118,7 +118,7 @@ uint32_t learner_shadow_label(void) {
 
 static uint32_t bits_of(struct guard_mark mark) {
 #if LEARN_REGRESSION
-    return learn_bits(mark.error);
+    return tinyc_float_bits(mark.error);
 #else
     return mark.right;
 #endif

@@ -103,7 +103,7 @@ static void dense(const float *weights, uint32_t layer, const float *x, float *y
         weights += inputs;
         if (layer != HEAD) {
 #if TRAINER_HIDDEN == TRAINER_TANH
-            sum = learn_tanh(sum);
+            sum = tinyc_float_tanh(sum);
 #elif TRAINER_HIDDEN == TRAINER_RELU
             sum = sum > 0.0f ? sum : 0.0f;
 #else

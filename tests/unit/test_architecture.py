@@ -23,6 +23,7 @@ LEAVES = {
     "tinyc.slots",
     "tinyc.quantize.fixed_point",
     "tinyc.quantize.fixed_point_functions",
+    "tinyc.quantize.float_math",
     "tinyc.quantize.interpolation",
     "tinyc.quantize.lookup_table",
     "tinyc.quantize.roots",

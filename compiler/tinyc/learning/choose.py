@@ -213,7 +213,7 @@ def instructions(design: HeadDesign) -> int:
     The factors are those of 64 elements and 12 classes (tests/emulated/test_learning_heads_on_chip.py).
     """
     products = design.latent * design.capacity
-    inference = 4.2 * products + 12 * design.latent + 50 * design.capacity
+    inference = 4.2 * products + 12 * design.latent + 30 * design.capacity
     if design.kind == "slda":
         update = 1.3 * design.latent**2 + 14 * design.latent
     elif design.kind == "sgd":

@@ -24,6 +24,7 @@ from tinyc.learning.federation.client import (
     Vector,
 )
 from tinyc.learning.federation.codec import decode, encode_dense, encode_sparse, kept_entries, shared_segments
+from tinyc.quantize.float_math import tanh
 
 _ZERO, _ONE, _LEAK = np.float32(0), np.float32(1), np.float32(LEAK)
 
@@ -93,7 +94,7 @@ def _sums_from(begin: Vector, terms: Vector) -> Vector:
 
 def _unit(shape: NetworkShape, sums: Vector) -> Vector:
     if shape.hidden == "tanh":
-        return float_math.tanh(sums)
+        return tanh(sums)
     low = _ZERO if shape.hidden == "relu" else _LEAK * sums
     return np.where(sums > 0, sums, low)
 
