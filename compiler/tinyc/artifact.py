@@ -27,6 +27,7 @@ from tinyc.preparation import Prepared, read_prepared
 from tinyc.program import Firmware, Program, Sizes
 from tinyc.sixlowpan.settings import LowpanSettings
 from tinyc.split import Split
+from tinyc.streaming import streaming_entry
 from tinyc.text.tokenizer import load as read_tokenizer
 from tinyc.tradeoff import Point
 
@@ -115,6 +116,7 @@ def save(
     report["update"] = _update_entry(package)
     report["audio"] = program.audio.to_json() if program.audio else None
     report["text"] = {"tokens": program.tokenizer.size} if program.tokenizer else None
+    report["streaming"] = streaming_entry(program, prepared.batch) if prepared.batch else None
     report["tradeoff"] = None if tradeoff is None else [point.to_json() for point in tradeoff]
     report["release"] = dict(release) if release else None
     if prepared.bill is not None:

@@ -18,6 +18,7 @@ from tinyc.program import NO_VERSION
 from tinyc.quantize.options import EMBEDDING_BITS, Method
 from tinyc.registry.location import parse_table
 from tinyc.sixlowpan.settings import LowpanSettings
+from tinyc.stream_settings import StreamSettings, stream_settings
 from tinyc.text.front_end import padding_problem
 from tinyc.text.tokenizer import Tokenizer, load
 from tinyc.versioning.model import RELATIONS
@@ -30,7 +31,7 @@ _MOST_COUNTER = 0xFFFFFFFF
 INPUT_TYPES = ("raw", "audio", "text")
 
 _TABLES: dict[str, tuple[str, ...]] = {
-    "model": ("path", "name", "version", "base", "relation"),
+    "model": ("path", "name", "version", "base", "relation", "streaming", "time_axis"),
     "quantize": ("calibration", "method", "samples", "max_drop", "embedding_bits", "allow_float"),
     "input": ("type", "units", "sensor"),
     "audio": (),  # checked by AudioSettings
@@ -91,6 +92,7 @@ class Config:
     lowpan: LowpanSettings | None = None
     """Set when the file has a table `[sixlowpan]`."""
     emit_library: LibrarySettings = field(default_factory=LibrarySettings)
+    streaming: StreamSettings = field(default_factory=StreamSettings)
 
 
 def load_config(path: Path) -> Config:
@@ -163,7 +165,7 @@ class _Reader:
         base = self._text("model", "base")
         relation = self._relation(base)
         units, sensor = self._text("input", "units"), self._text("input", "sensor")
-        envelope = self._envelope()
+        envelope, streaming = self._envelope(), stream_settings(self.tables.get("model", {}), self.problems)
         learn, lowpan, library = self._learn(), self._lowpan(), self._library()
         if "registry" in self.tables:
             parse_table(path, self.tables["registry"], self.problems)
@@ -198,6 +200,7 @@ class _Reader:
             learn,
             lowpan,
             library,
+            streaming,
         )
 
     def _get(self, table: str, key: str) -> Any:

@@ -188,6 +188,29 @@ def split_batch(tensor: Tensor, values: Array, where: str) -> list[Array]:
     return list(values.reshape(count, *tensor.shape))
 
 
+def split_frames(graph: Graph, values: Array, where: str) -> list[Array]:
+    """The inputs of a streaming model for any number of frames, as given; those that do not fill an inference
+    are left out. One frame is as long as the model's.
+
+    Raises TinycError that gives the shape when it does not fit.
+    """
+    (tensor,), stream = (graph[name] for name in graph.inputs), graph.stream
+    assert stream is not None
+    axis = stream.axis
+    count = values.size // (tensor.elements // stream.frames)
+    shape = (*tensor.shape[:axis], count, *tensor.shape[axis + 1 :])
+    if count < stream.frames or not _fits(tensor.with_(shape=shape), values.shape):
+        frame = list(tensor.shape[axis + 1 :])
+        raise TinycError(
+            f"shape {list(values.shape)} does not fit the stream of input `{tensor.name}`",
+            where=where,
+            allowed=f"{stream.frames} or more frames of shape {frame} on the first axis",
+        )
+    whole = count // stream.frames
+    frames = values.reshape(shape[axis:])[: whole * stream.frames]
+    return list(frames.reshape(whole, *tensor.shape))
+
+
 def quantize_vector(program: Program, vector: Sequence[Array]) -> list[Array]:
     """One array per model input, each as `quantize_input` makes it."""
     tensors = [program.graph[name] for name in program.graph.inputs]

@@ -23,6 +23,7 @@ from tinyc.errors import TinycError
 from tinyc.ir import sequence, serialize
 from tinyc.ir.graph import Graph
 from tinyc.ir.tensor import Array, DType
+from tinyc.passes.stream import stream
 from tinyc.quantize.options import Method, QuantizeOptions
 from tinyc.resources import cache_folder
 from tinyc.source import Source, load_samples
@@ -36,21 +37,39 @@ class Prepared:
     """`graph` is legal, and quantized unless the source allows float32.
 
     `bill` is the quantization bill as JSON values.
+    Of a model that streams `batch` is what it is made from; it has no `float_graph`, which takes all frames.
     """
 
     graph: Graph
     float_graph: Graph | None = None
     bill: dict[str, Any] | None = None
+    batch: Graph | None = None
 
 
 def prepare(
     source: Source, options: QuantizeOptions | None = None, progress: Progress | None = None
 ) -> Prepared:
-    """Load, run the passes and quantize a float model, unless the source allows it as it is.
+    """Load, run the passes and quantize a float model, unless the source allows it as it is; rewrite one that
+    is to stream.
 
     `progress` is called with a stage and the part of it that is done.
     Raises TinycError for everything that is wrong with the model or its calibration data.
     """
+    prepared = _of_batch(source, options, progress)
+    if not source.streaming:
+        return prepared
+    if source.audio is not None:
+        raise TinycError(
+            "the audio front end computes the features of a whole clip, a streaming model takes some frames",
+            where=source.name,
+            hint='set type = "raw" under [input] in tinyc.toml, or leave `streaming` out',
+        )
+    graph = stream(prepared.graph, source.time_axis)
+    return Prepared(graph, None, prepared.bill, prepared.graph)
+
+
+def _of_batch(source: Source, options: QuantizeOptions | None, progress: Progress | None) -> Prepared:
+    """The model as it is, over all of its time at once."""
     options = options or _options(source)
     digest = ""
     if source.path.suffix.lower() in (".tflite", ".onnx"):

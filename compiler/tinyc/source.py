@@ -34,7 +34,13 @@ class Source:
     evaluation: Path | None = None
     max_drop: float | None = None
     embedding_bits: int = 8
+    streaming: bool = False
     allow_float: bool = False
+
+    @property
+    def time_axis(self) -> int:
+        """The axis of the model's input along which a stream has its frames."""
+        return self.config.streaming.axis if self.config else 1
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -79,6 +85,7 @@ def resolve(
     calibration: Path | None = None,
     max_drop: float | None = None,
     embedding_bits: int | None = None,
+    streaming: bool | None = None,
     allow_float: bool | None = None,
 ) -> Source:
     """The source that a command line argument means. The others replace what `tinyc.toml` says.
@@ -104,6 +111,7 @@ def resolve(
             evaluation=config.evaluation,
             max_drop=config.max_drop if max_drop is None else max_drop,
             embedding_bits=config.embedding_bits if embedding_bits is None else embedding_bits,
+            streaming=config.streaming.wanted if streaming is None else streaming,
             # Calibration data on the command line ask for a quantization.
             allow_float=config.allow_float and calibration is None if allow_float is None else allow_float,
         )
@@ -121,6 +129,7 @@ def resolve(
         calibration=calibration,
         max_drop=max_drop,
         embedding_bits=8 if embedding_bits is None else embedding_bits,
+        streaming=bool(streaming),
         allow_float=bool(allow_float),
     )
 

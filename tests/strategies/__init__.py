@@ -24,6 +24,7 @@ from strategies import (
     reductions,
     softmax,
     space,
+    streams,
     take,
     token_block,
     transpose_conv,
@@ -105,6 +106,8 @@ from tinyc.ir.ops import (
     Sqrt,
     Square,
     SquaredDifference,
+    StreamTaps,
+    StreamWindow,
     StridedSlice,
     Sub,
     Sum,
@@ -181,6 +184,8 @@ STRATEGIES: dict[type[Op], Strategy] = {
     Rsqrt: unary.random_rsqrt,
     Sum: reductions.random_sum,
     AssignVariable: recurrent.random_assign_variable,
+    StreamTaps: streams.random_taps,
+    StreamWindow: streams.random_window,
     Svdf: recurrent.random_svdf,
     TransposeConv: transpose_conv.random_graph,
     UnidirectionalSequenceLstm: recurrent.random_lstm,
@@ -211,7 +216,7 @@ def strategy_of(kernel: Kernel) -> Strategy:
     return (FLOAT_STRATEGIES if in_float else STRATEGIES)[kernel.op]
 
 
-_MADE_HERE = (AssignVariable, Lookup, SequenceLength)
+_MADE_HERE = (AssignVariable, Lookup, SequenceLength, StreamTaps, StreamWindow)
 IN_FILES = tuple(op for op in STRATEGIES if op.kind in OPS and op not in _MADE_HERE)
 """Those that model files hold."""
 

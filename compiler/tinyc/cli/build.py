@@ -22,6 +22,7 @@ from tinyc.cli.options import (
     Model,
     Optimize,
     Out,
+    Streaming,
     Toolchain,
 )
 from tinyc.cli.parts import PartsRequest, With, Without
@@ -41,6 +42,7 @@ def command(
     calibration: Calibration = None,
     max_drop: MaxDrop = None,
     embedding_bits: EmbeddingBits = None,
+    streaming: Streaming = None,
     allow_float: AllowFloat = None,
     sizes: Annotated[
         bool, typer.Option("--sizes", help="Print the bytes of every function and array, largest first.")
@@ -140,6 +142,7 @@ def command(
             embedding_bits,
             learning,
             parts,
+            streaming,
             allow_float,
             json=json,
         )
@@ -161,6 +164,7 @@ def command(
         learn=learning,
         parts=parts,
         tradeoff=tradeoff,
+        streaming=streaming,
         allow_float=allow_float,
     )
     record_build(found, output.talk)

@@ -8,8 +8,19 @@ from typing import TYPE_CHECKING
 
 from tinyc.cli import output
 from tinyc.cli.learn_build import HeadName, LearnData, LearnFlag, LearnRequest, TapName, say_learning
-from tinyc.cli.options import AllowFloat, BoardName, Calibration, Json, MaxArena, MaxFlash, Model, Optimize
+from tinyc.cli.options import (
+    AllowFloat,
+    BoardName,
+    Calibration,
+    Json,
+    MaxArena,
+    MaxFlash,
+    Model,
+    Optimize,
+    Streaming,
+)
 from tinyc.cli.parts import PartsRequest, With, Without, say_lowpan
+from tinyc.cli.streaming import say_streaming
 from tinyc.cli.tradeoff import Tradeoff, print_tradeoff
 from tinyc.objective import Limits
 
@@ -35,6 +46,7 @@ def command(
     with_parts: With = None,
     without: Without = None,
     tradeoff: Tradeoff = False,
+    streaming: Streaming = None,
     json: Json = False,
 ) -> None:
     """Say what a model takes of a board's flash and RAM, by layer, before anything is built."""
@@ -44,10 +56,11 @@ def command(
     from tinyc.learning.report import learning_entry
     from tinyc.memory.budget import budget
     from tinyc.sixlowpan.plan import lowpan_entry
+    from tinyc.streaming import streaming_entry
 
     request = LearnRequest(learn, head, tap, learn_data)
     parts = PartsRequest.of(with_parts, without)
-    _, _, program = target.compiled(
+    _, prepared, program = target.compiled(
         model,
         board,
         calibration,
@@ -56,7 +69,9 @@ def command(
         learn=request,
         parts=parts,
         allow_float=allow_float,
+        streaming=streaming,
     )
+    stream = streaming_entry(program, prepared.batch) if prepared.batch is not None else None
     found = budget(program)
     work = variants.total(program)
     points = tradeoffs.tradeoff(program) if tradeoff else ()
@@ -70,6 +85,7 @@ def command(
         told = learning_entry(program.learning) if program.learning is not None else None
         node = lowpan_entry(program.lowpan) if program.lowpan is not None else None
         more: dict[str, object] = {"fits": not found.problems(), "learning": told, "sixlowpan": node}
+        more["streaming"] = stream
         if tradeoff:
             more["tradeoff"] = [point.to_json() for point in points]
         output.as_json({**sums, **asdict(found), **more})
@@ -108,6 +124,8 @@ def command(
                 *pages,
             ),
         )
+        if stream is not None:
+            say_streaming(stream)
         if program.lowpan is not None:
             say_lowpan(lowpan_entry(program.lowpan))
         if program.learning is not None:

@@ -63,6 +63,7 @@ def build(
     embedding_bits: int | None,
     learn: LearnRequest,
     parts: PartsRequest,
+    streaming: bool | None,
     allow_float: bool | None,
     *,
     json: bool,
@@ -88,6 +89,7 @@ def build(
         embedding_bits,
         learn=learn,
         parts=parts,
+        streaming=streaming,
         allow_float=allow_float,
     )
     config = source.config

@@ -107,13 +107,15 @@ def _lines(path: Path) -> list[bytes]:
 
 def load_vectors(program: Program, path: Path) -> list[list[Array]]:
     """The vectors of an .npy or .npz file as given, each a list with one array per model input."""
-    from tinyc.execution import check_ids, split_batch
+    from tinyc.execution import check_ids, split_batch, split_frames
     from tinyc.source import input_arrays, load_arrays
 
     graph = program.graph
     columns = input_arrays(load_arrays(path), graph.inputs, str(path))
     for name, column in zip(graph.inputs, columns, strict=True):
         check_ids(graph, name, column, str(path))
+    if graph.stream is not None:
+        return [[frames] for frames in split_frames(graph, columns[0], str(path))]
     parts = [
         split_batch(graph[name], column, str(path))
         for name, column in zip(graph.inputs, columns, strict=True)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from tinyc.cli import output
-from tinyc.cli.options import Json, Model
+from tinyc.cli.options import Json, Model, Streaming
 from tinyc.ir.tensor import Tensor
 
 
@@ -15,17 +15,20 @@ def command(
     model: Model = None,
     raw: Annotated[bool, typer.Option("--raw", help="As loaded, before the passes")] = False,
     text: Annotated[bool, typer.Option("--text", help="The canonical text of the graph")] = False,
+    streaming: Streaming = None,
     json: Json = False,
 ) -> None:
     """Show the layers of a model."""
     from tinyc import frontends, passes
     from tinyc.ir.printer import format_graph
+    from tinyc.passes.stream import stream
     from tinyc.source import resolve
 
-    source = resolve(model)
+    source = resolve(model, streaming=streaming)
     graph = frontends.load(source.path)
     if not raw:
         graph = passes.run(graph)
+        graph = stream(graph, source.time_axis) if source.streaming else graph
     if text:
         output.data(format_graph(graph))
         return

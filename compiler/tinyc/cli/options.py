@@ -72,6 +72,15 @@ Optimize = Annotated[
         show_default=False,
     ),
 ]
+Streaming = Annotated[
+    bool | None,
+    typer.Option(
+        "--streaming/--no-streaming",
+        help="Go through a stream frame by frame: an inference takes the newest frames and keeps what later "
+        "ones need. Default: `streaming` of tinyc.toml, else not.",
+        show_default=False,
+    ),
+]
 MaxArena = Annotated[
     int | None,
     typer.Option(

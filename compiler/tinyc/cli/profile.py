@@ -18,6 +18,7 @@ from tinyc.cli.options import (
     Optimize,
     Port,
     Seed,
+    Streaming,
     Toolchain,
 )
 from tinyc.cores import timings
@@ -32,6 +33,7 @@ def command(
     board: BoardName = None,
     toolchain: Toolchain = "zig",
     optimize: Optimize = None,
+    streaming: Streaming = None,
     allow_float: AllowFloat = None,
     max_arena: MaxArena = None,
     max_flash: MaxFlash = None,
@@ -51,7 +53,13 @@ def command(
 
     limits = Limits(max_arena, max_flash)
     found = target.built(
-        model, board, toolchain=toolchain, optimize=optimize, limits=limits, allow_float=allow_float
+        model,
+        board,
+        toolchain=toolchain,
+        optimize=optimize,
+        limits=limits,
+        allow_float=allow_float,
+        streaming=streaming,
     )
     if found.program.board.is_host:
         raise TinycError("the host board has no emulated chip to count on", hint="pass --board nrf52840")

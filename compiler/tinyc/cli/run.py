@@ -25,6 +25,7 @@ from tinyc.cli.options import (
     Optimize,
     Port,
     Reset,
+    Streaming,
     Toolchain,
 )
 from tinyc.errors import TinycError
@@ -87,6 +88,7 @@ def command(
     reset: Reset = False,
     toolchain: Toolchain = "zig",
     optimize: Optimize = None,
+    streaming: Streaming = None,
     allow_float: AllowFloat = None,
     max_arena: MaxArena = None,
     max_flash: MaxFlash = None,
@@ -107,6 +109,7 @@ def command(
             optimize=optimize,
             limits=Limits(max_arena, max_flash),
             allow_float=allow_float,
+            streaming=streaming,
         )
 
     require_no_port(head, port)

@@ -15,6 +15,7 @@ from tinyc.boards import Board, load_board
 from tinyc.cli import lineage, output
 from tinyc.cli.learn_build import LearnRequest, say_learning
 from tinyc.cli.parts import PartsRequest, say_lowpan, say_store
+from tinyc.cli.streaming import say_streaming
 from tinyc.emit.split_base import read_base
 from tinyc.emit.split_model import model_manifest
 from tinyc.errors import TinycError
@@ -74,6 +75,7 @@ def compiled(
     split: bool = False,
     learn: LearnRequest | None = None,
     parts: PartsRequest | None = None,
+    streaming: bool | None = None,
     allow_float: bool | None = None,
 ) -> tuple[Source, Prepared, Program]:
     """Compile the source that the argument names, without building it.
@@ -87,6 +89,7 @@ def compiled(
         calibration=calibration,
         max_drop=max_drop,
         embedding_bits=embedding_bits,
+        streaming=streaming,
         allow_float=allow_float,
     )
     chosen = board_of(board, source)
@@ -148,6 +151,7 @@ def built(
     learn: LearnRequest | None = None,
     parts: PartsRequest | None = None,
     tradeoff: bool = False,
+    streaming: bool | None = None,
     allow_float: bool | None = None,
 ) -> Artifact:
     """The build that the argument names: a build folder as it is, anything else built first.
@@ -169,6 +173,13 @@ def built(
                 where=str(model),
                 hint="name the model instead, or leave --optimize out",
             )
+        streams = found.program.graph.stream is not None
+        if streaming not in (None, streams):
+            raise TinycError(
+                f"this folder is a build that {'streams' if streams else 'does not stream'}",
+                where=str(model),
+                hint="name the model instead, or leave --streaming and --no-streaming out",
+            )
         asked = learn not in (None, LearnRequest()) or parts not in (None, PartsRequest())
         if split is not None or asked or tradeoff or allow_float or limits != _NO_LIMITS:
             raise TinycError("is a build already", where=str(model), hint="name the model")
@@ -188,6 +199,7 @@ def built(
         split is not None,
         learn,
         parts,
+        streaming,
         allow_float,
     )
     images = _split(split, base, program, optimize, toolchain, allow_float) if split is not None else None
@@ -301,6 +313,8 @@ def say_built(found: Artifact) -> None:
             f"{report['model']} for {report['board']}: flash {report['flash']:,} B "
             f"(weights {report['weights']:,} B), RAM {report['ram']:,} B (arena {report['arena']:,} B)"
         )
+    if report.get("streaming"):
+        say_streaming(report["streaming"])
     if report.get("learning"):
         say_learning(report["learning"])
     if report.get("sixlowpan"):

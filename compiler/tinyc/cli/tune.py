@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tinyc.cli import output
-from tinyc.cli.options import AllowFloat, BoardName, Calibration, Json, Model, Seed, Toolchain
+from tinyc.cli.options import AllowFloat, BoardName, Calibration, Json, Model, Seed, Streaming, Toolchain
 from tinyc.errors import TinycError
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ def command(
     board: BoardName = None,
     toolchain: Toolchain = "zig",
     calibration: Calibration = None,
+    streaming: Streaming = None,
     allow_float: AllowFloat = None,
     seed: Seed = 0,
     json: Json = False,
@@ -28,7 +29,7 @@ def command(
     from tinyc.cores import timings
     from tinyc.source import resolve
 
-    source = resolve(model, calibration=calibration, allow_float=allow_float)
+    source = resolve(model, calibration=calibration, allow_float=allow_float, streaming=streaming)
     chosen = target.board_of(board, source)
     if chosen.is_host:
         raise TinycError("the host board has no emulated chip to count on", hint="pass --board nrf52840")

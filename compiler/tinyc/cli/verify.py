@@ -22,6 +22,7 @@ from tinyc.cli.options import (
     Port,
     Reset,
     Seed,
+    Streaming,
     Toolchain,
 )
 from tinyc.errors import Disagreement, Problem
@@ -52,6 +53,7 @@ def command(
     port: Port = None,
     toolchain: Toolchain = "zig",
     optimize: Optimize = None,
+    streaming: Streaming = None,
     allow_float: AllowFloat = None,
     max_arena: MaxArena = None,
     max_flash: MaxFlash = None,
@@ -65,10 +67,16 @@ def command(
 
     limits = Limits(max_arena, max_flash)
     found = target.built(
-        model, board, toolchain=toolchain, optimize=optimize, limits=limits, allow_float=allow_float
+        model,
+        board,
+        toolchain=toolchain,
+        optimize=optimize,
+        limits=limits,
+        allow_float=allow_float,
+        streaming=streaming,
     )
     program = found.program
-    data = input_path or _evaluation(model)
+    data = input_path or (None if program.graph.stream else _evaluation(model))
     given, labels = _vectors(found, data, limit)
     vectors = [quantize_vector(program, vector) for vector in given]
     vectors += verification.random_vectors(program.graph, count, seed)

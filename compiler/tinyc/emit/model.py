@@ -15,6 +15,7 @@ from tinyc.emit.environment import render, signed
 from tinyc.emit.kernel_files import kernel_files, kernel_symbol, specialized_source
 from tinyc.errors import TinycError
 from tinyc.ir.state import State
+from tinyc.ir.stream import Stream
 from tinyc.ir.tensor import DType, Tensor
 from tinyc.kernels.kernel import FieldValue
 from tinyc.program import Program, Step
@@ -112,6 +113,7 @@ class ModelView:
     inputs: tuple[PortView, ...]
     outputs: tuple[PortView, ...]
     states: tuple[StateView, ...]
+    stream: Stream | None
     layers: tuple[LayerView, ...]
 
 
@@ -165,6 +167,7 @@ def model_view(program: Program) -> ModelView:
         inputs=_ports(program, graph.inputs, f"{prefix}_quantize_input"),
         outputs=_ports(program, graph.outputs, f"{prefix}_dequantize_output"),
         states=tuple(_state(program, index, state) for index, state in enumerate(graph.states)),
+        stream=graph.stream,
         layers=tuple(_layer(program, step, repeated) for step in program.steps),
     )
 

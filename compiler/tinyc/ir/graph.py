@@ -14,6 +14,7 @@ from tinyc.ir.ops.block import Block
 from tinyc.ir.ops.conv_depthwise_2d import ConvDepthwise2D
 from tinyc.ir.ops.unsupported import Unsupported
 from tinyc.ir.state import State
+from tinyc.ir.stream import Stream
 from tinyc.ir.tensor import Tensor, TensorName
 
 
@@ -31,6 +32,8 @@ class Graph:
     inputs: tuple[TensorName, ...]
     outputs: tuple[TensorName, ...]
     states: tuple[State, ...] = ()
+    stream: Stream | None = None
+    """Set where an inference takes some frames of a stream."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.tensors, MappingProxyType):

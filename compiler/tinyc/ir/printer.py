@@ -63,6 +63,9 @@ def format_graph(graph: Graph) -> str:
     graph = graph.expanded()
     lines = [f"graph {graph.name}"]
     lines += [f"  input {name}" for name in graph.inputs]
+    if graph.stream is not None:
+        told = dataclasses.asdict(graph.stream)
+        lines.append("  stream " + " ".join(f"{name}={value}" for name, value in told.items()))
     lines += [f"  {format_tensor(graph.tensors[name])}" for name in sorted(graph.tensors)]
     lines += [f"  state {state.name} -> {state.update}" for state in graph.states]
     lines += [f"  {format_op(op)}" for op in graph.ops]

@@ -21,6 +21,7 @@ from tinyc.ir.graph import Graph, GraphError, verify
 from tinyc.ir.ops import OPS
 from tinyc.ir.ops.base import Op, Source
 from tinyc.ir.state import State
+from tinyc.ir.stream import Stream
 from tinyc.ir.tensor import DType, Quantization, Tensor
 
 FORMAT = 1
@@ -39,6 +40,8 @@ def dump(graph: Graph) -> bytes:
     }
     if graph.states:
         structure["states"] = [[state.name, state.update] for state in graph.states]
+    if graph.stream is not None:
+        structure["stream"] = dataclasses.asdict(graph.stream)
     arrays = [("structure", np.frombuffer(json.dumps(structure, sort_keys=True).encode(), np.uint8))]
     arrays += [
         (f"data{index}", tensor.data)
@@ -80,10 +83,15 @@ def parse(data: bytes) -> Graph:
                 tuple(structure["inputs"]),
                 tuple(structure["outputs"]),
                 states,
+                _stream(structure.get("stream")),
             )
         )
     except (KeyError, TypeError, IndexError, GraphError, zipfile.BadZipFile, EOFError, OSError) as error:
         raise ValueError(f"not a stored graph: {error}") from error
+
+
+def _stream(entry: dict[str, Any] | None) -> Stream | None:
+    return None if entry is None else Stream(**{name: _tuples(value) for name, value in entry.items()})
 
 
 def _tensor_entry(tensor: Tensor) -> dict[str, Any]:

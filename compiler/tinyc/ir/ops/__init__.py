@@ -67,6 +67,8 @@ from tinyc.ir.ops.space_to_batch_nd import BatchToSpaceNd, SpaceToBatchNd
 from tinyc.ir.ops.split import Split
 from tinyc.ir.ops.sqrt import Sqrt
 from tinyc.ir.ops.squared_difference import SquaredDifference
+from tinyc.ir.ops.stream_taps import StreamTaps
+from tinyc.ir.ops.stream_window import StreamWindow
 from tinyc.ir.ops.strided_slice import StridedSlice
 from tinyc.ir.ops.sub import Sub
 from tinyc.ir.ops.sum import Sum
@@ -157,6 +159,8 @@ OPS: dict[str, type[Op]] = {
         Sqrt,
         SquaredDifference,
         SquaredRelu,
+        StreamTaps,
+        StreamWindow,
         StridedSlice,
         Sub,
         Sum,
@@ -259,6 +263,8 @@ __all__ = [
     "Square",
     "SquaredDifference",
     "SquaredRelu",
+    "StreamTaps",
+    "StreamWindow",
     "StridedSlice",
     "Sub",
     "Sum",

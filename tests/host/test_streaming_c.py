@@ -1,0 +1,110 @@
+"""Streaming models in C: the sequence of the reference, and what the command line makes of one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from strategies.common import activation
+from support.stream_networks import Network, frames_of, long_input, random_network, streamed_outputs
+from support.tflite_writer import write
+from tinyc import interpreter
+from tinyc.boards import load_board
+from tinyc.cli.app import app
+from tinyc.ir.graph import Graph
+from tinyc.ir.ops import Conv2D
+from tinyc.passes.stream import stream
+from tinyc.pipeline import compile_graph
+from tinyc.toolchain.host import HostBundle
+
+pytestmark = pytest.mark.host
+
+_NETWORKS = 12
+
+
+def test_the_c_gives_what_the_reference_gives_frame_by_frame() -> None:
+    board, programs, records, expected = load_board("host"), [], [], []
+    for seed in range(100, 100 + _NETWORKS):
+        rng = np.random.default_rng(seed)
+        batch, axis = random_network(rng, causal=bool(seed % 2))
+        streaming = stream(batch, axis)
+        assert streaming.stream is not None
+        x, step = long_input(rng, batch, axis, 30), streaming.stream.frames
+        parts = [(frames_of(x, axis, at, step),) for at in range(0, 30 - step + 1, step)]
+        programs.append(compile_graph(streaming, board, name=f"m{seed}"))
+        records += [(len(programs) - 1, part) for part in parts]
+        expected += streamed_outputs(streaming, x)
+    found = HostBundle(programs).run_all(records)
+    for index, (wanted, (given, *_)) in enumerate(zip(expected, found, strict=True)):
+        assert given.tobytes() == wanted.tobytes(), f"record {index}: network {records[index][0]}"
+
+
+def _batch() -> Graph:
+    """Two frames an inference, and an output for the whole of time."""
+    net = Network(np.random.default_rng(1), activation(np.random.default_rng(1), "x", (1, 20, 6, 1)))
+    net.convolution(Conv2D, 4, 3, 2)
+    net.residual(3, 4)
+    net.dense(3, over_time=True)
+    return net.graph()
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A folder with a `tinyc.toml` that asks for streaming."""
+    (tmp_path / "net.tflite").write_bytes(write(_batch()))
+    (tmp_path / "tinyc.toml").write_text('[model]\npath = "net.tflite"\nstreaming = true\n')
+    return tmp_path
+
+
+def _call(*arguments: object) -> str:
+    done = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def test_run_goes_through_an_input_of_any_length(project: Path) -> None:
+    batch = _batch()
+    x = long_input(np.random.default_rng(2), batch, 1, 31)
+    np.save(project / "long.npy", x.reshape(31, 6))
+    _call("run", project, "--board", "host", "--input", project / "long.npy", "--output", project / "y.npy")
+    found = np.load(project / "y.npy")
+    # The last frame does not fill an inference.
+    assert len(found) == 15
+    (wanted,) = interpreter.run(batch, [frames_of(x, 1, 0, 20)])
+    assert found[9].tobytes() == wanted.tobytes()
+    np.save(project / "odd.npy", np.zeros((3, 7), np.int8))
+    wrong = CliRunner().invoke(app, ["run", str(project), "-b", "host", "-i", str(project / "odd.npy")])
+    assert wrong.exit_code == 1
+    assert "frames of shape [6, 1]" in str(wrong.exception)
+
+
+def test_check_and_build_tell_what_a_stream_costs(project: Path) -> None:
+    told = json.loads(_call("check", project, "--board", "nrf52840", "--json"))["streaming"]
+    assert (told["axis"], told["frames"], told["warm_up"], told["lags"]) == (1, 2, 9, [0])
+    assert told["batch"]["frames"] == 20
+    assert told["batch"]["macs"] > 3 * told["macs"]
+    assert told["batch"]["arena"] > told["arena"] > told["state"] > 0
+    assert told["batch"]["state"] == 0
+    assert told["batch"]["cycles_predicted"] > told["cycles_predicted"]
+    built = json.loads(_call("build", project, "--board", "host", "--out", project / "out", "--json"))
+    assert built["streaming"]["warm_up"] == 9
+    header = next((project / "out").rglob("model.h")).read_text()
+    assert "_STREAM_FRAMES 2u" in header
+    assert "_STREAM_WARM_UP 9u" in header
+    plain = json.loads(_call("check", project, "--board", "host", "--no-streaming", "--json"))
+    assert plain["streaming"] is None
+    wrong = CliRunner().invoke(app, ["profile", str(project / "out"), "--no-streaming"])
+    assert "is a build that streams" in str(wrong.exception)
+
+
+def test_verify_and_inspect_take_the_streaming_model(project: Path) -> None:
+    told = json.loads(_call("verify", project / "net.tflite", "--streaming", "--board", "host", "--json"))
+    assert told["agrees"]
+    assert told["bytes_compared"] > 0
+    shown = json.loads(_call("inspect", project, "--json"))
+    assert shown["inputs"] == [{"name": "x", "shape": [1, 2, 6, 1]}]
+    assert shown["layers"][0]["op"] == "STREAM_WINDOW"

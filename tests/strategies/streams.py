@@ -1,0 +1,63 @@
+"""Random layers of streams: a window over the last frames, and taps of them out of a ring."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from strategies.common import activation
+from tinyc.ir.graph import Graph, verify
+from tinyc.ir.ops import StreamTaps, StreamWindow
+from tinyc.ir.state import State
+from tinyc.ir.tensor import DType, Shape, Tensor
+
+
+def _frames(rng: np.random.Generator, count: int) -> tuple[Tensor, int]:
+    """x with `count` frames, and the axis along which they lie."""
+    axis = int(rng.integers(0, 3))
+    frame = tuple(int(extent) for extent in rng.integers(1, 7, 3 - axis))
+    x = activation(rng, "x", (1,) * axis + (count, *frame))
+    return (x.with_(dtype=DType.INT16) if rng.random() < 0.2 else x), axis
+
+
+def _longer(x: Tensor, axis: int, count: int, name: str) -> Tensor:
+    shape: Shape = (*x.shape[:axis], count, *x.shape[axis + 1 :])
+    return x.with_(name=name, shape=shape)
+
+
+def _any_value(rng: np.random.Generator, x: Tensor) -> State:
+    low, high = x.dtype.limits
+    return State(x.name, f"{x.name}:after", rng.integers(low, high, x.shape).astype(x.dtype.numpy))
+
+
+def random_window(rng: np.random.Generator) -> Graph:
+    coming = int(rng.integers(1, 4))
+    x, axis = _frames(rng, coming)
+    window = _longer(x, axis, coming + int(rng.integers(0, 9)), "window")
+    op = StreamWindow(name="layer", inputs=("x", "window"), outputs=("window:after",), axis=axis)
+    tensors = (x, window, window.with_(name="window:after"))
+    table = {tensor.name: tensor for tensor in tensors}
+    return verify(Graph("single", table, (op,), ("x",), ("window:after",), (_any_value(rng, window),)))
+
+
+def random_taps(rng: np.random.Generator) -> Graph:
+    coming, apart, taps = (int(extent) for extent in rng.integers(1, 5, 3))
+    oldest = max((taps - 1) * apart + int(rng.integers(0, 4)), coming)
+    x, axis = _frames(rng, coming)
+    held = oldest - coming + 1
+    ring, place = _longer(x, axis, held, "ring"), Tensor("place", (1,), DType.INT32)
+    y = _longer(x, axis, taps, "y")
+    op = StreamTaps(
+        name="layer",
+        inputs=("x", "ring", "place"),
+        outputs=("y", "ring:after", "place:after"),
+        axis=axis,
+        oldest=oldest,
+        apart=apart,
+        taps=taps,
+    )
+    tensors = (x, ring, place, y, ring.with_(name="ring:after"), place.with_(name="place:after"))
+    states = (
+        _any_value(rng, ring),
+        State("place", "place:after", rng.integers(0, held, 1).astype(np.int32)),
+    )
+    return verify(Graph("single", {t.name: t for t in tensors}, (op,), ("x",), ("y",), states))

@@ -1,0 +1,246 @@
+"""The streaming pass: random networks equal the batch model, and what has no streaming form is named."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from strategies.common import activation
+from support.stream_networks import (
+    Network,
+    expected_frames,
+    frames_of,
+    long_input,
+    lstm_network,
+    random_network,
+    streamed_outputs,
+)
+from tinyc import interpreter
+from tinyc.errors import TinycError
+from tinyc.ir import serialize
+from tinyc.ir.graph import Graph, verify
+from tinyc.ir.ops import Add, AveragePool2D, Conv2D, DepthwiseConv2D, MaxPool2D, Op, Padding
+from tinyc.ir.printer import format_graph
+from tinyc.ir.stream import Stream
+from tinyc.passes.stream import stream
+
+pytestmark = pytest.mark.unit
+
+
+def _network(seed: int, *, causal: bool = True, time: int = 24, axis: int = 1) -> Network:
+    rng = np.random.default_rng(seed)
+    shape = (1, time, 5, 3) if axis == 1 else (1, 1, time, 3)
+    return Network(rng, activation(rng, "x", shape), axis, causal)
+
+
+def _stream_of(graph: Graph) -> Stream:
+    assert graph.stream is not None
+    return graph.stream
+
+
+def _assert_frames_equal(batch: Graph, axis: int = 1) -> None:
+    streaming = stream(batch, axis)
+    x = long_input(np.random.default_rng(0), batch, axis, _stream_of(streaming).batch_frames + 12)
+    given, wanted = expected_frames(batch, streaming, streamed_outputs(streaming, x), x)
+    assert wanted.size
+    assert given.tobytes() == wanted.tobytes()
+
+
+@pytest.mark.parametrize("causal", [True, False], ids=["causal", "valid"])
+def test_random_networks_give_what_the_batch_model_gives(causal: bool) -> None:
+    framed = whole = 0
+    for seed in range(50):
+        rng = np.random.default_rng(seed)
+        batch, axis = random_network(rng, causal=causal)
+        streaming = stream(batch, axis)
+        told = _stream_of(streaming)
+        x = long_input(rng, batch, axis, told.batch_frames + 12)
+        found = streamed_outputs(streaming, x)
+        if streaming[streaming.outputs[0]].shape != batch[batch.outputs[0]].shape:
+            given, wanted = expected_frames(batch, streaming, found, x)
+            assert wanted.size
+            assert given.tobytes() == wanted.tobytes(), f"seed {seed}"
+            framed += 1
+            continue
+        # Without padding every later result is that of the batch model over its last frames, too.
+        last = told.warm_up if causal else len(found) - 1
+        for index in range(told.warm_up, last + 1):
+            begin = (index - told.warm_up) * told.frames
+            if begin + told.batch_frames <= x.shape[axis]:
+                (wanted,) = interpreter.run(batch, [frames_of(x, axis, begin, told.batch_frames)])
+                assert found[index].tobytes() == wanted.tobytes(), f"seed {seed}, inference {index}"
+                whole += 1
+    assert framed >= 15
+    assert whole >= 15
+
+
+def test_causal_frames_count_from_the_first_one_on() -> None:
+    net = _network(1)
+    net.convolution(Conv2D, 4, 3, 2)
+    net.residual(3, 4)
+    streaming = stream(net.graph())
+    told = _stream_of(streaming)
+    assert (told.frames, told.warm_up, told.lags) == (2, 0, (0,))
+    assert streaming["x"].shape == (1, 2, 5, 3)
+    # A dilated window has more frames between its taps: they come out of a ring.
+    kinds = [op.kind for op in streaming.ops]
+    assert kinds[:4] == ["STREAM_WINDOW", "CONV_2D", "STREAM_TAPS", "DEPTHWISE_CONV_2D"]
+    assert streaming.macs() * 12 == told.batch_macs
+    _assert_frames_equal(net.graph())
+
+
+def test_what_streams_is_stored_printed_and_hashed() -> None:
+    net = _network(1)
+    net.convolution(Conv2D, 4, 3, 2)
+    streaming = stream(net.graph())
+    again = serialize.parse(serialize.dump(streaming))
+    assert again == streaming
+    assert again.digest() == streaming.digest()
+    assert "stream axis=1 frames=2 warm_up=0 lags=(0,) batch_frames=24" in format_graph(streaming)
+
+
+def test_without_padding_the_first_inferences_do_not_count() -> None:
+    net = _network(2, causal=False)
+    net.convolution(Conv2D, 4, 3)
+    net.residual(2, 3)
+    net.dense(2, over_time=True)
+    assert _stream_of(stream(net.graph())).warm_up == 23
+
+
+def test_branches_wait_for_each_other() -> None:
+    """One is three frames late, the other two and has its last frame cut off."""
+    net = _network(3, causal=False, axis=2)
+    x = net.last
+    net.convolution(DepthwiseConv2D, 0, 4)
+    late, net.last = net.last, x
+    net.slice(2, 21)
+    net.add(Add(name="sum", inputs=(late.name, net.last.name), outputs=("y",)), result=late)
+    streaming = stream(net.graph(), 2)
+    assert [op.kind for op in streaming.ops].count("STREAM_TAPS") == 1
+    assert _stream_of(streaming).lags == (3,)
+
+
+def test_layers_with_one_window_share_it() -> None:
+    net = _network(4)
+    x, found = net.last, []
+    for _ in range(2):
+        net.last = x
+        net.convolution(DepthwiseConv2D, 0, 3)
+        found.append(net.last)
+    if found[0].shape == found[1].shape:
+        net.add(Add(name="sum", inputs=tuple(t.name for t in found), outputs=("y",)))
+    assert [op.kind for op in stream(net.graph()).ops].count("STREAM_WINDOW") == 1
+
+
+def test_an_lstm_keeps_its_own_state() -> None:
+    rng = np.random.default_rng(5)
+    batch = lstm_network(rng, causal=True)
+    streaming = stream(batch, 2)
+    told = _stream_of(streaming)
+    assert (told.frames, told.warm_up, len(streaming.states)) == (1, 0, 3)
+    x = long_input(rng, batch, 2, told.batch_frames)
+    (wanted,) = interpreter.run(batch, [x])
+    assert streamed_outputs(streaming, x)[-1].tobytes() == wanted.tobytes()
+    (problem,) = _refused(lstm_network(rng, causal=False), 2).problems
+    assert problem.where.startswith("UNIDIRECTIONAL_SEQUENCE_LSTM")
+    assert "remembers" in problem.what
+
+
+def _refused(graph: Graph, axis: int = 1) -> TinycError:
+    with pytest.raises(TinycError) as caught:
+        stream(graph, axis)
+    return caught.value
+
+
+def _with(graph: Graph, ops: Sequence[Op]) -> Graph:
+    """The graph with other layers, whose shapes follow."""
+    table = dict(graph.tensors)
+    for op in ops:
+        shapes = op.output_shapes([table[name] for name in op.inputs])
+        for name, shape in zip(op.outputs, shapes, strict=True):
+            table[name] = table[name].with_(shape=shape)
+    return verify(Graph(graph.name, table, tuple(ops), graph.inputs, graph.outputs))
+
+
+def test_layers_that_look_ahead_are_all_named() -> None:
+    net = _network(6)
+    net.convolution(Conv2D, 4, 3)
+    net.convolution(Conv2D, 4, 3)
+    net.mean()
+    graph = net.graph()
+    same = {"padding": Padding.SAME, "pads": (0, 0, 0, 0)}
+    batch = _with(graph, [op.with_(**same) if isinstance(op, Conv2D) else op for op in graph.ops])
+    error = _refused(batch)
+    assert [problem.where for problem in error.problems] == [f"CONV_2D {op.name}" for op in batch.ops[:2]]
+    assert "pads behind the last frame" in error.problems[0].what
+    assert "causal" in error.hint
+
+
+def test_padding_behind_that_is_cropped_is_none() -> None:
+    """Libraries without causal padding pad both ends and cut the last frames off."""
+    net = _network(7)
+    net.convolution(Conv2D, 4, 3)
+    graph = net.graph()
+    (conv,) = graph.ops
+    assert isinstance(conv, Conv2D)
+    longer = _with(graph, [conv.with_(pads=(2, 2, *conv.pads[2:]))])
+    assert _refused(longer).problems[0].where == f"CONV_2D {conv.name}"
+    cropped = Network(net.rng, longer["x"], 1, ops=list(longer.ops), tensors=dict(longer.tensors))
+    cropped.last = longer[conv.outputs[0]]
+    cropped.slice(0, 24)
+    _assert_frames_equal(cropped.graph())
+
+
+def test_padding_after_frames_that_do_not_count_is_refused() -> None:
+    net = _network(8, causal=False)
+    net.convolution(Conv2D, 4, 3)
+    net.causal = True
+    net.convolution(Conv2D, 4, 3)
+    (problem,) = _refused(net.graph()).problems
+    assert problem.where == "CONV_2D conv2d_1"
+    assert "pads in front of the first frame" in problem.what
+
+
+def test_what_has_no_streaming_form_is_named_with_the_reason() -> None:
+    net = _network(9)
+    x = net.last
+    pool = AveragePool2D(
+        name="early",
+        inputs=("x",),
+        outputs=("pooled",),
+        filter_height=3,
+        filter_width=1,
+        padding=Padding.EXPLICIT,
+        pads=(2, 0, 0, 0),
+    )
+    net.add(pool)
+    net.last = x
+    net.slice(3, 1, squeeze=True)
+    net.last = x
+    net.pad(2)
+    net.relu()
+    problems = {problem.where: problem.what for problem in _refused(net.graph()).problems}
+    assert problems == {
+        "AVERAGE_POOL_2D early": "is a mean over fewer frames at first",
+        "STRIDED_SLICE slice_1": "picks a frame that is not the last one",
+        "RELU relu_3": "reads a PAD of time, which only convolutions and pools may",
+    }
+
+
+def test_the_axis_of_time_has_nothing_in_front_of_it() -> None:
+    net = _network(10)
+    net.relu()
+    assert "time_axis" in _refused(net.graph(), 2).hint
+    assert _refused(net.graph(), 7).what.startswith("axis 7")
+
+
+def test_strides_that_take_more_than_all_of_time_are_refused() -> None:
+    net = _network(11, time=12)
+    x, ends = net.last, []
+    for stride in (3, 5):
+        net.last = x
+        net.pool(MaxPool2D, 1, stride)
+        ends.append(net.last.name)
+    assert "needs 15 frames" in _refused(net.graph().rebuilt(outputs=tuple(ends))).what
