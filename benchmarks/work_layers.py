@@ -31,6 +31,7 @@ sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from strategies import patch_stage, strategy_of
 from strategies.common import activation, single_op_graph
 from strategies.convolution import random_bias, random_filters, random_output
+from strategies.int4 import for_kernel
 from support.token_layers import embbert
 
 _TRIES = 20_000
@@ -200,7 +201,7 @@ def layers_of(kernel: Kernel, count: int, seed: int) -> list[Graph]:
     found: list[Graph] = []
     for _ in range(_TRIES):
         strategies = [strategy_of(kernel), *filter(None, [_LARGE.get(kernel.op)])]
-        graph = strategies[int(rng.integers(len(strategies)))](rng)
+        graph = for_kernel(kernel, strategies[int(rng.integers(len(strategies)))](rng))
         (op,) = graph.ops
         if kernel.accepts(op, graph):
             found.append(graph)

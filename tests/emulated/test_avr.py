@@ -27,17 +27,19 @@ PORTABLE = sorted(
     }.values()
 )
 _SHARE = RAM // 2
+# Whose code and constants do not reach beyond 64 KB of flash: QEMU 7.2 fills the RAM wrongly from there.
+_MOST = 30
 
 
 def groups() -> list[list[tuple[str, int]]]:
-    """(kernel, number of its smallest case), as many in a firmware as its RAM holds."""
+    """(kernel, number of its smallest case), as many in a firmware as it holds."""
     found: list[list[tuple[str, int]]] = []
     left = 0
     for key in PORTABLE:
         needs = {i: ram_bytes(program_of(graph, [KERNELS[key]])) for i, graph in enumerate(cases(key)[:8])}
         case = min(needs, key=lambda i: needs[i])
         assert needs[case] <= _SHARE, f"{key} has no small case: {needs}"
-        if needs[case] > left:
+        if needs[case] > left or len(found[-1]) == _MOST:
             found.append([])
             left = _SHARE
         found[-1].append((key, case))

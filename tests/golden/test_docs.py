@@ -52,7 +52,8 @@ def operators_page() -> str:
     moves = {**tflite_movement.DECODERS, **tflite_space.DECODERS, **tflite_take.DECODERS}
     lines += [
         "",
-        "A kernel's name is `tinyc_<op>_<dtype>[_<variant>]__<isa>`: `s8` int8, `u8` uint8, `f32` float32.",
+        "A kernel's name is `tinyc_<op>_<dtype>[_<variant>]__<isa>`: `s8` int8, `s4` int8 with int4 weights,",
+        "`u8` uint8, `f32` float32.",
         "`portable` is C99 for any chip, `cortex_m4` needs the DSP extension of ARMv7E-M or ARMv8-M,",
         "`scalar` is for cores without it, `helium` for those with vectors (Armv8.1-M MVE).",
         "Of the operators of .tflite files these become others when they are read, or constants:",

@@ -150,7 +150,7 @@ def test_kernels_are_named_by_the_law() -> None:
     by_symbol: dict[str, Kernel] = {}
     for kernel in CATALOGUE:
         assert re.fullmatch(
-            r"tinyc_[a-z0-9_]+?_(s8|s16|s32|f32|x8|x16|x32|bool)[a-z0-9_]*?__[a-z0-9_]+", kernel.symbol
+            r"tinyc_[a-z0-9_]+?_(s4|s8|s16|s32|f32|x8|x16|x32|bool)[a-z0-9_]*?__[a-z0-9_]+", kernel.symbol
         )
         assert kernel.isa == "portable" or kernel.requires, f"{kernel.symbol} names an ISA and requires none"
         other = by_symbol.setdefault(kernel.symbol, kernel)

@@ -9,6 +9,7 @@ import numpy as np
 
 from strategies import strategy_of
 from strategies.common import random_inputs
+from strategies.int4 import for_kernel
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops import Add, Equal, LogicalNot, Quantize, Relu
 from tinyc.ir.tensor import Array, bits
@@ -35,7 +36,7 @@ def cases(key: str) -> tuple[Graph, ...]:
     found = []
     draw = strategy_of(kernel)
     for _ in range(DRAWS):
-        graph = draw(rng)
+        graph = for_kernel(kernel, draw(rng))
         if kernel.accepts(graph.ops[0], graph):
             found.append(graph)
         if len(found) == GRAPHS:

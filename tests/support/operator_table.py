@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from strategies import FLOAT_STRATEGIES, STRATEGIES
+from strategies.int4 import for_kernel
 from tinyc.frontends.tflite_ops import DECODERS
 from tinyc.frontends.tflite_refused import CUSTOM, why
 from tinyc.frontends.tflite_shapes import CONSTANTS
@@ -32,7 +33,8 @@ MICRO = """
 """.split()  # noqa: SIM905
 """The builtin operators of TensorFlow Lite Micro: `python_ops_resolver.cc` of 20 August 2026."""
 
-_TYPES = (DType.INT8, DType.INT16, DType.INT32, DType.BOOL, DType.UINT8, DType.FLOAT32)
+_INT4 = "int4 weights"
+_COLUMNS = ("int8", _INT4, "int16", "int32", "bool", "uint8", "float32")
 _DRAWS = 150
 _FLOAT_DRAWS = 10
 
@@ -47,15 +49,16 @@ def _type(op: Op, graph: Graph) -> DType:
     return next((dtype for dtype in types if dtype is not DType.BOOL), DType.BOOL)
 
 
-def instruction_sets(op: type[Op]) -> dict[DType, set[str]]:
+def instruction_sets(op: type[Op]) -> dict[str, set[str]]:
     """The instruction sets with a kernel for at least one of many random layers, by type."""
     kernels = [kernel for kernel in CATALOGUE if kernel.op is op]
-    found: dict[DType, set[str]] = defaultdict(set)
+    found: dict[str, set[str]] = defaultdict(set)
     for layer, graph in _layers(op):
-        dtype = _type(layer, graph)
+        dtype = _type(layer, graph).value[0]
         for kernel in kernels:
-            if kernel.isa not in found[dtype] and kernel.accepts(layer, graph):
-                found[dtype].add(kernel.isa)
+            column = _INT4 if "_s4_" in kernel.symbol else dtype
+            if kernel.isa not in found[column] and kernel.accepts(layer, for_kernel(kernel, graph)):
+                found[column].add(kernel.isa)
     return found
 
 
@@ -69,12 +72,11 @@ def _layers(op: type[Op]) -> Iterator[tuple[Op, Graph]]:
 
 def types_table() -> Iterator[str]:
     """operator × type: the instruction sets."""
-    names = [dtype.value[0] for dtype in _TYPES]
-    yield f"| operator | {' | '.join(names)} |"
-    yield "|---|" + "---|" * len(names)
+    yield f"| operator | {' | '.join(_COLUMNS)} |"
+    yield "|---|" + "---|" * len(_COLUMNS)
     for op in sorted({*STRATEGIES, *FLOAT_STRATEGIES}, key=lambda op: op.kind):
         found = instruction_sets(op)
-        yield f"| {op.kind} | {' | '.join(', '.join(sorted(found[dtype])) for dtype in _TYPES)} |"
+        yield f"| {op.kind} | {' | '.join(', '.join(sorted(found[name])) for name in _COLUMNS)} |"
 
 
 def refused_table() -> Iterator[str]:

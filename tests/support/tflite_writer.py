@@ -337,8 +337,11 @@ _WRITERS: dict[str, Callable[[Any, Draft], Layer]] = {
 }
 
 
-def write(graph: Graph) -> bytes:
-    """The bytes of a .tflite with one subgraph that computes `graph`."""
+def write(graph: Graph, int4: Collection[str] = ()) -> bytes:
+    """The bytes of a .tflite with one subgraph that computes `graph`.
+
+    `int4` are the names of the int8 constants that it holds with four bits.
+    """
     draft = Draft(graph)
     for op in graph.ops:
         layer = _WRITERS.get(op.kind, _plain)(op, draft)
@@ -346,7 +349,7 @@ def write(graph: Graph) -> bytes:
     updates = {state.update for state in graph.states}
     tensors = [tensor for name, tensor in draft.tensors.items() if name not in updates]
     variables = {state.name for state in graph.states}
-    return write_layers(draft.layers, tensors, graph.inputs, graph.outputs, graph.name, variables)
+    return write_layers(draft.layers, tensors, graph.inputs, graph.outputs, graph.name, variables, int4)
 
 
 def write_layers(
@@ -356,10 +359,12 @@ def write_layers(
     outputs: Sequence[str],
     name: str = "main",
     variables: Collection[str] = (),
+    int4: Collection[str] = (),
 ) -> bytes:
     """The bytes of a .tflite with these operators: for operators that the IR does not have.
 
-    `variables` are the names of the tensors that outlive an inference.
+    `variables` are the names of the tensors that outlive an inference, `int4` of those whose type is
+    INT4: int8 constants with four bits an element, and what has no data.
     """
     builder = flatbuffers.Builder(1024)
     index = {tensor.name: position for position, tensor in enumerate(tensors)}
@@ -370,8 +375,9 @@ def write_layers(
         number = 0
         if tensor.data is not None:
             number = len(buffers)
-            buffers.append(tensor.data)
-        tables.append(_tensor(builder, tensor, number, tensor.name in variables))
+            buffers.append(_nibbles(tensor.data) if tensor.name in int4 else tensor.data)
+        type_code = tflite.TensorType.INT4 if tensor.name in int4 else _TYPES[tensor.dtype]
+        tables.append(_tensor(builder, tensor, type_code, number, tensor.name in variables))
     operators = [_operator(builder, layer, kinds.index(layer.kind), index) for layer in layers]
     subgraph = table(
         builder,
@@ -424,7 +430,13 @@ def int32(builder: flatbuffers.Builder, values: Sequence[int]) -> int:
     return int(builder.CreateNumpyVector(np.array(values, dtype=np.int32)))
 
 
-def _tensor(builder: flatbuffers.Builder, tensor: Tensor, number: int, variable: bool) -> int:
+def _nibbles(values: Array) -> Array:
+    """Two elements in a byte, the first one in its low half."""
+    flat = np.append(values.reshape(-1), [0] * (values.size % 2)).astype(np.uint8) & 15
+    return flat[0::2] | flat[1::2] << 4
+
+
+def _tensor(builder: flatbuffers.Builder, tensor: Tensor, type_code: int, number: int, variable: bool) -> int:
     fields: dict[str, Any] = {}
     if tensor.quantization is not None:
         entry = tensor.quantization
@@ -437,7 +449,7 @@ def _tensor(builder: flatbuffers.Builder, tensor: Tensor, number: int, variable:
         )
     fields["Name"] = builder.CreateString(tensor.name)
     fields["Shape"] = int32(builder, tensor.shape)
-    fields |= {"Type": _TYPES[tensor.dtype], "Buffer": number, "IsVariable": variable, "HasRank": True}
+    fields |= {"Type": type_code, "Buffer": number, "IsVariable": variable, "HasRank": True}
     return table(builder, "Tensor", **fields)
 
 

@@ -300,7 +300,9 @@ def _shape(reader: Reader, table: Any) -> Shape:
 def _constant(
     reader: Reader, raw: Array, number: int, type_code: int, dtype: DType | None, shape: Shape
 ) -> tuple[Array | None, DType | None]:
-    """The data of a tensor and its type; half floats are widened, unknown types give no data."""
+    """The data of a tensor and its type; half floats and int4 are widened, unknown types give no data."""
+    if type_code == tflite.TensorType.INT4:
+        return _nibbles(reader, raw, shape), DType.INT8
     half = type_code == tflite.TensorType.FLOAT16
     if dtype is None and not half:
         return None, None
@@ -323,6 +325,20 @@ def _constant(
     if dtype is DType.BOOL and int(raw.max()) > 1:
         raise Damaged("a boolean is neither 0 nor 1")
     return data.astype(dtype.numpy, copy=False), dtype
+
+
+def _nibbles(reader: Reader, raw: Array, shape: Shape) -> Array:
+    """int8 of int4 elements, two in a byte, the first one in the low half.
+
+    What is left over of the last byte may hold anything.
+    """
+    count = math.prod(shape)
+    if raw.nbytes != (count + 1) // 2:
+        raise Damaged(f"shape {list(shape)} needs {(count + 1) // 2} bytes, its buffer has {raw.nbytes}")
+    reader.spend(count)
+    both = raw.view(np.int8)
+    pairs = np.stack([(both << 4) >> 4, both >> 4], axis=-1)
+    return np.ascontiguousarray(pairs.reshape(-1)[:count].reshape(shape))
 
 
 def _quantization(reader: Reader, table: Any, shape: Shape, dtype: DType) -> Quantization | None:
