@@ -21,8 +21,11 @@ _FLASH_NEEDS: dict[str, dict[str, type]] = {
 }
 _USB_ID = re.compile(r"[0-9a-f]{4}:[0-9a-f]{4}")
 
-# "P1.03" on a Nordic chip, "PB6" on an STM32, "GP1" on an RP2040.
-_PIN = re.compile(r"(?:P(?:(?P<port>[01])\.|(?P<letter>[A-K]))|GP)(?P<pin>\d{1,2})")
+# "P1.03" on a Nordic chip, "PB6" on an STM32, "GP1" on an RP2040, "GPIO21" on an ESP32-C3.
+_PIN = re.compile(r"(?:P(?:(?P<port>[01])\.|(?P<letter>[A-K]))|GP(?:IO)?)(?P<pin>\d{1,2})")
+
+# What may come before the vector table: two marks for the ROM of an ESP32-C3, a program of the RP2040.
+MARKS, PROGRAM = 8, 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ class Memory:
     `application_offset` is what a bootloader keeps at the start of flash, `flash_reserved` what it
     keeps at the end, `ram_reserved` what it keeps at the start of RAM, `ram_retained` at its end.
     `boot_stage` is what an application has before its vector table, for the ROM of the chip.
+    `constants_origin` is where the core reads flash as data, where that is not where it executes it.
     """
 
     flash_origin: int
@@ -44,6 +48,7 @@ class Memory:
     ram_reserved: int = 0
     ram_retained: int = 0
     boot_stage: int = 0
+    constants_origin: int | None = None
 
     @property
     def application_flash(self) -> int:
@@ -54,6 +59,18 @@ class Memory:
     def image_origin(self) -> int:
         """Address of the application's first byte."""
         return self.flash_origin + self.application_offset
+
+    @property
+    def constants(self) -> range:
+        """Addresses of the application's flash as the core reads its constants."""
+        start = self.application_offset
+        start += self.flash_origin if self.constants_origin is None else self.constants_origin
+        return range(start, start + self.application_flash)
+
+    @property
+    def boot_stage_is_checked(self) -> bool:
+        """Whether the build gives it a checksum."""
+        return self.boot_stage == PROGRAM
 
     @property
     def first_vectors(self) -> int:
@@ -85,7 +102,7 @@ class Pin:
 
     @classmethod
     def parse(cls, text: str) -> Pin:
-        """`P1.03`, `PB6` or `GP1`. Raises ValueError."""
+        """`P1.03`, `PB6`, `GP1` or `GPIO21`. Raises ValueError."""
         match = _PIN.fullmatch(text)
         if match is None or int(match["pin"]) > (15 if match["letter"] else 31):
             raise ValueError(text)

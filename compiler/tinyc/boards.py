@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tinyc.board_parts import Flashing, Memory, Pin, Usb, read_flashing, read_usb
+from tinyc.board_parts import MARKS, PROGRAM, Flashing, Memory, Pin, Usb, read_flashing, read_usb
 from tinyc.cores import CORES, FEATURES, HOST, InstructionSet, combinations, instruction_set, is_possible
 from tinyc.errors import Problem, TinycError
 from tinyc.resources import data_folder
@@ -139,6 +139,7 @@ def parse_board(name: str, path: Path) -> Board:
     sizes = {key: take(memory, key, int) for key in ("flash_origin", "flash", "ram_origin", "ram", "stack")}
     offset = take(memory, "application_offset", int, 0)
     reserved = {key: take(memory, key, int, 0) for key in ("flash_reserved", "ram_reserved", "boot_stage")}
+    constants = take(memory, "constants_origin", int) if "constants_origin" in memory else None
     flashing = read_flashing(flash, problems)
     usb = read_usb(take(table, "usb", dict, {}), problems)
     pins: dict[str, Pin] = {}
@@ -210,8 +211,11 @@ def parse_board(name: str, path: Path) -> Board:
                     "memory.application_offset", f"is {offset}", "a multiple of 512, for the vector table"
                 )
             )
-        if reserved["boot_stage"] not in (0, 256):
-            problems.append(Problem("memory.boot_stage", f"is {reserved['boot_stage']}", "256, or left out"))
+        if reserved["boot_stage"] not in (0, MARKS, PROGRAM):
+            what = f"{MARKS}, {PROGRAM}, or left out"
+            problems.append(Problem("memory.boot_stage", f"is {reserved['boot_stage']}", what))
+        if constants is not None and not 0 <= constants < (1 << 32) - sizes["flash"]:
+            problems.append(Problem("memory.constants_origin", f"is {constants}", "an address of 32 bits"))
         if reserved["ram_reserved"] < 0 or reserved["ram_reserved"] % 8:
             problems.append(
                 Problem("memory.ram_reserved", f"is {reserved['ram_reserved']}", "a multiple of 8")
@@ -234,6 +238,7 @@ def parse_board(name: str, path: Path) -> Board:
         memory=Memory(
             application_offset=offset,
             ram_retained=RETAINED_BYTES if slots is not None else 0,
+            constants_origin=constants,
             **reserved,
             **sizes,
         ),

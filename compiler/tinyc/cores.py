@@ -160,6 +160,8 @@ _WITH_DUAL_ISSUE = frozenset({"cortex-m7"})
 _WITH_DWT = frozenset({"cortex-m4", "cortex-m7", "cortex-m33"})
 # Arm publishes no instruction timings of these; the emulator estimates their cycles by another core's.
 _TIMED_AS = {"cortex-m7": "cortex-m4", "cortex-m33": "cortex-m4"}
+# Nobody publishes how long instructions of these take.
+_UNTIMED = frozenset({"rv32imc"})
 
 
 def combinations(core: str) -> tuple[frozenset[str], ...]:
@@ -193,6 +195,8 @@ def timed_as(core: str) -> str:
 
 def timings(core: str) -> str:
     """What the cycles of `core` are estimated from, for a note below a table."""
+    if core in _UNTIMED:
+        return "one cycle an instruction (there are no published timings)"
     return (
         "the core's published timings" if timed_as(core) == core else f"{timed_as(core)}'s published timings"
     )

@@ -10,12 +10,12 @@ import pytest
 from support.driver_firmware import Edit, build_driver
 from tinyc.boards import load_board
 from tinyc.emulator import EmulatedFault, Machine
-from tinyc.emulator.chips import nrf5340, stm32h743, stm32l4r5
+from tinyc.emulator.chips import esp32c3, nrf5340, stm32h743, stm32l4r5
 
 pytestmark = pytest.mark.emulated
 
 SENT, ANSWERED = b"HAL8", b"IBM9"
-SOC, PORTS = "include/soc.h", "1u << BOARD_UART_TX_PORT | 1u << BOARD_UART_RX_PORT"
+HAL, SOC, PORTS = "src/hal.c", "include/soc.h", "1u << BOARD_UART_TX_PORT | 1u << BOARD_UART_RX_PORT"
 SHORTLY = 0.001  # seconds of the board
 
 
@@ -25,6 +25,7 @@ def folded(unique: tuple[int, int, int]) -> bytes:
 
 # What the boards call themselves.
 NUMBERS = {
+    "esp32c3": esp32c3.DEVICE_ID,
     "nrf5340": struct.pack("<2I", *nrf5340.DEVICE_ID),
     "nucleo_h743zi": folded(stm32h743.UNIQUE_ID),
     "nucleo_l4r5zi": folded(stm32l4r5.UNIQUE_ID),
@@ -32,15 +33,49 @@ NUMBERS = {
 
 # Board → what its driver leaves out → the fault that names it; empty where the chip is only silent.
 STEPS: dict[str, dict[str, tuple[Edit, str]]] = {
+    "esp32c3": {
+        "RTC watchdog": ((HAL, "RTC_CNTL_WDTCONFIG0 = 0u;", ""), "while the RTC watchdog runs"),
+        "its key": ((HAL, "RTC_CNTL_WDTWPROTECT = WDT_KEY;", ""), "while the RTC watchdog runs"),
+        "super watchdog": ((HAL, "RTC_CNTL_SWD_CONF |= SWD_AUTO_FEED_EN;", ""), "while the super watchdog"),
+        "key of the super watchdog": ((HAL, "SWD_WPROTECT = SWD_KEY;", "SWD_WPROTECT = 0u;"), "the super"),
+        "watchdog of the timers": (
+            (HAL, "TIMG_WDTCONFIG0 = TIMG_WDT_CONF_UPDATE_EN;", ""),
+            "while the watchdog of TIMG0",
+        ),
+        "its update": ((HAL, "WDTCONFIG0 = TIMG_WDT_CONF_UPDATE_EN;", "WDTCONFIG0 = 0u;"), "of TIMG0"),
+        "key of the timers": ((HAL, "TIMG_WDTWPROTECT = WDT_KEY;", ""), "while the watchdog of TIMG0"),
+        "speed": ((HAL, "SYSTEM_SYSCLK_CONF = 0u;", ""), "the core runs at 20000000 Hz"),
+        "rate": ((HAL, "UART_CLKDIV = divider >> 4 | (divider & 15u) << 20;", "(void)divider;"), "baud"),
+        "clock of the UART": ((HAL, "UART_CLK_CONF = CLOCKS_ON | FROM", "UART_CLK_CONF = FROM"), ""),
+        "undivided clock of the UART": (
+            (HAL, "UART_CLK_CONF = CLOCKS_ON", "UART_CLK_CONF = 1u << 12 | CLOCKS_ON"),
+            "baud",
+        ),
+        "UART out of reset": ((HAL, "UART_CLK_CONF = CLOCKS_ON | FROM_CRYSTAL;", ""), ""),
+        "registers of the UART out of reset": (
+            (HAL, "&= ~UART_RST;\n    UART_CLK_CONF =", "|= UART_RST;\n    UART_CLK_CONF ="),
+            "",
+        ),
+        "update of the UART": ((HAL, "REG32(UART_ID) |= REG_UPDATE;", ""), "baud"),
+        "frame": ((HAL, "ONE_STOP_BIT | EIGHT_BITS", "ONE_STOP_BIT"), "eight bits"),
+        "pin that sends": (
+            (HAL, "(BOARD_UART_TX_PIN) = SIGNAL_UART0", "(BOARD_UART_TX_PIN) = 0u"),
+            "its pin is not",
+        ),
+        "pin that receives": ((HAL, "BY_MATRIX | BOARD_UART_RX_PIN", "BY_MATRIX"), ""),
+        "input": ((HAL, "| INPUT_ON", ""), ""),
+        "place of the traps": (("board.ld", "ALIGN(256)", "ALIGN(4)"), "mtvec is no multiple of 256"),
+        "mie left alone": ((SOC, "SOC_HAS_MIE 0", "SOC_HAS_MIE 1"), "no control register 0x304"),
+    },
     "nrf5340": {
         "trim values": (
             (SOC, "REG32(FICR_TRIM_ADDRESS(n)) = FICR_TRIM_DATA(n);", ""),
             "without the trim values",
         ),
         "full speed": ((SOC, "HFCLKCTRL = 0u;", ""), "the core runs at 64000000 Hz"),
-        "crystal": (("src/hal.c", "CLOCK_TASKS_HFCLKSTART = 1u;", ""), "the oscillator inside"),
-        "rate": (("src/hal.c", "UART_BAUDRATE = BAUDRATE;", ""), "baud"),
-        "pin": (("src/hal.c", "UART_PSEL_TXD = PSEL", "(void)PSEL"), "its line is not"),
+        "crystal": ((HAL, "CLOCK_TASKS_HFCLKSTART = 1u;", ""), "the oscillator inside"),
+        "rate": ((HAL, "UART_BAUDRATE = BAUDRATE;", ""), "baud"),
+        "pin": ((HAL, "UART_PSEL_TXD = PSEL", "(void)PSEL"), "its line is not"),
     },
     "nucleo_h743zi": {
         "supply": ((SOC, "PWR_CR3 = PWR_CR3_LDO;", ""), "the core runs at 64000000 Hz"),

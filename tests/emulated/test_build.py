@@ -47,6 +47,7 @@ from tinyc.toolchain.stack import stack_bound
 pytestmark = pytest.mark.emulated
 
 TOOLCHAINS = ["zig", "gcc"]
+PADDING = {"esp32c3": 256 - 8}  # at most, ahead of the trap handler
 GRAPH = random_network(np.random.default_rng(3), 5)
 
 
@@ -161,7 +162,7 @@ def test_every_byte_has_a_name_in_the_size_table(builds: Builds, board: str, too
         assert found[name][0] == "code"
     unnamed = sum(entry.bytes for entry in table if entry.name == "(no symbol)")
     # The texts of the protocol are among them.
-    assert unnamed < (360 if load_board(board).slots is None else 500)
+    assert unnamed - PADDING.get(board, 0) < (360 if load_board(board).slots is None else 500)
 
 
 @pytest.mark.parametrize("toolchain", TOOLCHAINS)
@@ -244,7 +245,7 @@ def test_a_bootloader_leaves_interrupts_behind(builds: Builds) -> None:
     machine._core.write(UC_ARM_REG_PRIMASK, 1)
     for register, value in ((0x014, 100), (0x010, 7), (0x100, 1 << 5), (0x200, 1 << 5), (0xD04, 5 << 26)):
         machine._core.engine.mem_write(0xE000E000 + register, value.to_bytes(4, "little"))
-    assert {5 + FIRST_IRQ, PENDSV, SYSTICK} <= machine._control.pending
+    assert {5 + FIRST_IRQ, PENDSV, SYSTICK} <= machine._core.control.pending
     check_device(machine.transport, "nano33ble")
 
 

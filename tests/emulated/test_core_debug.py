@@ -212,9 +212,9 @@ def test_detached_debugger_leaves_no_trace(echo: Path) -> None:
 
 def test_firmware_sees_the_debugger(machine: Machine, debugger: Debugger) -> None:
     debugger.halt()
-    assert machine._control[0xDF0] & C_DEBUGEN
+    assert machine._core.control[0xDF0] & C_DEBUGEN
     machine.detach()
-    assert not machine._control[0xDF0] & C_DEBUGEN
+    assert not machine._core.control[0xDF0] & C_DEBUGEN
 
 
 def test_alignment_is_checked_for_what_the_debugger_brought(firmware: Firmware) -> None:

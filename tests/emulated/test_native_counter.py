@@ -12,6 +12,7 @@ import pytest
 from tinyc.boards import load_board
 from tinyc.emulator import Machine, native_library
 from tinyc.emulator.counter import PythonCounter, make_counter
+from tinyc.emulator.counting import CounterRegisters
 
 pytestmark = pytest.mark.emulated
 
@@ -44,7 +45,8 @@ def test_python_counts_where_nothing_compiles(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(native_library, "load", lambda: None)
     engine = Uc(UC_ARCH_ARM, UC_MODE_THUMB | UC_MODE_MCLASS)
-    assert isinstance(make_counter(engine, lambda _address, _size: None), PythonCounter)
+    made = make_counter(engine, lambda _address, _size: None, CounterRegisters(1, 2))
+    assert isinstance(made, PythonCounter)
 
 
 def test_many_machines_come_and_go(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ int main(void) {
     }
 }
 """
-_DRIVER = ("src/hal.c", "src/startup.c", "src/memory.c")
+_DRIVER = ("src/boot_stage.c", "src/hal.c", "src/startup.c", "src/memory.c")
 _FLAGS = ("-nostdlib", "-O2", "-std=gnu99", "-Wall", "-Wextra", "-Werror", "-ffunction-sections")
 
 

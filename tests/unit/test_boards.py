@@ -32,7 +32,7 @@ def test_the_boards_of_the_product_are_there() -> None:
     expected = {"hifive1_revb", "host", "microbit", "mps2_an386", "mps2_an500", "mps2_an505", "nano33ble"}
     expected |= {"mps3_an547", "netduinoplus2", "nrf52840", "qemu_riscv32", "xiao_nrf52840"}
     expected |= {"nrf5340", "nucleo_h743zi", "nucleo_l4r5zi", "rpi_pico"}
-    expected |= {"rpi_pico2"}
+    expected |= {"esp32c3", "rpi_pico2"}
     assert expected <= set(board_names())
 
 
@@ -169,6 +169,8 @@ def test_rates_of_the_serial_port(tmp_path: Path) -> None:
         ("stack = 2_048", "stack = 2_048\napplication_offset = 100", "memory.application_offset"),
         ("stack = 2_048", "stack = 2_048\nram_reserved = 4", "memory.ram_reserved"),
         ("stack = 2_048", "stack = 2_048\nboot_stage = 252", "memory.boot_stage"),
+        ("stack = 2_048", "stack = 2_048\nconstants_origin = -1", "memory.constants_origin"),
+        ("stack = 2_048", "stack = 2_048\nconstants_origin = 0xFFF0_0001", "memory.constants_origin"),
         ("clock_hz = 64_000_000", "clock_hz = 64_000_000\ncrystal_hz = 12_345", "crystal_hz"),
         ("clock_hz = 64_000_000", "clock_hz = true", "clock_hz"),
         ('soc = "nrf52840"', "soc = 5", "soc"),

@@ -17,7 +17,7 @@ from support.command_line import tinyc
 from support.flash_board import Usb, plugged
 from support.smp_peer import FakeDevice, PeerLine, serial_port
 from tinyc import programs
-from tinyc.board_parts import FLASH_METHODS, Flashing
+from tinyc.board_parts import FLASH_METHODS
 from tinyc.boards import Board, board_names, load_board
 from tinyc.errors import Disagreement, TinycError
 from tinyc.flash import Job, JsonLines, flash, methods, platformio, ports, uf2
@@ -87,11 +87,6 @@ def job(tmp_path: Path, board: str | Board, **more: object) -> Job:
     return Job(load_board(board) if isinstance(board, str) else board, firmware, **more)  # type: ignore[arg-type]
 
 
-def esp32(**more: object) -> Board:
-    flashing = Flashing(("esptool",), esptool_chip="esp32c3", esptool_address=0x10000)
-    return replace(load_board("xiao_nrf52840"), name="esp", flashing=flashing, **more)  # type: ignore[arg-type]
-
-
 # Boards and methods.
 
 
@@ -153,6 +148,7 @@ def test_a_drive_or_a_probe_chooses_the_method(tmp_path: Path, fake: Fake, usb: 
         ("hifive1_revb", "jlink", "SEGGER"),
         ("microbit", "platformio", "--toolchain registry"),
         ("rpi_pico", "picotool", "apt install picotool"),
+        ("esp32c3", "esptool", "pip install esptool"),
     ],
 )
 def test_what_is_missing_and_how_to_get_it(tmp_path: Path, board: str, method: str, hint: str) -> None:
@@ -285,9 +281,9 @@ def test_picotool_is_told(tmp_path: Path, fake: Fake, board: str) -> None:
 
 def test_esptool_is_told(tmp_path: Path, fake: Fake) -> None:
     program = fake("esptool")
-    deployment = flashed(tmp_path, esp32(), "esptool")
+    deployment = flashed(tmp_path, "esp32c3", "esptool")
     binary = str(tmp_path / "build" / "firmware.bin")
-    words = ["--chip", "esp32c3", "--port", deployment.port, "write-flash", "0x10000", binary]
+    words = ["--chip", "esp32c3", "--port", deployment.port, "write-flash", "0x0", binary]
     assert told(program) == words
 
 

@@ -115,3 +115,4 @@ def test_cores_without_published_timings_are_told_apart() -> None:
     }
     assert timings("cortex-m0") == "the core's published timings"
     assert timings("cortex-m7") == "cortex-m4's published timings"
+    assert timings("rv32imc").startswith("one cycle an instruction")

@@ -12,6 +12,9 @@ from tinyc.emit.environment import render
 from tinyc.emit.names import string_literal
 from tinyc.slots import HEADER_BYTES, RETAINED_BYTES, Slots
 
+# What the address of the trap handler is a multiple of, by the RISC-V chip.
+_TRAP_ALIGNMENT = {"esp32c3": 256, "fe310": 4, "qemu_virt": 4}
+
 
 @dataclass(frozen=True, slots=True)
 class BoardView:
@@ -30,10 +33,12 @@ class BoardView:
     recovery: Pin | None
     flash_origin: str
     flash_size: int
+    constants_origin: str
     ram_origin: str
     ram_size: int
     stack: int
     boot_stage: int
+    trap_alignment: int
     smp_buffer: int
     radio: bool
 
@@ -116,7 +121,7 @@ def platformio_board(board: Board) -> str:
             "gcc_prefix": told.family.gcc_prefix,
             "mcu": board.soc,
             "zig_flags": told.zig,
-            **({"boot_stage": True} if board.memory.boot_stage else {}),
+            **({"boot_stage": True} if board.memory.boot_stage_is_checked else {}),
         },
         "name": board.title,
         "upload": {
@@ -153,10 +158,12 @@ def _view(
         recovery=board.recovery,
         flash_origin=f"0x{memory.image_origin if origin is None else origin:08x}",
         flash_size=memory.application_flash if size is None else size,
+        constants_origin="" if memory.constants_origin is None else f"0x{memory.constants.start:08x}",
         ram_origin=f"0x{memory.ram_origin + memory.ram_reserved:08x}",
         ram_size=memory.application_ram,
         stack=memory.stack if stack is None else stack,
         boot_stage=memory.boot_stage,
+        trap_alignment=_TRAP_ALIGNMENT.get(board.soc, 0),
         smp_buffer=limits.buffer_bytes(memory.ram),
         radio=radio,
     )

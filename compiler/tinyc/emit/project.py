@@ -69,11 +69,9 @@ _UPDATES = {
     "include/model_use.h": "device/model_use.h",
     "src/image_group.c": "device/image_group.c",
 }
-# Where the ROM of the chip wants a second boot stage, with a checksum.
-_BOOT_STAGE = {
-    "src/boot_stage.c": "hal/{soc}/boot_stage.c",
-    "platforms/tinyc/builder/boot_stage.py": "platformio/builder/boot_stage.py",
-}
+# What the ROM of the chip looks for at the start of flash, and its checksum where it has one.
+_BOOT_STAGE = {"src/boot_stage.c": "hal/{soc}/boot_stage.c"}
+_CHECKSUM = {"platforms/tinyc/builder/boot_stage.py": "platformio/builder/boot_stage.py"}
 _REGISTRY_SCRIPT = "platforms/tinyc/registry.py"
 
 
@@ -207,6 +205,7 @@ def board_texts(board: Board, *, radio: bool = False) -> dict[str, str]:
     places = {"soc": board.soc, "hal": board.hal, "family": board.instruction_set.family.folder}
     plain = _PLAIN if board.slots is None else _PLAIN | _UPDATES
     plain = plain | _BOOT_STAGE if board.memory.boot_stage else plain
+    plain = plain | _CHECKSUM if board.memory.boot_stage_is_checked else plain
     files = {
         path.format(**places): (templates / source.format(**places)).read_text(encoding="utf-8")
         for path, source in plain.items()

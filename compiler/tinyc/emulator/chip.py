@@ -82,7 +82,7 @@ class DebugParts:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Where a boot ROM leaves the core: stack pointer, and Thumb address of the next instruction."""
+    """Where a boot ROM leaves the core: stack pointer and next instruction, a Thumb address on Arm."""
 
     stack: int
     pc: int
@@ -109,16 +109,19 @@ class Parts:
 class Chip:
     """A chip; `build` makes its peripherals.
 
-    `extra_ram` is (origin, size) of memory beyond the board's map, `flash_aliases` other addresses of
-    the flash; `timed_line` says that its UART knows its rate.
+    `interrupts` and `priority_bits` are those of a Cortex-M's controller. `extra_ram` is (origin, size) of
+    memory beyond the board's map, `flash_aliases` other addresses of the flash. With `split_buses` flash is
+    executed at its own address and read at its aliases, and RAM is not executed. `timed_line` says that
+    its UART knows its rate.
     """
 
     name: str
-    interrupts: int
-    priority_bits: int
     build: Callable[[FlashSystem], Parts]
+    interrupts: int = 0
+    priority_bits: int = 0
     extra_ram: tuple[tuple[int, int], ...] = ()
     flash_aliases: tuple[int, ...] = ()
+    split_buses: bool = False
     timed_line: bool = False
 
 

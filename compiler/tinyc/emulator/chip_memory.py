@@ -14,6 +14,7 @@ from tinyc.emulator.flash import FlashArray, FlashImage
 
 _PAGE = 0x1000
 _UNWRITTEN = 0xA5
+_CODE, _DATA = const.UC_PROT_EXEC, const.UC_PROT_READ
 
 
 class ChipMemory:
@@ -24,6 +25,9 @@ class ChipMemory:
         origins = (memory.flash_origin, *chip.flash_aliases)
         self.flash_areas = tuple((origin, memory.flash) for origin in origins)
         self.ram_areas = ((memory.ram_origin, memory.ram), *chip.extra_ram)
+        aliases = dict.fromkeys(chip.flash_aliases, _DATA if chip.split_buses else _CODE | _DATA)
+        self._flash_rights = {memory.flash_origin: _CODE if chip.split_buses else _CODE | _DATA} | aliases
+        self._ram_rights = _DATA | const.UC_PROT_WRITE if chip.split_buses else const.UC_PROT_ALL
 
     def in_ram(self, address: int, size: int) -> bool:
         """Whether all of it is RAM."""
@@ -37,15 +41,13 @@ class ChipMemory:
         """Give the engine this memory; the flash is the array's."""
         size = -(-self._memory.flash // _PAGE) * _PAGE
         self._cells = ctypes.create_string_buffer(size)
-        for origin, _ in self.flash_areas:
-            engine.mem_map_ptr(
-                origin, size, const.UC_PROT_READ | const.UC_PROT_EXEC, ctypes.addressof(self._cells)
-            )
+        for origin, rights in self._flash_rights.items():
+            engine.mem_map_ptr(origin, size, rights, ctypes.addressof(self._cells))
             # Once more: the engine forgets what was said about writing when it is given the bytes.
-            engine.mem_protect(origin, size, const.UC_PROT_READ | const.UC_PROT_EXEC)
+            engine.mem_protect(origin, size, rights)
         for origin, bytes_ in self.ram_areas:
             whole = -(-bytes_ // _PAGE) * _PAGE
-            engine.mem_map(origin, whole, const.UC_PROT_ALL)
+            engine.mem_map(origin, whole, self._ram_rights)
             # RAM holds anything at power on: firmware that counts on zeros must not get them.
             engine.mem_write(origin, bytes([_UNWRITTEN]) * whole)
         cells = memoryview(self._cells).cast("B")[: self._memory.flash]
@@ -53,8 +55,8 @@ class ChipMemory:
 
     def show_flash(self, engine: Uc, readable: bool) -> None:
         """Let flash be read and executed, or not."""
-        rights = const.UC_PROT_READ | const.UC_PROT_EXEC if readable else const.UC_PROT_NONE
         for origin, bytes_ in self.flash_areas:
+            rights = self._flash_rights[origin] if readable else const.UC_PROT_NONE
             engine.mem_protect(origin, -(-bytes_ // _PAGE) * _PAGE, rights)
 
     def forget_ram(self, engine: Uc, boot: int) -> None:

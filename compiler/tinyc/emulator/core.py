@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum, auto
 
 from unicorn import Uc, UcError
 from unicorn import arm_const as arm
 from unicorn import unicorn_const as const
 
+from tinyc.boards import Board
 from tinyc.cores import timed_as
-from tinyc.emulator.breakpoints import Breakpoints
-from tinyc.emulator.chip import Entry
-from tinyc.emulator.counter import IT_STATE, make_counter
-from tinyc.emulator.faults import EmulatedFault
+from tinyc.emulator.alignment import multi_word_accesses
+from tinyc.emulator.chip import Chip, Entry, FlashSystem
+from tinyc.emulator.counting import IT_STATE, CounterRegisters
+from tinyc.emulator.image import Image
 from tinyc.emulator.peripheral import Peripheral
-from tinyc.emulator.system_control import SVCALL, SystemControl
+from tinyc.emulator.processor import ACCESS, NOWHERE, Processor, Stop
+from tinyc.emulator.system_control import SVCALL, Dwt, SystemControl
 from tinyc.emulator.timing import (
     EXCEPTION_ENTRY_CYCLES,
     EXCEPTION_RETURN_CYCLES,
@@ -26,7 +27,6 @@ from tinyc.emulator.timing import (
 from tinyc.emulator.timing_v6m import instruction_cycles
 from tinyc.errors import TinycError
 
-_NOWHERE = 0xFFFFFF01  # no instruction has an odd address, so a run ends only when it is stopped
 _NAMES = tuple(f"r{i}" for i in range(13))
 _GENERAL = tuple(getattr(arm, f"UC_ARM_REG_R{i}") for i in range(13))
 _FRAME = (*_GENERAL[:4], arm.UC_ARM_REG_R12, arm.UC_ARM_REG_LR)
@@ -44,113 +44,58 @@ _MODELS = {
     "cortex-m7": arm.UC_CPU_ARM_CORTEX_M7,
 }
 _YIELD = (b"\x10\xbf", b"\xaf\xf3\x01\x80")
-_ACCESS = {
-    const.UC_MEM_READ_UNMAPPED: "read of memory that is not there",
-    const.UC_MEM_WRITE_UNMAPPED: "write to memory that is not there",
-    const.UC_MEM_FETCH_UNMAPPED: "jump to memory that is not there",
-    const.UC_MEM_FETCH_PROT: "jump to memory that cannot be executed",
-    const.UC_MEM_READ_PROT: "read of memory that cannot be read",
-    const.UC_MEM_WRITE_PROT: "write to read-only memory",
-}
+_COUNTED = CounterRegisters(arm.UC_ARM_REG_SP, arm.UC_ARM_REG_LR, arm.UC_ARM_REG_XPSR)
 
 
-class Stop(Enum):
-    """Why a stretch of execution ended."""
+class Core(Processor):
+    """A Cortex-M. `control`, one of its own peripherals, has its exceptions."""
 
-    REQUESTED = auto()  # by the counter: a deadline, an interrupt, a request
-    WAIT_INTERRUPT = auto()  # WFI
-    WAIT_EVENT = auto()  # WFE
-    CONTINUE = auto()  # an exception was handled, or nothing to do
-    BREAKPOINT = auto()  # for the debugger; the instruction was not executed
-
-
-class Core:
-    """Executes from reset on. `write_flash(address, size, value)` answers writes to flash."""
+    control: SystemControl
 
     def __init__(
         self,
+        board: Board,
         describe: Callable[[int], str],
         in_ram: Callable[[int, int], bool],
         *,
         native: bool,
-        core: str = "cortex-m4",
-        fast_multiplier: bool = True,
     ) -> None:
-        self._describe, self.in_ram = describe, in_ram
-        self.write_flash: Callable[[int, int, int], None] = self._refuse_write
-        self.engine = Uc(const.UC_ARCH_ARM, const.UC_MODE_THUMB | const.UC_MODE_MCLASS)
+        core = board.core
+        engine = Uc(const.UC_ARCH_ARM, const.UC_MODE_THUMB | const.UC_MODE_MCLASS)
         if core not in _MODELS:
             raise TinycError(f"no emulated core for `{core}`", allowed=", ".join(sorted(_MODELS)))
-        self.engine.ctl_set_cpu_model(_MODELS[core])
-        self._cycles_of = instruction_cycles(timed_as(core), fast_multiplier)
-        self.control: SystemControl | None = None
-        self.pc = 0
-        self._intno: int | None = None
-        self._bad_access: tuple[int, int] | None = None
-        self._refused: Exception | None = None
+        engine.ctl_set_cpu_model(_MODELS[core])
+        self._cycles_of = instruction_cycles(timed_as(core), "fast_multiplier" in board.features)
         self.debugged = False  # a debugger halts at breakpoints
-        self.breakpoints = Breakpoints(self.engine)
-        self.engine.hook_add(const.UC_HOOK_INTR, self._on_interrupt)
-        self.engine.hook_add(const.UC_HOOK_MEM_WRITE_PROT, self._on_read_only)
-        invalid = const.UC_HOOK_MEM_UNMAPPED | const.UC_HOOK_MEM_FETCH_PROT | const.UC_HOOK_MEM_READ_PROT
-        self.engine.hook_add(invalid, self._on_bad_access)
-        self.counter = make_counter(self.engine, self._describe_block, native=native)
+        super().__init__(
+            engine,
+            describe,
+            in_ram,
+            native=native,
+            program_counter=arm.UC_ARM_REG_PC,
+            counted=_COUNTED,
+        )
 
-    # Memory.
-
-    def map_peripheral(self, peripheral: Peripheral) -> None:
-        """Answer accesses to the peripheral's addresses."""
-
-        def read(_uc: Uc, offset: int, size: int, _user: object) -> int:
-            try:
-                return peripheral.read(offset, size)
-            except EmulatedFault as fault:  # the engine has to be given a value: raised after the run
-                self._refused = self._refused or fault
-                self.engine.emu_stop()
-                return 0
-
-        def write(_uc: Uc, offset: int, size: int, value: int, _user: object) -> None:
-            peripheral.write(offset, size, value)
-
-        self.engine.mmio_map(peripheral.base, peripheral.size, read, None, write, None)
-
-    def read_word(self, address: int) -> int:
-        """The word at `address` of mapped memory."""
-        try:
-            return int.from_bytes(self.engine.mem_read(address, 4), "little")
-        except UcError:
-            raise self.fault(_ACCESS[const.UC_MEM_READ_UNMAPPED], address) from None
-
-    # Registers.
-
-    def read(self, register: int) -> int:
-        return int(self.engine.reg_read(register))
-
-    def write(self, register: int, value: int) -> None:
-        self.engine.reg_write(register, value)
+    def own_peripherals(self, system: FlashSystem, chip: Chip, start: int) -> tuple[Peripheral, ...]:
+        self.control = control = SystemControl(
+            system, 0xE000E000, interrupts=chip.interrupts, priority_bits=chip.priority_bits
+        )
+        control.vector_table, control.on_reset = start, system.request_reset
+        counter = Dwt(system, 0xE0001000, control, lockable=system.board.core == "cortex-m7")
+        plain = (Peripheral(system, base) for base in (0xE0000000, 0xE0002000, 0xE0040000))
+        return (control, counter, *plain)
 
     def registers(self) -> dict[str, int]:
-        """r0 to r12, sp, lr, pc and xpsr."""
         values = {name: self.read(register) for name, register in zip(_NAMES, _GENERAL, strict=True)}
         values |= {"sp": self.read(arm.UC_ARM_REG_SP), "lr": self.read(arm.UC_ARM_REG_LR)}
         return values | {"pc": self.read(arm.UC_ARM_REG_PC), "xpsr": self.read(arm.UC_ARM_REG_XPSR)}
 
-    def fault(
-        self, what: str, address: int | None = None, hint: str = "", pc: int | None = None
-    ) -> EmulatedFault:
-        """The error that says what the firmware did, and where."""
-        if address is not None:
-            what = f"{what}: 0x{address:08x}"
-        at = self.read(arm.UC_ARM_REG_PC) if pc is None else pc
+    def _circumstances(self) -> str:
         exception = self.read(arm.UC_ARM_REG_IPSR)
-        if exception:
-            what += f", while handling exception {exception}"
-        return EmulatedFault(
-            what, pc=at, symbol=self._describe(at), registers=self.registers(), address=address, hint=hint
-        )
+        return f", while handling exception {exception}" if exception else ""
 
-    def reset(self, vectors: int, entry: Entry | None = None) -> None:
-        """Registers as after reset; stack pointer and entry from the vectors, or as a ROM leaves them."""
+    def reset(self, start: int, entry: Entry | None = None) -> None:
+        """Stack pointer and entry come from the vectors at `start`, unless a ROM sets them."""
         for register in (*_GENERAL, *_SINGLES):
             self.write(register, 0)
         for register in (arm.UC_ARM_REG_PRIMASK, arm.UC_ARM_REG_BASEPRI, arm.UC_ARM_REG_FAULTMASK):
@@ -158,9 +103,9 @@ class Core:
         self.write(arm.UC_ARM_REG_XPSR, _THUMB)
         self.write(arm.UC_ARM_REG_CONTROL, 0)
         self.write(arm.UC_ARM_REG_LR, 0xFFFFFFFF)
-        start = entry or Entry(self.read_word(vectors), self.read_word(vectors + 4))
-        self.write(arm.UC_ARM_REG_SP, start.stack & ~3)
-        self._jump(start.pc, "the reset vector")
+        begin = entry or Entry(self.read_word(start), self.read_word(start + 4))
+        self.write(arm.UC_ARM_REG_SP, begin.stack & ~3)
+        self._jump(begin.pc, "the reset vector")
         self.counter.follow_break(0)
 
     def _jump(self, target: int, who: str) -> None:
@@ -169,50 +114,24 @@ class Core:
         self.pc = target & ~1
         self.write(arm.UC_ARM_REG_PC, target)
 
-    # Hooks. Exceptions of Python in hooks come out of emu_start.
-
-    def _describe_block(self, address: int, size: int) -> BlockCost | None:
-        try:
-            return self._cost(address, size)
-        except Exception as error:  # nothing may be raised through native code: raised after the run
-            self._refused = error
-            return None
+    # Hooks.
 
     def _cost(self, address: int, size: int) -> BlockCost:
         if not self.read(arm.UC_ARM_REG_XPSR) & _THUMB:
             what = "jump to an even address, and the core has no Arm state"
             raise self.fault(what, address, pc=self._jumped_from())
         cost = block_cost(address, bytes(self.engine.mem_read(address, size)), self._cycles_of)
-        if cost.uses_fpu and self.control is not None and not self.control.fpu_enabled:
+        if cost.uses_fpu and not self.control.fpu_enabled:
             hint = "set bits 20 to 23 of CPACR, then DSB and ISB, before the first FPU instruction"
             raise self.fault("FPU instruction while the FPU is off", hint=hint, pc=address)
         return cost
 
-    def _on_interrupt(self, engine: Uc, number: int, _user: object) -> None:
-        self._intno = number
-        engine.emu_stop()
-
-    def _on_bad_access(
-        self, _uc: Uc, access: int, address: int, _size: int, _value: int, _user: object
-    ) -> bool:
-        self._bad_access = (access, address)
-        return False
-
-    def _on_read_only(
-        self, _uc: Uc, _access: int, address: int, size: int, value: int, _user: object
-    ) -> bool:
-        try:
-            self.write_flash(address, size, value & ((1 << 8 * size) - 1))
-        except EmulatedFault as fault:  # the engine would hide it behind an error of its own
-            self._refused = fault
-            return False
+    def _on_read_only(self, uc: Uc, access: int, address: int, size: int, value: int, user: object) -> bool:
+        done = super()._on_read_only(uc, access, address, size, value, user)
         # The engine loads the state of an IT block for this hook and would then keep it for good.
-        if self.in_it_block:
+        if done and self.in_it_block:
             self.write(arm.UC_ARM_REG_XPSR, self.read(arm.UC_ARM_REG_XPSR) & ~IT_STATE)
-        return True
-
-    def _refuse_write(self, address: int, _size: int, _value: int) -> None:
-        raise self.fault("write to read-only memory", address)
+        return done
 
     # Execution.
 
@@ -230,17 +149,45 @@ class Core:
         base = self.read(arm.UC_ARM_REG_BASEPRI) & 0xFF
         return bool(base) and exception_priority >= base
 
-    def run(self, instructions: int = 0) -> Stop:
-        """Execute until the counter stops it, the core waits, or an exception was handled.
+    def set_interrupt_line(self, number: int, level: bool) -> None:
+        self.control.set_line(number, level)
 
-        With `instructions` no more than that many.
-        """
+    def wakes(self, sleeping: Stop) -> bool:
+        upcoming = self.control.next_exception()
+        if sleeping is Stop.WAIT_INTERRUPT:
+            return upcoming is not None
+        if upcoming is not None and not self.masks(upcoming[1]):
+            return True
+        woken = bool(self.counter.event) or (self.control.wakes_on_pending and bool(self.control.pending))
+        self.counter.event = 0
+        return woken
+
+    def take_interrupt(self) -> None:
+        upcoming = self.control.next_exception()
+        if upcoming is None:
+            return
+        exception, priority = upcoming
+        if self.masks(priority):
+            self.counter.masked_priority = max(0, priority) + 1
+        elif self.in_it_block:
+            self.counter.stop_request = 1
+        else:
+            self.enter(exception)
+            self.take_interrupt()
+
+    def check_alignment(self, image: Image | None) -> None:
+        self.counter.check_alignment(() if image is None else tuple(multi_word_accesses(image)))
+
+    def stack_top(self, start: int) -> int:
+        return self.read_word(start)
+
+    def run(self, instructions: int = 0) -> Stop:
         self._intno = self._bad_access = self._refused = None
         self.counter.stopped, self.breakpoints.reached = 0, None
         if instructions:
             self.engine.ctl_flush_tb()  # code that is translated already is not counted by the engine
         try:
-            self.engine.emu_start(self.pc | 1, _NOWHERE, count=instructions)
+            self.engine.emu_start(self.pc | 1, NOWHERE, count=instructions)
         except UcError as error:
             self.pc = self.read(arm.UC_ARM_REG_PC)
             if self._refused is not None:
@@ -288,8 +235,8 @@ class Core:
             access, address = self._bad_access
             if access == const.UC_MEM_FETCH_UNMAPPED and address >= 0xFFFFFFE0:
                 hint = "an exception return outside an exception handler"
-                raise self.fault(_ACCESS[access], address, hint) from None
-            what = _ACCESS.get(access, "bad memory access")
+                raise self.fault(ACCESS[access], address, hint) from None
+            what = ACCESS.get(access, "bad memory access")
             raise self.fault(what, address, pc=self._jumped_from() if "jump" in what else None) from None
         if error.errno == const.UC_ERR_INSN_INVALID:
             if self.counter.last_end == self.pc and self.counter.last_address != self.pc:
@@ -310,13 +257,12 @@ class Core:
             raise self.fault(f"breakpoint {code}", hint=hint)
         elif number == _PREFETCH_ABORT:
             hint = "the vector it came through is erased flash" if self.pc == 0xFFFFFFFE else ""
-            raise self.fault(_ACCESS[const.UC_MEM_FETCH_PROT], self.pc, hint)
+            raise self.fault(ACCESS[const.UC_MEM_FETCH_PROT], self.pc, hint)
         else:
             raise self.fault(f"the engine raised exception {number}")
         return Stop.CONTINUE
 
     def _supervisor_call(self) -> None:
-        assert self.control is not None
         priority = self.control.priority(SVCALL)
         if priority >= self.control.running_priority() or self.masks(priority):
             raise self.fault("HardFault: SVC where its exception cannot be taken")
@@ -324,7 +270,6 @@ class Core:
 
     def enter(self, exception: int) -> None:
         """Take an exception: push the frame, switch to handler mode, jump through the vector."""
-        assert self.control is not None
         control, xpsr = self.read(arm.UC_ARM_REG_CONTROL), self.read(arm.UC_ARM_REG_XPSR)
         from_handler = bool(xpsr & 0x1FF)
         with_fpu = bool(control & _FPCA)
@@ -353,7 +298,6 @@ class Core:
 
     def _leave(self, link: int) -> Stop:
         """Return from an exception by the EXC_RETURN value `link`; SLEEPONEXIT sends the core to sleep."""
-        assert self.control is not None
         exception = self.read(arm.UC_ARM_REG_IPSR)
         if not exception:
             raise self.fault("exception return outside an exception handler", link)

@@ -12,7 +12,7 @@ from unicorn import arm_const as arm
 
 from tinyc.emulator.chip import ControlPort
 from tinyc.emulator.core import Core
-from tinyc.emulator.counter import FOREVER
+from tinyc.emulator.counting import FOREVER
 from tinyc.emulator.faults import EmulatedFault
 from tinyc.emulator.peripheral import WORD, Reset
 from tinyc.emulator.system_control import DEMCR as DEMCR_OFFSET

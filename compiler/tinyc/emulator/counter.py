@@ -10,85 +10,25 @@ from __future__ import annotations
 
 import ctypes
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from unicorn import Uc
-from unicorn.arm_const import (
-    UC_ARM_REG_BASEPRI,
-    UC_ARM_REG_FAULTMASK,
-    UC_ARM_REG_LR,
-    UC_ARM_REG_PRIMASK,
-    UC_ARM_REG_SP,
-    UC_ARM_REG_XPSR,
-)
+from unicorn.arm_const import UC_ARM_REG_BASEPRI, UC_ARM_REG_FAULTMASK, UC_ARM_REG_PRIMASK
 from unicorn.unicorn_const import UC_HOOK_BLOCK, UC_HOOK_CODE
 
 from tinyc.emulator import native_library
+from tinyc.emulator.counting import (
+    FOREVER,
+    IT_STATE,
+    BlockCount,
+    Counter,
+    CounterRegisters,
+    Describe,
+    Watched,
+)
 from tinyc.emulator.timing import BlockCost
-
-IT_STATE = 0x0600FC00
-FOREVER = (1 << 64) - 1
-
-# Describes a block that is new, or answers None when the run has to stop before it.
-Describe = Callable[[int, int], BlockCost | None]
-
-
-@dataclass(frozen=True, slots=True)
-class BlockCount:
-    """Executions of one block, and how many of them left it by a jump."""
-
-    address: int
-    size: int
-    instructions: int
-    cycles: int
-    count: int
-    taken: int
-
-
-@dataclass(frozen=True, slots=True)
-class Watched:
-    """Inclusive counts of one watched function."""
-
-    address: int
-    calls: int
-    instructions: int
-    cycles: int
-
-
-class Counter(Protocol):
-    """What the machine needs of a counter. `cycles` is the time base and never goes back."""
-
-    instructions: int
-    cycles: int
-    deadline: int  # in cycles; the run stops before the first block after it
-    stop_request: int  # non-zero: stop before the next block
-    masked_priority: int  # 1 + priority of a pending interrupt that is masked now, 0 for none
-    event: int  # set by SEV
-    stopped: int  # set when the counter stopped the run; cleared by the machine
-    last_address: int  # of the block counted last
-    last_end: int
-    misaligned: int  # base address of a refused access to several words, 0 for none
-    misaligned_pc: int
-
-    def follow_break(self, cycles: int) -> None:
-        """An exception came between two blocks and cost `cycles`."""
-
-    def reset(self) -> None:
-        """Start the profile again; the time goes on."""
-
-    def watch(self, addresses: Sequence[int]) -> None:
-        """Watch the functions that begin at `addresses`, from now on."""
-
-    def blocks(self) -> list[BlockCount]:
-        """Every block executed since the last reset."""
-
-    def watched(self) -> list[Watched]:
-        """The watched functions, in the order given."""
-
-    def check_alignment(self, accesses: Sequence[tuple[int, int]]) -> None:
-        """Stop before these (instruction address, base register), and no others, at unaligned bases."""
 
 
 class _Block(ctypes.Structure):
@@ -148,7 +88,9 @@ class NativeCounter:
     misaligned = _shared("misaligned")
     misaligned_pc = _shared("misaligned_pc")
 
-    def __init__(self, engine: Uc, describe: Describe, library: ctypes.CDLL) -> None:
+    def __init__(
+        self, engine: Uc, describe: Describe, registers: CounterRegisters, library: ctypes.CDLL
+    ) -> None:
         from unicorn.unicorn_py3 import unicorn as binding
 
         def describe_block(address: int, size: int, block: Any) -> int:
@@ -170,6 +112,7 @@ class NativeCounter:
             self._callback,
             ctypes.cast(binding.uclib.uc_emu_stop, pointer),
             ctypes.cast(binding.uclib.uc_reg_read, pointer),
+            *map(ctypes.c_int, (registers.stack_pointer, registers.link, registers.status)),
         )
         if not handle:
             raise MemoryError("no memory for the block counter")
@@ -268,7 +211,8 @@ class _PythonWatched:
 class PythonCounter:
     """The same counter without a compiler; many times slower."""
 
-    def __init__(self, engine: Uc, describe: Describe) -> None:
+    def __init__(self, engine: Uc, describe: Describe, registers: CounterRegisters) -> None:
+        self._registers = registers
         self.instructions = self.cycles = 0
         self.deadline = FOREVER
         self.stop_request = self.masked_priority = self.event = self.stopped = 0
@@ -292,6 +236,10 @@ class PythonCounter:
         base = self._read(UC_ARM_REG_BASEPRI) & 0xFF
         return base == 0 or self.masked_priority - 1 < base
 
+    def _in_it_block(self) -> bool:
+        status = self._registers.status
+        return bool(status and self._read(status) & IT_STATE)
+
     def _stop(self) -> None:
         self.stopped = 1
         self._engine.emu_stop()
@@ -301,7 +249,7 @@ class PythonCounter:
             return
         wanted = self.stop_request or self.cycles >= self.deadline
         wanted = wanted or (self.masked_priority and self._unmasked())
-        if wanted and not self._read(UC_ARM_REG_XPSR) & IT_STATE:
+        if wanted and not self._in_it_block():
             self._stop()
             return
         block = self._blocks.get((address, size))
@@ -327,7 +275,7 @@ class PythonCounter:
     def _watch(self, address: int) -> None:
         while self._stack:
             function, link, stack, instructions, cycles = self._stack[-1]
-            if link != address or self._read(UC_ARM_REG_SP) < stack:
+            if link != address or self._read(self._registers.stack_pointer) < stack:
                 break
             watched = self._watched[function]
             watched.depth -= 1
@@ -337,7 +285,8 @@ class PythonCounter:
             self._stack.pop()
         if address not in self._watched:
             return
-        entry = (address, self._read(UC_ARM_REG_LR) & ~1, self._read(UC_ARM_REG_SP))
+        link, stack = self._read(self._registers.link) & ~1, self._read(self._registers.stack_pointer)
+        entry = (address, link, stack)
         if self._stack and self._stack[-1][:3] == entry:
             return
         self._stack.append((*entry, self.instructions, self.cycles))
@@ -393,7 +342,11 @@ class PythonCounter:
             self._engine.emu_stop()
 
 
-def make_counter(engine: Uc, describe: Describe, *, native: bool = True) -> Counter:
+def make_counter(
+    engine: Uc, describe: Describe, registers: CounterRegisters, *, native: bool = True
+) -> Counter:
     """The native counter where it can be compiled and is wanted, else the Python one."""
     library = native_library.load() if native else None
-    return PythonCounter(engine, describe) if library is None else NativeCounter(engine, describe, library)
+    if library is None:
+        return PythonCounter(engine, describe, registers)
+    return NativeCounter(engine, describe, registers, library)

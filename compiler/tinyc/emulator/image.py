@@ -96,12 +96,13 @@ def started(images: Iterable[Image], content: bytes, memory: Memory) -> Image | 
 
 
 def read_image(path: Path) -> Image:
-    """Read a linked 32-bit Arm ELF. Raises TinycError."""
+    """Read a linked 32-bit ELF for Arm or RISC-V. Raises TinycError."""
     try:
         with path.open("rb") as stream:
             elf = ELFFile(stream)
-            if elf["e_machine"] != "EM_ARM" or elf["e_type"] != "ET_EXEC":
-                raise TinycError("is not a linked Arm image", where=str(path), allowed="an ELF executable")
+            if elf["e_machine"] not in ("EM_ARM", "EM_RISCV") or elf["e_type"] != "ET_EXEC":
+                what = "is not a linked image for Arm or RISC-V"
+                raise TinycError(what, where=str(path), allowed="an ELF executable")
             segments = tuple(_load(elf))
             functions, code = _functions(elf), tuple(_code(elf))
     except (OSError, ELFError) as error:

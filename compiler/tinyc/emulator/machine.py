@@ -8,24 +8,24 @@ from pathlib import Path
 from tinyc.board_parts import Memory
 from tinyc.boards import Board
 from tinyc.emulator.air import Antenna
-from tinyc.emulator.alignment import multi_word_accesses
 from tinyc.emulator.chip import LENIENT, DebugParts, FlashRules, load_chip
 from tinyc.emulator.chip_memory import ChipMemory
-from tinyc.emulator.core import Core, Stop
+from tinyc.emulator.core import Core
 from tinyc.emulator.core_debug import CoreDebug
-from tinyc.emulator.counter import FOREVER
+from tinyc.emulator.counting import FOREVER
 from tinyc.emulator.debug_bus import DebugBus
 from tinyc.emulator.debug_port import DebugPort
 from tinyc.emulator.ended import Ended
 from tinyc.emulator.faults import EmulatedFault
 from tinyc.emulator.flash import Cut, FlashImage
 from tinyc.emulator.image import Image, check_fits, merge, read_image, started
-from tinyc.emulator.peripheral import Peripheral, Reset
+from tinyc.emulator.peripheral import Reset
+from tinyc.emulator.processor import Processor, Stop
 from tinyc.emulator.profile import Profile, make_profile
+from tinyc.emulator.riscv_core import RiscvCore
 from tinyc.emulator.scheduler import Scheduler
 from tinyc.emulator.serial_line import SerialLine
 from tinyc.emulator.serving import Served
-from tinyc.emulator.system_control import Dwt, SystemControl
 from tinyc.emulator.timed_line import TimedLine
 from tinyc.emulator.transport import InProcessTransport
 from tinyc.errors import TinycError
@@ -88,13 +88,8 @@ class Machine(Served):
         self._debug: CoreDebug | None = None
         self._checked: Image | None = None
         self._memory = ChipMemory(board.memory, self._chip)
-        self._core = Core(
-            self.image.describe,
-            self._memory.in_ram,
-            native=native,
-            core=board.core,
-            fast_multiplier="fast_multiplier" in board.features,
-        )
+        kind = RiscvCore if board.core == RiscvCore.NAME else Core
+        self._core: Processor = kind(board, self.image.describe, self._memory.in_ram, native=native)
         loaded = () if isinstance(start, bytes | FlashImage) else images[0].segments
         self._map_memory(content, loaded)
         self._images = images
@@ -102,18 +97,10 @@ class Machine(Served):
         self.line.on_output = self._on_output
         self.line.on_idle = self._on_polled_idle
         self.line.timers_running = lambda: self.scheduler.next_time() is not None
-        self._control = SystemControl(
-            self, 0xE000E000, interrupts=self._chip.interrupts, priority_bits=self._chip.priority_bits
-        )
-        self._control.vector_table = self._start_address
-        self._control.on_reset = self.request_reset
-        self._core.control = self._control
-        plain = (Peripheral(self, 0xE0000000), Peripheral(self, 0xE0002000), Peripheral(self, 0xE0040000))
+        own = self._core.own_peripherals(self, self._chip, self._start_address)
         self._parts = parts = self._chip.build(self)
-        counter = Dwt(self, 0xE0001000, self._control, lockable=board.core == "cortex-m7")
-        self._peripherals = (self._control, counter, *plain, *parts.peripherals)
-        for peripheral in self._peripherals:
-            self._core.map_peripheral(peripheral)
+        self._peripherals = (*own, *parts.peripherals)
+        self._core.map_peripherals(self._peripherals)
         if parts.write_flash is not None:
             self._core.write_flash = parts.write_flash
         self.transport = InProcessTransport(self)
@@ -141,7 +128,7 @@ class Machine(Served):
     def _check_alignment(self, image: Image | None) -> None:
         if image is not self._checked:
             self._checked = image
-            self._core.counter.check_alignment(() if image is None else tuple(multi_word_accesses(image)))
+            self._core.check_alignment(image)
 
     def flash(self) -> bytes:
         """The content of the whole flash."""
@@ -184,7 +171,7 @@ class Machine(Served):
         self._core.counter.cycles += cycles
 
     def set_interrupt_line(self, number: int, level: bool) -> None:
-        self._control.set_line(number, level)
+        self._core.set_interrupt_line(number, level)
 
     def recheck(self) -> None:
         self._core.counter.stop_request = 1
@@ -274,7 +261,7 @@ class Machine(Served):
                 return Ended.OUTPUT
             if self._gave_up_polling:
                 return Ended.IDLE
-            if self._sleeping is not None and not self._woken():
+            if self._sleeping is not None and not self._core.wakes(self._sleeping):
                 upcoming = self.scheduler.next_time()
                 if upcoming is None:
                     return Ended.IDLE
@@ -286,7 +273,9 @@ class Machine(Served):
             if self.now >= limit:
                 return Ended.BUDGET
             counter.stop_request = 0
-            self._take_interrupt()
+            counter.masked_priority = 0
+            if self._debug is None or not self._debug.masks_interrupts:
+                self._core.take_interrupt()
             upcoming = self.scheduler.next_time()
             until = limit if upcoming is None else min(limit, upcoming)
             counter.deadline = min(until - self._idle_cycles, counter.cycles + _SLICE_CYCLES)
@@ -304,32 +293,6 @@ class Machine(Served):
                 self._sleeping = stop
         return Ended.POWER_LOST
 
-    def _woken(self) -> bool:
-        upcoming = self._control.next_exception()
-        if self._sleeping is Stop.WAIT_INTERRUPT:
-            return upcoming is not None
-        if upcoming is not None and not self._core.masks(upcoming[1]):
-            return True
-        counter = self._core.counter
-        woken = bool(counter.event) or (self._control.wakes_on_pending and bool(self._control.pending))
-        counter.event = 0
-        return woken
-
-    def _take_interrupt(self) -> None:
-        counter = self._core.counter
-        counter.masked_priority = 0
-        upcoming = self._control.next_exception()
-        if upcoming is None or (self._debug is not None and self._debug.masks_interrupts):
-            return
-        exception, priority = upcoming
-        if self._core.masks(priority):
-            counter.masked_priority = max(0, priority) + 1
-        elif self._core.in_it_block:
-            counter.stop_request = 1
-        else:
-            self._core.enter(exception)
-            self._take_interrupt()
-
     # Debugging.
 
     def need_debug_port(self) -> DebugParts:
@@ -343,8 +306,10 @@ class Machine(Served):
         parts = self.need_debug_port()
         if self._debug is not None:
             raise TinycError("a debugger is connected already")
-        self._debug = debug = CoreDebug(self, self._core, self._control, parts.control_port)
-        bus = DebugBus(self._core.engine, self._memory, self._peripherals, self._parts, debug)
+        core = self._core
+        assert isinstance(core, Core)  # no other chip has such a port
+        self._debug = debug = CoreDebug(self, core, core.control, parts.control_port)
+        bus = DebugBus(core.engine, self._memory, self._peripherals, self._parts, debug)
         return DebugPort(bus, debug, parts.control_port)
 
     def detach(self) -> None:
@@ -393,5 +358,5 @@ class Machine(Served):
 
     def stack_used(self) -> int:
         """Most bytes of stack in use so far; at most the board's stack, which then may be too small."""
-        top = int.from_bytes(self.read_memory(self._start_address, 4), "little")
+        top = self._core.stack_top(self._start_address)
         return self._memory.changed_below(self._core.engine, top, self.memory.stack)

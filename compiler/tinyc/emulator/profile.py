@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tinyc.emulator.counter import Counter
+from tinyc.emulator.counting import Counter
 from tinyc.emulator.image import Image
 
 NO_FUNCTION = "(no function)"

@@ -1,4 +1,4 @@
-"""The bootloader in the ROM of an ESP32, by the program `esptool`. No board of tinyc has one yet."""
+"""The bootloader in the ROM of an ESP32, by the program `esptool`."""
 
 from __future__ import annotations
 

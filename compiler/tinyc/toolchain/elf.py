@@ -175,7 +175,7 @@ def compare_prediction(image: Image, program: Program) -> Sizes:
     the compiler, never the user's mistake.
     """
     emitted, memory = names.emitted(program), program.board.memory
-    flash = range(memory.image_origin, memory.image_origin + memory.application_flash)
+    flash = memory.constants
     ram = range(memory.ram_origin + memory.ram_reserved, memory.ram_end)
     problems = compare_symbols({emitted.arena: emitted.arena_bytes}, image, ram, "RAM")
     problems += compare_symbols(emitted.weights, image, flash, "flash")

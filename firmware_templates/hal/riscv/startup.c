@@ -6,6 +6,7 @@
 
 #include "board.h"
 #include "riscv.h"
+#include "soc.h"
 
 /* Laid out by the linker script. */
 extern uint32_t linker_data_start[], linker_data_end[];
@@ -17,8 +18,8 @@ void tinyc_start(void);
 void tinyc_fault_handler(void);
 
 /* The firmware enables no interrupt, so that every trap is a fault. Bare-metal debuggers look for
- * this name; mtvec wants a multiple of 4. */
-__attribute__((used, noinline, aligned(4))) void tinyc_fault_handler(void) {
+ * this name; the linker script puts it where mtvec can point to. */
+__attribute__((used, noinline, section(".traps"))) void tinyc_fault_handler(void) {
     for (;;) {
         __asm volatile("" ::: "memory");
     }
@@ -28,7 +29,9 @@ __attribute__((used, noinline, aligned(4))) void tinyc_fault_handler(void) {
 __attribute__((naked, noreturn, used, section(".vectors"))) void Reset_Handler(void) {
     __asm volatile(
         "csrwi mstatus, 0\n"
+#if SOC_HAS_MIE
         "csrwi mie, 0\n"
+#endif
         "la t0, tinyc_fault_handler\n"
         "csrw mtvec, t0\n"
         "la sp, linker_stack_top\n"

@@ -5,6 +5,7 @@ To add one: a module named like the board's `soc` that describes its peripherals
 """
 
 NAMES = (
+    "esp32c3",
     "mps2_an386",
     "nrf51822",
     "nrf52840",

@@ -11,7 +11,7 @@
 #define WATCH_LIMIT 1024u
 #define STACK_LIMIT 256u
 
-enum { REGISTER_SP = 12, REGISTER_LR = 10, REGISTER_XPSR = 120 };
+/* Of a Cortex-M; only such a core has interrupts that are masked. */
 enum { REGISTER_PRIMASK = 123, REGISTER_BASEPRI = 124, REGISTER_FAULTMASK = 126 };
 
 typedef struct {
@@ -50,9 +50,11 @@ struct counter {
     describe_t describe;
     stop_t stop;
     read_t read;
+    int stack_pointer, link, status; /* the engine's numbers of registers; `status` 0: no IT blocks */
 };
 
-counter_t *tinyc_counter_new(describe_t describe, stop_t stop, read_t read) {
+counter_t *tinyc_counter_new(describe_t describe, stop_t stop, read_t read, int stack_pointer, int link,
+                             int status) {
     counter_t *counter = calloc(1, sizeof *counter);
     if (counter == NULL) return NULL;
     counter->capacity = 1u << 6; /* grows */
@@ -67,6 +69,9 @@ counter_t *tinyc_counter_new(describe_t describe, stop_t stop, read_t read) {
     counter->describe = describe;
     counter->stop = stop;
     counter->read = read;
+    counter->stack_pointer = stack_pointer;
+    counter->link = link;
+    counter->status = status;
     return counter;
 }
 
@@ -130,7 +135,7 @@ static void watch(counter_t *counter, void *engine, const block_t *block) {
     while (counter->depth > 0u) {
         const frame_t *top = &counter->stack[counter->depth - 1u];
         if (top->return_address != block->address) break;
-        if (read_register(counter, engine, REGISTER_SP) < top->stack_pointer) break;
+        if (read_register(counter, engine, counter->stack_pointer) < top->stack_pointer) break;
         watched_t *function = &counter->watched[top->function];
         if (--function->depth == 0u) {
             function->instructions += counter->instructions - top->instructions;
@@ -140,8 +145,8 @@ static void watch(counter_t *counter, void *engine, const block_t *block) {
     }
     if (block->watched == 0u) return;
     const uint32_t function = block->watched - 1u;
-    const uint32_t link = read_register(counter, engine, REGISTER_LR) & ~1u;
-    const uint32_t stack = read_register(counter, engine, REGISTER_SP);
+    const uint32_t link = read_register(counter, engine, counter->link) & ~1u;
+    const uint32_t stack = read_register(counter, engine, counter->stack_pointer);
     if (counter->depth > 0u) { /* a loop back to the entry is not a call */
         const frame_t *top = &counter->stack[counter->depth - 1u];
         if (top->function == function && top->return_address == link && top->stack_pointer == stack) return;
@@ -160,7 +165,7 @@ void tinyc_count_block(void *engine, uint64_t where, uint32_t size, void *user) 
     if (counter->stop_request || counter->cycles >= counter->deadline ||
         (counter->masked_priority != 0u && unmasked(counter, engine))) {
         /* An interrupt inside an IT block would need its state saved: wait for the next block. */
-        if ((read_register(counter, engine, REGISTER_XPSR) & 0x0600FC00u) == 0u) {
+        if (counter->status == 0 || (read_register(counter, engine, counter->status) & 0x0600FC00u) == 0u) {
             counter->stopped = 1u;
             counter->stop(engine);
             return;
