@@ -17,23 +17,21 @@ from tinyc.patches import patches_of
 from tinyc.source import Source
 from tinyc.token_blocks import with_blocks
 
-# The core that the figures of kernels are fitted to (`kernels/work.py`).
-FITTED_CORE = "cortex-m4"
-_NO_FIGURES = "the work of kernels is fitted to another instruction set"
-
 
 @dataclass(frozen=True, slots=True)
 class Fit:
     """A model on one board. `budget` is None where the board cannot run it, whatever its memory.
 
     `problems` say why it does not fit: the memory or, by layer, what has no kernel. `cycles` are predicted
-    for one inference, None where `no_cycles` says why not.
+    for one inference, None where `no_cycles` says why not. `of_another_core`: fitted to a Cortex-M4,
+    and this core only has its instructions.
     """
 
     board: Board
     budget: Budget | None
     problems: tuple[Problem, ...]
     cycles: int | None = None
+    of_another_core: bool = False
     no_cycles: str = ""
 
     @property
@@ -44,11 +42,6 @@ class Fit:
     def milliseconds(self) -> float | None:
         """Predicted time of one inference at the board's clock."""
         return None if self.cycles is None else self.cycles / self.board.clock_hz * 1000
-
-    @property
-    def of_another_core(self) -> bool:
-        """Whether the cycles were fitted to a Cortex-M4, and this core only has its instructions."""
-        return self.cycles is not None and self.board.core != FITTED_CORE
 
     @property
     def flash_short(self) -> int:
@@ -132,11 +125,6 @@ def _fit(graph: Graph, source: Source, board: Board, objective: Objective, choic
     except TinycError as error:
         return Fit(board, None, error.problems or (Problem("model", error.what, error.allowed),))
     memory = budget(program)
-    if "dsp" not in board.features:
-        return Fit(board, memory, memory.problems(), no_cycles=_NO_FIGURES)
-    work = variants.total(program)
-    if work is None:
-        mute = [each for each in program.steps if not variants.predicted(each.op, program.graph, each.kernel)]
-        names = ", ".join(f"#{each.index} {each.kernel.symbol}" for each in mute)
-        return Fit(board, memory, memory.problems(), no_cycles=f"no work is stated for {names}")
-    return Fit(board, memory, memory.problems(), work.cycles)
+    found = variants.prediction(program)
+    cycles = found.work.cycles if found.work else None
+    return Fit(board, memory, memory.problems(), cycles, found.of_another_core, found.reason)

@@ -10,6 +10,7 @@ from tinyc.ir.graph import Graph
 from tinyc.ir.ops.base import Op
 from tinyc.kernels.catalogue import CATALOGUE
 from tinyc.kernels.kernel import Kernel, Lowered, Work
+from tinyc.kernels.work import FITTED_CORE, FITTED_FEATURE
 from tinyc.objective import Objective
 from tinyc.program import Program, Step
 
@@ -55,6 +56,30 @@ def total(program: Program) -> Work | None:
     if len(known) < len(works):
         return None
     return Work(sum(work.instructions for work in known), sum(work.cycles for work in known))
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The predicted work of one inference on the program's board, None where `reason` says why.
+
+    `of_another_core`: the cycles are those of a Cortex-M4, this core only has its instructions.
+    """
+
+    work: Work | None
+    of_another_core: bool = False
+    reason: str = ""
+
+
+def prediction(program: Program) -> Prediction:
+    """What all layers are predicted to execute, as far as the figures hold for the program's board."""
+    board = program.board
+    if FITTED_FEATURE not in board.features:
+        return Prediction(None, reason="the work of kernels is fitted to another instruction set")
+    if (work := total(program)) is None:
+        mute = [step for step in program.steps if predicted(step.op, program.graph, step.kernel) is None]
+        names = ", ".join(f"#{step.index} {step.kernel.symbol}" for step in mute)
+        return Prediction(None, reason=f"no work is stated for {names}")
+    return Prediction(work, board.core != FITTED_CORE)
 
 
 def candidates(program: Program) -> tuple[tuple[Candidate, ...], ...]:

@@ -7,8 +7,9 @@ import zlib
 import numpy as np
 import pytest
 
-from strategies import MICRO_ONLY, STRATEGIES
+from strategies import MICRO_ONLY, STRATEGIES, WIDE_MICRO_ONLY
 from strategies.common import random_inputs
+from strategies.pairwise import with_defined_answers
 from support.tflite_micro import micro_interpreter, run_micro
 from support.tflite_writer import write
 from tinyc import interpreter
@@ -19,12 +20,13 @@ pytestmark = pytest.mark.host
 GRAPHS = 100
 
 
-@pytest.mark.parametrize("op", MICRO_ONLY, ids=lambda op: op.kind)
+@pytest.mark.parametrize("op", (*MICRO_ONLY, *WIDE_MICRO_ONLY), ids=lambda op: op.kind)
 def test_the_reference_equals_tensorflow_lite_micro(op: type[Op]) -> None:
     rng = np.random.default_rng(zlib.crc32(op.kind.encode()))
     for case in range(GRAPHS):
         graph = STRATEGIES[op](rng)
-        sequence = [random_inputs(rng, graph) for _ in range(5 if graph.states else 1)]
+        drawn = [random_inputs(rng, graph) for _ in range(5 if graph.states else 1)]
+        sequence = [with_defined_answers(graph, inputs)[1] for inputs in drawn]
         micro = micro_interpreter(write(graph))
         for number, actual in enumerate(interpreter.run_sequence(graph, sequence)):
             expected = run_micro(micro, sequence[number], len(graph.outputs))

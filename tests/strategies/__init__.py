@@ -120,6 +120,7 @@ from tinyc.ir.ops import (
     UnidirectionalSequenceLstm,
 )
 from tinyc.ir.ops.base import Op
+from tinyc.ir.tensor import DType
 from tinyc.kernels.kernel import Kernel
 
 Strategy = Callable[[np.random.Generator], Graph]
@@ -187,7 +188,7 @@ STRATEGIES: dict[type[Op], Strategy] = {
     StreamTaps: streams.random_taps,
     StreamWindow: streams.random_window,
     Svdf: recurrent.random_svdf,
-    TransposeConv: transpose_conv.random_graph,
+    TransposeConv: sometimes_weighted_int16(transpose_conv.random_graph),
     UnidirectionalSequenceLstm: recurrent.random_lstm,
     PadV2: movement.random_pad_v2,
     Take: take.random_take,
@@ -222,3 +223,13 @@ IN_FILES = tuple(op for op in STRATEGIES if op.kind in OPS and op not in _MADE_H
 
 MICRO_ONLY = (AddN, Cumsum, Elu, Sum, Svdf, UnidirectionalSequenceLstm)
 """Those that LiteRT's reference kernels do not compute in int8, or otherwise than TensorFlow Lite Micro."""
+
+WIDE_MICRO_ONLY = (Rsqrt, SquaredDifference)
+"""Those of which that is so in int16."""
+
+
+def is_micro_only(graph: Graph) -> bool:
+    """Whether TensorFlow Lite Micro is the standard for this layer."""
+    op = graph.ops[0]
+    wide = graph[op.inputs[0]].dtype is DType.INT16
+    return isinstance(op, (*MICRO_ONLY, *WIDE_MICRO_ONLY) if wide else MICRO_ONLY)

@@ -51,3 +51,10 @@ def sometimes_weighted_int16(
 def sometimes_int16(rng: np.random.Generator, graph: Graph) -> Graph:
     """One graph in five with int16 instead of int8."""
     return _rebuilt(graph, widened) if rng.random() < 0.2 else graph
+
+
+def at_times_int16(
+    random_graph: Callable[[np.random.Generator], Graph],
+) -> Callable[[np.random.Generator], Graph]:
+    """A strategy whose int8 layers are int16 in one graph out of five."""
+    return lambda rng: sometimes_int16(rng, random_graph(rng))

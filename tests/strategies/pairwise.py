@@ -9,6 +9,7 @@ import numpy as np
 
 from strategies.common import activation, random_scale, random_zero_point, single_op_graph
 from strategies.elementwise import integers, operand_shapes, plain, random_activation, with_constant
+from strategies.int16 import sometimes_int16, widened
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops import (
     Activation,
@@ -18,6 +19,7 @@ from tinyc.ir.ops import (
     LogicalNot,
     LogicalOr,
     Prelu,
+    Rsqrt,
     SelectV2,
     SquaredDifference,
 )
@@ -32,11 +34,13 @@ Strategy = Callable[[np.random.Generator], Graph]
 def comparison(op: type[Comparison]) -> Strategy:
     def random_graph(rng: np.random.Generator) -> Graph:
         left_shape, right_shape = operand_shapes(rng)
-        types = (DType.INT8, DType.INT32, DType.BOOL)[: 3 if op in (Equal, NotEqual) else 2]
+        types = (DType.INT8, DType.INT16, DType.INT32, DType.BOOL)[: 4 if op in (Equal, NotEqual) else 3]
         dtype = types[int(rng.integers(len(types)))]
-        if dtype is DType.INT8:
+        if dtype in (DType.INT8, DType.INT16):
             left, right = activation(rng, "left", left_shape), activation(rng, "right", right_shape)
-            if rng.random() < 0.5:
+            if dtype is DType.INT16:
+                left, right = widened(left), widened(right)
+            if dtype not in op.real_types or rng.random() < 0.5:
                 right = right.with_(quantization=left.quantization)
         else:
             left, right = plain("left", left_shape, dtype), plain("right", right_shape, dtype)
@@ -71,7 +75,7 @@ def random_squared_difference(rng: np.random.Generator) -> Graph:
     left, right = activation(rng, "left", left_shape), activation(rng, "right", right_shape)
     y = activation(rng, "y", broadcast_shape(left_shape, right_shape))
     layer = SquaredDifference(name="layer", inputs=("left", "right"), outputs=("y",))
-    return single_op_graph(layer, [*with_constant(rng, left, right), y])
+    return sometimes_int16(rng, single_op_graph(layer, [*with_constant(rng, left, right), y]))
 
 
 def random_prelu(rng: np.random.Generator) -> Graph:
@@ -79,6 +83,8 @@ def random_prelu(rng: np.random.Generator) -> Graph:
     shape = broadcast_shape(shape, alpha_shape)
     x, alpha = activation(rng, "left", shape), activation(rng, "right", alpha_shape)
     y = activation(rng, "y", shape)
+    if rng.random() < 0.2:
+        x, y = widened(x), widened(y)
     layer = Prelu(name="layer", inputs=("left", "right"), outputs=("y",))
     return single_op_graph(layer, [*with_constant(rng, x, alpha), y])
 
@@ -95,8 +101,11 @@ def random_div(rng: np.random.Generator) -> Graph:
     return single_op_graph(layer, [*with_constant(rng, left, right), y])
 
 
-def without_zero_divisors(graph: Graph, inputs: Sequence[Array]) -> tuple[Graph, list[Array]]:
-    """The same with other divisors: TensorFlow Lite leaves open what a division by zero gives."""
+def with_defined_answers(graph: Graph, inputs: Sequence[Array]) -> tuple[Graph, list[Array]]:
+    """The same without what TensorFlow Lite leaves open: divisions by zero, roots of negative numbers."""
+    if isinstance(graph.ops[0], Rsqrt):
+        zero = graph[graph.inputs[0]].zero_point
+        return graph, [np.maximum(data, zero).astype(data.dtype) for data in inputs]
     divisors = {op.inputs[1]: graph[op.inputs[1]] for op in graph.ops if isinstance(op, Div)}
 
     def defined(name: str, data: Array) -> Array:

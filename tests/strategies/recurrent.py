@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from strategies.common import activation, constant, random_scale
+from strategies.int16 import with_int16_activations
 from tinyc.ir.graph import Graph, verify
 from tinyc.ir.ops import AssignVariable, Op, Svdf, UnidirectionalSequenceLstm
 from tinyc.ir.state import State
@@ -66,7 +67,7 @@ def random_svdf(rng: np.random.Generator) -> Graph:
 
 
 def random_lstm(rng: np.random.Generator) -> Graph:
-    """Time major or not, with and without a bound for the cell; a batch only where TFLM has one."""
+    """Time major or not, with and without a bound for the cell, of int16 in one layer out of three."""
     batch, time = int(rng.choice([1, 1, 2])), int(rng.integers(1, 6))
     inputs, units, time_major = int(rng.integers(1, 12)), int(rng.integers(1, 10)), bool(rng.integers(2))
     x = activation(rng, "x", (time, batch, inputs) if time_major else (batch, time, inputs), high=0.05)
@@ -82,6 +83,8 @@ def random_lstm(rng: np.random.Generator) -> Graph:
     ]
     y = Tensor("y", (*x.shape[:2], units), DType.INT8, hidden.quantization)
     tensors = [x, *weights, *recurrent, *biases, hidden, cell, y]
+    if rng.random() < 0.33:
+        tensors = [with_int16_activations(tensor) for tensor in tensors]
     op = UnidirectionalSequenceLstm(
         name="layer",
         inputs=tuple(tensor.name for tensor in tensors[:-1]),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from strategies.common import activation, single_op_graph
-from strategies.int16 import sometimes_int16
+from strategies.int16 import at_times_int16
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops import ArgMax, ArgMin, Cumsum, Mean, Op, ReduceAll, ReduceAny, ReduceMax, ReduceMin, Sum
 from tinyc.ir.tensor import DType, Quantization, Shape, Tensor
@@ -46,11 +46,8 @@ def _sum(op: Callable[..., Op]) -> Callable[[np.random.Generator], Graph]:
     return random_graph
 
 
-random_sum = _sum(Sum)
-
-
-def random_mean(rng: np.random.Generator) -> Graph:
-    return sometimes_int16(rng, _sum(Mean)(rng))
+random_sum = at_times_int16(_sum(Sum))
+random_mean = at_times_int16(_sum(Mean))
 
 
 def _extreme(op: Callable[..., Op]) -> Callable[[np.random.Generator], Graph]:
@@ -63,8 +60,8 @@ def _extreme(op: Callable[..., Op]) -> Callable[[np.random.Generator], Graph]:
     return random_graph
 
 
-random_reduce_max = _extreme(ReduceMax)
-random_reduce_min = _extreme(ReduceMin)
+random_reduce_max = at_times_int16(_extreme(ReduceMax))
+random_reduce_min = at_times_int16(_extreme(ReduceMin))
 
 
 def _truth(op: Callable[..., Op]) -> Callable[[np.random.Generator], Graph]:

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from strategies.common import activation, single_op_graph
+from strategies.int16 import sometimes_int16
 from strategies.movement import any_input, moving_graph, some_shape
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops import BatchToSpaceNd, Cast, ResizeBilinear, SpaceToBatchNd
@@ -26,7 +27,7 @@ def random_resize_bilinear(rng: np.random.Generator) -> Graph:
         align_corners=form == 1,
         half_pixel_centers=form == 2,
     )
-    return moving_graph(op, x)
+    return sometimes_int16(rng, moving_graph(op, x))
 
 
 def random_space_to_batch_nd(rng: np.random.Generator) -> Graph:
@@ -37,7 +38,7 @@ def random_space_to_batch_nd(rng: np.random.Generator) -> Graph:
         margins.append((before, -(extent + before) % size + size * int(rng.integers(0, 2))))
     x = activation(rng, "x", (int(rng.integers(1, 3)), *spatial, int(rng.integers(1, 5))))
     op = SpaceToBatchNd(name="layer", inputs=("x",), outputs=("y",), block=block, margins=tuple(margins))
-    return moving_graph(op, x)
+    return sometimes_int16(rng, moving_graph(op, x))
 
 
 def random_batch_to_space_nd(rng: np.random.Generator) -> Graph:
@@ -49,7 +50,7 @@ def random_batch_to_space_nd(rng: np.random.Generator) -> Graph:
     batch = math.prod(block) * int(rng.integers(1, 3))
     x = activation(rng, "x", (batch, *spatial, int(rng.integers(1, 5))))
     op = BatchToSpaceNd(name="layer", inputs=("x",), outputs=("y",), block=block, margins=tuple(margins))
-    return moving_graph(op, x)
+    return sometimes_int16(rng, moving_graph(op, x))
 
 
 def _spatial(rng: np.random.Generator) -> tuple[tuple[int, ...], tuple[int, ...]]:

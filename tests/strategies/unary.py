@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from strategies.common import activation, random_scale, single_op_graph
-from strategies.int16 import sometimes_int16, widened
+from strategies.int16 import at_times_int16, sometimes_int16, widened
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops import (
     Abs,
@@ -45,11 +45,11 @@ def _strategy(op: type[Op]) -> Callable[[np.random.Generator], Graph]:
     return random_graph
 
 
-random_relu = _strategy(Relu)
-random_relu6 = _strategy(Relu6)
+random_relu = at_times_int16(_strategy(Relu))
+random_relu6 = at_times_int16(_strategy(Relu6))
 random_relu_0_to_1 = _strategy(Relu0To1)
 random_relu_n1_to_1 = _strategy(ReluN1To1)
-random_abs = _strategy(Abs)
+random_abs = at_times_int16(_strategy(Abs))
 random_elu = _strategy(Elu)
 random_exp = _strategy(Exp)
 random_log = _strategy(Log)
@@ -66,13 +66,23 @@ def _from_zero_on(op: type[Op]) -> Callable[[np.random.Generator], Graph]:
     return random_graph
 
 
-random_rsqrt = _from_zero_on(Rsqrt)
 random_sqrt = _from_zero_on(Sqrt)
+
+
+def random_rsqrt(rng: np.random.Generator) -> Graph:
+    """An int16 output is not finer than fixed point has it."""
+    graph = _from_zero_on(Rsqrt)(rng)
+    if rng.random() < 0.8:
+        return graph
+    x, y = widened(graph["x"]), widened(graph["y"])
+    scale = float(np.float32(10.0 ** rng.uniform(-5, -2) / np.sqrt(x.scale)))
+    return single_op_graph(graph.ops[0], [x, y.with_(quantization=Quantization((scale,), (0,)))])
 
 
 def random_neg(rng: np.random.Generator) -> Graph:
     x = activation(rng, "x", _shape(rng))
     x = x.with_(quantization=Quantization((x.scale,), (0,)))
+    x = widened(x) if rng.random() < 0.3 else x
     return single_op_graph(Neg(name="layer", inputs=("x",), outputs=("y",)), [x, x.with_(name="y")])
 
 

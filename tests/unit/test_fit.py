@@ -110,6 +110,20 @@ def test_the_verb(graph: Graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert "why not" in said.stdout and "#0 FULLY_CONNECTED" in said.stdout
 
 
+def test_check_predicts_what_the_ranking_does(graph: Graph, tmp_path: Path) -> None:
+    path = tmp_path / "model.tflite"
+    path.write_bytes(tflite_writer.write(graph))
+    for name, fit in found(graph, *map(load_board, NAMES)).items():
+        row = tinyc("check", path, "--board", name, "--json").json
+        assert row["cycles_predicted"] == fit.cycles
+        assert (row["instructions_predicted"] is None) == (fit.cycles is None)
+        assert row["fitted_to_this_core"] == fit.to_json()["fitted_to_this_core"]
+        assert row["no_prediction"] == (fit.no_cycles or None)
+        said = tinyc("check", path, "--board", name).stderr
+        assert (f"{fit.cycles:,} cycles" if fit.cycles else fit.no_cycles) in said
+        assert ("fitted to a cortex-m4" in said) == fit.of_another_core
+
+
 def test_boards_are_listed_with_what_they_have() -> None:
     rows = {row["name"]: row for row in tinyc("boards", "--json").json}
     row = rows["netduinoplus2"]

@@ -26,7 +26,6 @@ from tinyc.cores import timed_as
 from tinyc.emit import symbols as names
 from tinyc.emit.split_model import ARENA
 from tinyc.emulator.chips import NAMES
-from tinyc.fit import FITTED_CORE
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.block import Block
@@ -34,6 +33,7 @@ from tinyc.ir.ops.conv_depthwise_2d import ConvDepthwise2D
 from tinyc.ir.printer import own_fields
 from tinyc.ir.tensor import Tensor
 from tinyc.kernels.kernel import Work
+from tinyc.kernels.work import FITTED_CORE, FITTED_FEATURE
 from tinyc.memory.plan import Placement
 from tinyc.program import Program, Step
 from tinyc.report import layer_entries
@@ -78,7 +78,7 @@ def collect(found: Artifact, costs: CostSource) -> BuildView:
         instructions=instructions,
         cycles=cycles,
         cycles_of=_cycles_of(program.board, costs),
-        timed=costs is CostSource.COUNTED or "dsp" in program.board.features,
+        timed=costs is CostSource.COUNTED or FITTED_FEATURE in program.board.features,
         inputs=program.graph.inputs,
         outputs=program.graph.outputs,
         labels=program.labels,

@@ -27,6 +27,7 @@ from tinyc.objective import Limits
 if TYPE_CHECKING:
     from tinyc.memory.budget import Budget
     from tinyc.program import Program
+    from tinyc.variants import Prediction
 
 _Rows = list[tuple[str, str, str]]
 
@@ -73,7 +74,8 @@ def command(
     )
     stream = streaming_entry(program, prepared.batch) if prepared.batch is not None else None
     found = budget(program)
-    work = variants.total(program)
+    prediction = variants.prediction(program)
+    work = prediction.work
     points = tradeoffs.tradeoff(program) if tradeoff else ()
     if json:
         sums = {"flash": found.flash, "ram": found.ram, "macs": found.macs, "digest": program.digest}
@@ -81,6 +83,8 @@ def command(
             "optimize": program.optimize.value,
             "instructions_predicted": work.instructions if work else None,
             "cycles_predicted": work.cycles if work else None,
+            "fitted_to_this_core": not prediction.of_another_core if work else None,
+            "no_prediction": prediction.reason or None,
         }
         told = learning_entry(program.learning) if program.learning is not None else None
         node = lowpan_entry(program.lowpan) if program.lowpan is not None else None
@@ -130,13 +134,22 @@ def command(
             say_lowpan(lowpan_entry(program.lowpan))
         if program.learning is not None:
             say_learning(learning_entry(program.learning))
-        if work is not None and not program.board.is_host:
-            clock = program.board.clock_hz
-            output.talk(
-                f"predicted: {work.instructions:,} instructions, {work.cycles:,} cycles, "
-                f"{work.cycles / clock * 1000:.4g} ms at {clock / 1e6:g} MHz per inference"
-            )
+        if not program.board.is_host:
+            output.talk(_predicted(prediction, program.board.clock_hz))
     found.require_fit()
+
+
+def _predicted(prediction: Prediction, clock: int) -> str:
+    """A line on the work of one inference, or on why none is known."""
+    from tinyc.kernels.work import FITTED_CORE
+
+    if (work := prediction.work) is None:
+        return f"no instructions and cycles are predicted: {prediction.reason}"
+    about, fitted = ("~", f" (fitted to a {FITTED_CORE})") if prediction.of_another_core else ("", "")
+    return (
+        f"predicted: {work.instructions:,} instructions, {about}{work.cycles:,} cycles, "
+        f"{about}{work.cycles / clock * 1000:.4g} ms at {clock / 1e6:g} MHz per inference{fitted}"
+    )
 
 
 def _layer_rows(found: Budget, program: Program) -> Iterator[tuple[object, ...]]:

@@ -1,25 +1,30 @@
-"""Portable kernels of BATCH_MATMUL."""
+"""Portable kernels of BATCH_MATMUL, int8 and int16: one template."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.batch_matmul import BatchMatMul, output_multiplier
+from tinyc.ir.ops.elementwise import limits
 from tinyc.ir.tensor import DType
 from tinyc.kernels.broadcast import Walk, walk
 from tinyc.kernels.features import Features
 from tinyc.kernels.kernel import FieldValue, Kernel, Lowered
+from tinyc.kernels.portable_int16 import SUM_VIEWS
 from tinyc.kernels.work import FittedWork
+from tinyc.quantize.fixed_point import reduced_multiplier
 
 
-def _accepts(op: Op, graph: Graph, constants: int) -> bool:
+def _accepts(op: Op, graph: Graph, constants: int, dtype: DType = DType.INT8) -> bool:
     operands = graph.operands(op)
     return (
-        all(tensor.dtype is DType.INT8 for tensor in (*operands, *graph.results(op)))
+        all(tensor.dtype is dtype for tensor in (*operands, *graph.results(op)))
         and sum(tensor.is_constant for tensor in operands) == constants
         and _matrices(op, graph) is not None
     )
@@ -84,6 +89,8 @@ def lowered(op: Op, graph: Graph, *, swapped: bool = False) -> Lowered:
     left, right = graph.operands(op)
     (result,) = graph.results(op)
     multiplier, exponent = output_multiplier(left, right, result)
+    if result.dtype is DType.INT16:
+        multiplier, exponent = int(reduced_multiplier(multiplier)), 15 - exponent
     first, second = (right, left) if swapped else (left, right)
     constants = [tensor.constant.reshape(-1) for tensor in (left, right) if tensor.is_constant]
     return Lowered(
@@ -120,15 +127,29 @@ def _features(op: Op, graph: Graph) -> Features:
     }
 
 
+def _specialize(op: Op, graph: Graph) -> Mapping[str, object]:
+    dtype = graph.results(op)[0].dtype
+    low, high = limits(dtype)
+    constant = any(tensor.is_constant for tensor in graph.operands(op))
+    view = {"variant": dtype.value[0], "low": low, "high": high, "constant": constant}
+    return {**SUM_VIEWS[dtype], **view}
+
+
 KERNELS = tuple(
     Kernel(
         symbol=f"tinyc_batch_matmul_{name}__portable",
         op=BatchMatMul,
-        source=f"portable/batch_matmul_{name}.c",
-        headers=("include/tinyc_matmul_loops.h",),
-        accepts=accepts,
+        source="portable/batch_matmul.c.j2",
+        headers=("include/batch_matmul.h", "include/sums_s16.h"),
+        accepts=partial(_accepts, constants=constants, dtype=dtype),
         lower=_lower,
         work=FittedWork(f"tinyc_batch_matmul_{name}__portable", _features),
+        specialize=_specialize,
     )
-    for name, accepts in (("s8", two_activations), ("constant_s8", one_constant))
+    for name, constants, dtype in (
+        ("s8", 0, DType.INT8),
+        ("constant_s8", 1, DType.INT8),
+        ("s16", 0, DType.INT16),
+        ("constant_s16", 1, DType.INT16),
+    )
 )

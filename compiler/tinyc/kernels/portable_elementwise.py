@@ -239,6 +239,7 @@ KERNELS = (
             (Mean, "s8", mean_int8),
             (Mean, "s16", _mean_int16),
             (Sum, "s8", mean_int8),
+            (Sum, "s16", _mean_int16),
         )
     ),
 )

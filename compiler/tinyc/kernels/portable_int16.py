@@ -1,6 +1,11 @@
-"""Portable kernels of CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED with int16 activations, int8 weights."""
+"""Portable kernels of CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED with int16 activations, int8 weights.
+
+`accepts`, `sums` and `SUM_VIEWS` are also for other layers with such weights.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -10,6 +15,7 @@ from tinyc.ir.ops.common import activation_range, channel_multipliers
 from tinyc.ir.ops.conv_2d import Conv2D
 from tinyc.ir.ops.depthwise_conv_2d import DepthwiseConv2D
 from tinyc.ir.ops.fully_connected import FullyConnected
+from tinyc.ir.ops.transpose_conv import TransposeConv
 from tinyc.ir.ops.wide_sums import check_wide_sums, has_wide_sums
 from tinyc.ir.tensor import DType
 from tinyc.kernels import features
@@ -19,6 +25,12 @@ from tinyc.kernels.portable_convolution import geometry, is_symmetric_int8
 from tinyc.kernels.work import FittedWork
 from tinyc.quantize.fixed_point import reduced_multiplier
 
+# How a template that is for both adds up products of activations with int8 weights.
+SUM_VIEWS: Mapping[DType, Mapping[str, object]] = {
+    DType.INT8: {"type": "int8_t", "sum": "uint32_t", "signed": "int32_t", "scale": "tinyc_requantize"},
+    DType.INT16: {"type": "int16_t", "sum": "int64_t", "signed": "int64_t", "scale": "tinyc_scale_wide_sum"},
+}
+
 
 def accepts(op: Op, graph: Graph) -> bool:
     """int16 x and y, constant symmetric int8 weights, constant int64 or int32 bias or none."""
@@ -26,7 +38,7 @@ def accepts(op: Op, graph: Graph) -> bool:
     x, weights, *rest = operands
     if x.dtype is not DType.INT16 or x.is_constant or result.dtype is not DType.INT16:
         return False
-    known = (DType.INT64,) if isinstance(op, DepthwiseConv2D) else (DType.INT64, DType.INT32)
+    known = (DType.INT64,) if isinstance(op, DepthwiseConv2D | TransposeConv) else (DType.INT64, DType.INT32)
     if not all(bias.is_constant and bias.dtype in known for bias in rest) or not is_symmetric_int8(weights):
         return False
     try:
@@ -37,7 +49,9 @@ def accepts(op: Op, graph: Graph) -> bool:
     return True
 
 
-def sums(op: Conv2D | DepthwiseConv2D | FullyConnected, graph: Graph) -> dict[str, FieldValue]:
+def sums(
+    op: Conv2D | DepthwiseConv2D | FullyConnected | TransposeConv, graph: Graph
+) -> dict[str, FieldValue]:
     """TINYC_SUM_FIELDS of `include/sums_s16.h`."""
     operands, (result,) = graph.operands(op), graph.results(op)
     x, weights = operands[:2]

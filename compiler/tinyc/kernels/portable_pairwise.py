@@ -25,7 +25,7 @@ from tinyc.ir.ops.comparison import (
     comparison_multiplier,
 )
 from tinyc.ir.ops.div import Div, quotient_multiplier
-from tinyc.ir.ops.elementwise import Binary
+from tinyc.ir.ops.elementwise import Binary, limits
 from tinyc.ir.ops.extremes import LogicalAnd, LogicalOr, Maximum, Minimum
 from tinyc.ir.ops.mul import Mul
 from tinyc.ir.ops.prelu import Prelu, slopes
@@ -84,11 +84,16 @@ class _Pairs:
     struct: str
     numbers: Numbers
 
-    def kernel(self, op: type[Op], dtype: DType, output: DType, function: str) -> Kernel:
+    def kernel(
+        self, op: type[Op], dtype: DType, output: DType, function: str, *, right: DType | None = None
+    ) -> Kernel:
+        """`right` is the type of the second operand where it is another one."""
+        types = (dtype, right or dtype)
+
         def accepts(layer: Op, graph: Graph) -> bool:
             operands, (result,) = graph.operands(layer), graph.results(layer)
             return (
-                all(operand.dtype is dtype for operand in operands)
+                tuple(operand.dtype for operand in operands) == types
                 and result.dtype is output
                 and not all(operand.is_constant for operand in operands)
                 and walk(*(operand.shape for operand in operands), axes=AXES) is not None
@@ -108,7 +113,7 @@ class _Pairs:
             accepts=accepts,
             lower=lower,
             # Elements of one size lie where they are read.
-            in_place=(0, 1) if dtype.size == output.size else (),
+            in_place=tuple(at for at, each in enumerate(types) if each.size == output.size),
             specialize=specialize,
         )
 
@@ -145,6 +150,7 @@ def _squared(op: Op, graph: Graph) -> Mapping[str, FieldValue]:
     (left, right), (result,) = graph.operands(op), graph.results(op)
     scaling = square_scaling(left, right, result)
     return {
+        "factor": 1 << scaling.left_shift,
         "left_offset": -left.zero_point,
         "left_multiplier": scaling.left[0],
         "left_shift": scaling.left[1],
@@ -174,6 +180,7 @@ def _divided(op: Op, graph: Graph) -> Mapping[str, FieldValue]:
 def _sloped(op: Op, graph: Graph) -> Mapping[str, FieldValue]:
     (x, alpha), (result,) = graph.operands(op), graph.results(op)
     positive, negative = slopes(x, alpha, result)
+    low, high = limits(result.dtype)
     return {
         "left_offset": -x.zero_point,
         "right_offset": -alpha.zero_point,
@@ -182,11 +189,14 @@ def _sloped(op: Op, graph: Graph) -> Mapping[str, FieldValue]:
         "positive_shift": positive[1],
         "negative_multiplier": negative[0],
         "negative_shift": negative[1],
+        "low": low,
+        "high": high,
     }
 
 
 _PLAIN = _Pairs("pairs.h", "tinyc_pairs", _nothing)
 _COMPARED = _Pairs("compare.h", "tinyc_compare", _compared)
+_QUOTIENTS = _Pairs("div.h", "tinyc_div", _divided)
 _INTEGERS = _Pairs("integers.h", "tinyc_integers", _ends)
 _REALS = _Pairs("pairs_f32.h", "tinyc_pairs", _nothing)
 _REAL_ARITHMETIC = _Pairs("pairs_f32.h", "tinyc_pairs_f32", _real_ends)
@@ -205,9 +215,18 @@ KERNELS = (
         for dtype in (DType.INT8, DType.INT16, DType.INT32)
     ),
     *(_plain(op, DType.BOOL, DType.BOOL) for op in (LogicalAnd, LogicalOr)),
-    *(_plain(op, DType.INT32, DType.BOOL) for op in _COMPARISONS),
+    *(
+        _plain(op, dtype, DType.BOOL)
+        for op in _COMPARISONS
+        for dtype in (DType.INT16, DType.INT32)
+        if dtype not in op.real_types
+    ),
     *(_plain(op, DType.BOOL, DType.BOOL) for op in (Equal, NotEqual)),
-    *(_COMPARED.kernel(op, DType.INT8, DType.BOOL, f"tinyc_{op.kind.lower()}_s8") for op in _COMPARISONS),
+    *(
+        _COMPARED.kernel(op, dtype, DType.BOOL, f"tinyc_{op.kind.lower()}_reals")
+        for op in _COMPARISONS
+        for dtype in op.real_types
+    ),
     *(_INTEGERS.kernel(op, DType.INT32, DType.INT32, f"tinyc_{op.kind.lower()}_s32") for op in _ARITHMETIC),
     *(
         _REAL_ARITHMETIC.kernel(op, DType.FLOAT32, DType.FLOAT32, f"tinyc_{op.kind.lower()}_f32")
@@ -218,12 +237,15 @@ KERNELS = (
         for op in (Maximum, Minimum, Prelu)
     ),
     *(_REALS.kernel(op, DType.FLOAT32, DType.BOOL, f"tinyc_{op.kind.lower()}_f32") for op in _COMPARISONS),
+    _QUOTIENTS.kernel(Div, DType.INT8, DType.INT8, "tinyc_div"),
     *(
-        _Pairs(header, struct, numbers).kernel(op, DType.INT8, DType.INT8, f"{struct}_s8")
-        for op, header, struct, numbers in (
-            (Div, "div.h", "tinyc_div", _divided),
-            (Prelu, "prelu.h", "tinyc_prelu", _sloped),
-            (SquaredDifference, "squared_difference.h", "tinyc_squared_difference", _squared),
+        _Pairs(f"{struct}.h", f"tinyc_{struct}", numbers).kernel(
+            op, dtype, dtype, f"tinyc_{struct}", right=DType.INT8 if op is Prelu else None
         )
+        for op, struct, numbers in (
+            (Prelu, "prelu", _sloped),
+            (SquaredDifference, "squared_difference", _squared),
+        )
+        for dtype in (DType.INT8, DType.INT16)
     ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -11,8 +11,10 @@ from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.elementwise import limits
 from tinyc.ir.ops.svdf import Svdf, svdf_multipliers
 from tinyc.ir.ops.unidirectional_sequence_lstm import UnidirectionalSequenceLstm
-from tinyc.ir.tensor import Array, Tensor
-from tinyc.kernels.kernel import Kernel, Lowered
+from tinyc.ir.tensor import Array, DType, Tensor
+from tinyc.kernels.kernel import FieldValue, Kernel, Lowered
+from tinyc.kernels.portable_int16 import SUM_VIEWS
+from tinyc.quantize.fixed_point import reduced_multiplier
 from tinyc.quantize.interpolation import logistic_table
 
 
@@ -63,18 +65,31 @@ def _specialize_svdf(op: Op, graph: Graph) -> Mapping[str, object]:
     return {"variant": dtype.value[0], "type": dtype.c_type, "low": low, "high": high}
 
 
-def _accepts_lstm(op: Op, graph: Graph) -> bool:
-    return _updates(op, graph, {1: 13, 2: 14})
+def _accepts_lstm(dtype: DType) -> Callable[[Op, Graph], bool]:
+    def accepts(op: Op, graph: Graph) -> bool:
+        return graph.operands(op)[0].dtype is dtype and _updates(op, graph, {1: 13, 2: 14})
+
+    return accepts
 
 
 def _stacked(tensors: tuple[Tensor, ...]) -> Array:
     return np.stack([tensor.constant for tensor in tensors])
 
 
+def _gates(name: str, scalings: tuple[tuple[int, int], ...], wide: bool) -> dict[str, FieldValue]:
+    """What brings the sums of the four gates to one scale; `wide` sums have the rule of `sums_s16.h`."""
+    table = np.array(scalings, np.int64)
+    multiplier, shift = table[:, 0], table[:, 1]
+    if wide:
+        multiplier, shift = reduced_multiplier(multiplier), 15 - shift
+    return {f"{name}_multiplier": tuple(multiplier.tolist()), f"{name}_shift": tuple(shift.tolist())}
+
+
 def _lower_lstm(op: Op, graph: Graph) -> Lowered:
     assert isinstance(op, UnidirectionalSequenceLstm)
     operands = graph.operands(op)
     x, scaling = operands[0], op.scaling(operands)
+    wide = x.dtype is DType.INT16
     steps, batches = x.shape[:2] if op.time_major else x.shape[1::-1]
     return Lowered(
         "tinyc_lstm",
@@ -86,10 +101,8 @@ def _lower_lstm(op: Op, graph: Graph) -> Lowered:
             "time_major": int(op.time_major),
             "input_offset": -x.zero_point,
             "hidden_offset": -operands[13].zero_point,
-            "input_multiplier": tuple(multiplier for multiplier, _ in scaling.input),
-            "input_shift": tuple(shift for _, shift in scaling.input),
-            "recurrent_multiplier": tuple(multiplier for multiplier, _ in scaling.recurrent),
-            "recurrent_shift": tuple(shift for _, shift in scaling.recurrent),
+            **_gates("input", scaling.input, wide),
+            **_gates("recurrent", scaling.recurrent, wide),
             "forget_multiplier": scaling.forget[0],
             "forget_shift": scaling.forget[1],
             "update_multiplier": scaling.update[0],
@@ -107,6 +120,14 @@ def _lower_lstm(op: Op, graph: Graph) -> Lowered:
     )
 
 
+def _specialize_lstm(op: Op, graph: Graph) -> Mapping[str, object]:
+    """The type of the activations, and that of sums and biases."""
+    x, bias = graph.operands(op)[0], graph.operands(op)[9]
+    low, high = limits(x.dtype)
+    view = {"variant": x.dtype.value[0], "bias": bias.dtype.c_type, "low": low, "high": high}
+    return {**SUM_VIEWS[x.dtype], **view}
+
+
 KERNELS = (
     Kernel(
         symbol="tinyc_svdf_s8__portable",
@@ -117,12 +138,16 @@ KERNELS = (
         lower=_lower_svdf,
         specialize=_specialize_svdf,
     ),
-    Kernel(
-        symbol="tinyc_unidirectional_sequence_lstm_s8__portable",
-        op=UnidirectionalSequenceLstm,
-        source="portable/unidirectional_sequence_lstm_s8.c",
-        headers=("include/interpolate.h", "include/recurrent.h"),
-        accepts=_accepts_lstm,
-        lower=_lower_lstm,
+    *(
+        Kernel(
+            symbol=f"tinyc_unidirectional_sequence_lstm_{name}__portable",
+            op=UnidirectionalSequenceLstm,
+            source="portable/unidirectional_sequence_lstm.c.j2",
+            headers=("include/interpolate.h", "include/recurrent.h", "include/sums_s16.h"),
+            accepts=_accepts_lstm(dtype),
+            lower=_lower_lstm,
+            specialize=_specialize_lstm,
+        )
+        for name, dtype in (("s8", DType.INT8), ("s16", DType.INT16))
     ),
 )

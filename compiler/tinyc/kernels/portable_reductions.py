@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops.arg_extreme import ArgExtreme, ArgMax, ArgMin
 from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.cumsum import Cumsum, cumsum_multiplier
+from tinyc.ir.ops.elementwise import limits
 from tinyc.ir.ops.mean import Mean, mean_multiplier
 from tinyc.ir.ops.reduce_extreme import ReduceAll, ReduceAny, ReduceMax, ReduceMin
 from tinyc.ir.ops.reduction import Reduction
@@ -25,15 +27,15 @@ def _int8(op: Op, graph: Graph) -> bool:
     return not tensors[0].is_constant and all(tensor.dtype is DType.INT8 for tensor in tensors)
 
 
-def _bytes(op: Op, graph: Graph) -> bool:
-    """int8 or truth values."""
-    tensors = (*graph.operands(op), *graph.results(op))
-    return not tensors[0].is_constant and {t.dtype for t in tensors} in ({DType.INT8}, {DType.BOOL})
+def _all_of(*dtypes: DType) -> Callable[[Op, Graph], bool]:
+    """One of these types in and out, and an axis at least."""
 
+    def accepts(op: Op, graph: Graph) -> bool:
+        assert isinstance(op, Reduction)
+        (x,), (y,) = graph.operands(op), graph.results(op)
+        return bool(op.axes) and not x.is_constant and x.dtype is y.dtype and x.dtype in dtypes
 
-def _int8_with_axes(op: Op, graph: Graph) -> bool:
-    assert isinstance(op, Reduction)
-    return bool(op.axes) and _int8(op, graph)
+    return accepts
 
 
 def _index_of_int8(op: Op, graph: Graph) -> bool:
@@ -125,28 +127,46 @@ def _lower_cumsum(op: Op, graph: Graph) -> Lowered:
     )
 
 
+def _specialize_sum(op: Op, graph: Graph) -> Mapping[str, object]:
+    dtype = graph.results(op)[0].dtype
+    low, high = limits(dtype)
+    return {"variant": dtype.value[0], "type": dtype.c_type, "low": low, "high": high}
+
+
+def _specialize_extreme(op: Op, graph: Graph) -> Mapping[str, object]:
+    """Truth values are bytes like int8."""
+    name, beats = ("max", ">") if isinstance(op, ReduceMax | ReduceAny) else ("min", "<")
+    bits = 8 * graph.results(op)[0].dtype.size
+    return {"variant": f"{name}{bits}", "type": f"int{bits}_t", "beats": beats}
+
+
 KERNELS = (
     *(
         Kernel(
-            symbol="tinyc_reduce_sum_s8__portable",
+            symbol=f"tinyc_reduce_sum_{name}__portable",
             op=op,
-            source="portable/reduce_sum_s8.c",
+            source="portable/reduce_sum.c.j2",
             headers=("include/reduce.h",),
-            accepts=_int8_with_axes,
+            accepts=_all_of(dtype),
             lower=_lower_sum,
+            specialize=_specialize_sum,
         )
         for op in (Mean, Sum)
+        for name, dtype in (("s8", DType.INT8), ("s16", DType.INT16))
     ),
     *(
         Kernel(
-            symbol=f"tinyc_reduce_{name}_x8__portable",
+            symbol=f"tinyc_reduce_extreme_{name}__portable",
             op=op,
-            source=f"portable/reduce_{name}_x8.c",
+            source="portable/reduce_extreme.c.j2",
             headers=("include/reduce.h",),
-            accepts=_bytes,
+            accepts=_all_of(*dtypes),
             lower=_lower_extreme,
+            specialize=_specialize_extreme,
         )
-        for op, name in ((ReduceMax, "max"), (ReduceAny, "max"), (ReduceMin, "min"), (ReduceAll, "min"))
+        for op in (ReduceMax, ReduceMin, ReduceAny, ReduceAll)
+        for name, dtypes in (("x8", (DType.INT8, DType.BOOL)), ("x16", (DType.INT16,)))
+        if name == "x8" or op in (ReduceMax, ReduceMin)
     ),
     *(
         Kernel(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops.base import Op
@@ -25,8 +25,15 @@ _SUFFIX = {
 }
 
 
-def _accepts_resize(op: Op, graph: Graph) -> bool:
-    return graph.operands(op)[0].dtype is DType.INT8 and accepts_moved(op, graph)
+def _accepts_resize(dtype: DType) -> Callable[[Op, Graph], bool]:
+    return lambda op, graph: graph.operands(op)[0].dtype is dtype and accepts_moved(op, graph)
+
+
+def _resized_types(op: Op, graph: Graph) -> Mapping[str, object]:
+    """Sums of int16 have 36 bits."""
+    dtype = graph.operands(op)[0].dtype
+    sums = "int64_t" if dtype is DType.INT16 else "int32_t"
+    return {"variant": dtype.value[0], "type": dtype.c_type, "sum": sums}
 
 
 def _lower_resize(op: Op, graph: Graph) -> Lowered:
@@ -105,14 +112,18 @@ def _block_features(op: Op, graph: Graph) -> Features:
 
 
 KERNELS = (
-    Kernel(
-        symbol="tinyc_resize_bilinear_s8__portable",
-        op=ResizeBilinear,
-        source="portable/resize_bilinear_s8.c",
-        headers=("include/resize_bilinear.h",),
-        accepts=_accepts_resize,
-        lower=_lower_resize,
-        work=FittedWork("tinyc_resize_bilinear_s8__portable", resized),
+    *(
+        Kernel(
+            symbol=f"tinyc_resize_bilinear_{name}__portable",
+            op=ResizeBilinear,
+            source="portable/resize_bilinear.c.j2",
+            headers=("include/resize_bilinear.h",),
+            accepts=_accepts_resize(dtype),
+            lower=_lower_resize,
+            work=FittedWork(f"tinyc_resize_bilinear_{name}__portable", resized),
+            specialize=_resized_types,
+        )
+        for name, dtype in (("s8", DType.INT8), ("s16", DType.INT16))
     ),
     Kernel(
         symbol="tinyc_cast_x8__portable",

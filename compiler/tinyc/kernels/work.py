@@ -18,6 +18,9 @@ from tinyc.kernels.features import Features
 from tinyc.kernels.kernel import Work
 
 TABLE = Path(__file__).with_name("work.toml")
+# The core that the costs are fitted to; they hold for others with its instructions, the DSP extension's.
+FITTED_CORE = "cortex-m4"
+FITTED_FEATURE = "dsp"
 
 Costs = Mapping[str, tuple[float, float]]
 

@@ -9,30 +9,44 @@ from tinyc.ir.graph import Graph
 from tinyc.ir.ops import (
     Add,
     AddN,
+    ArgMax,
+    ArgMin,
     BatchToSpaceNd,
     Cast,
     Concatenation,
+    Cumsum,
     Dequantize,
     Div,
+    Elu,
     Equal,
+    Exp,
     Gather,
     GatherNd,
+    Gelu,
+    HardSwish,
+    L2Normalization,
+    Log,
     LogicalAnd,
     LogicalNot,
     LogicalOr,
+    LogSoftmax,
     Maximum,
     Minimum,
     Mul,
     NotEqual,
     Op,
     Pad,
+    Prelu,
     Quantize,
     ReduceAll,
     ReduceAny,
+    Relu0To1,
+    ReluN1To1,
     Reshape,
     SelectV2,
     SpaceToBatchNd,
     Split,
+    Sqrt,
     SquaredDifference,
     StridedSlice,
     Sub,
@@ -51,6 +65,10 @@ MOVES = (
     *(BatchToSpaceNd, Concatenation, Pad, Reshape, SpaceToBatchNd, Split, StridedSlice, Take, Transpose),
 )
 _INT32 = (Add, Sub, Mul, Div, SquaredDifference, Maximum, Minimum)
+_NOT_INT16 = (
+    *(AddN, ArgMax, ArgMin, Cumsum, Div, Elu, Exp, Gelu, HardSwish, L2Normalization, Log, LogSoftmax),
+    *(Relu0To1, ReluN1To1, Sqrt),
+)
 _TRUTHS = (LogicalAnd, LogicalOr, LogicalNot, ReduceAll, ReduceAny)
 ANY_FLOAT = "int8; float32 with --allow-float"
 
@@ -76,7 +94,8 @@ def type_findings(op: Op, graph: Graph, tensors: Iterable[Tensor], allow_float: 
             yield "computes in float32", ANY_FLOAT
     elif isinstance(op, Comparison):
         # The shape rule has seen to it that both operands have one type.
-        known = {DType.INT8, DType.INT32} | ({DType.BOOL} if isinstance(op, Equal | NotEqual) else set())
+        truths = {DType.BOOL} if isinstance(op, Equal | NotEqual) else set()
+        known = {DType.INT8, DType.INT16, DType.INT32} | truths
         yield from _computes(_types(graph.operands(op)), known, allow_float)
         yield from _only(_types(results), {DType.BOOL})
     elif isinstance(op, SelectV2):
@@ -86,7 +105,9 @@ def type_findings(op: Op, graph: Graph, tensors: Iterable[Tensor], allow_float: 
         yield from _computes(types, set(DType) - {DType.FLOAT32}, allow_float)
     else:
         known = {DType.INT8, DType.INT16} | ({DType.INT32} if isinstance(op, _INT32) else set())
-        yield from _computes(types, known - ({DType.INT16} if isinstance(op, AddN) else set()), allow_float)
+        known -= {DType.INT16} if isinstance(op, _NOT_INT16) else set()
+        # int8 slopes of int16, of which the shape rule knows.
+        yield from _computes(_types(results) if isinstance(op, Prelu) else types, known, allow_float)
         if types == {DType.INT32} and any(tensor.quantization is not None for tensor in results):
             yield "computes in int32 with a scale", "plain int32, without one"
 

@@ -196,8 +196,9 @@ def _weights(op: Op, operands: tuple[Tensor, ...], results: tuple[Tensor, ...]) 
         return
     biases = {DType.FLOAT32} if real else {DType.INT32}
     if x.dtype is DType.INT16:
-        # No kernel of TensorFlow Lite reads a 32-bit bias of a depthwise layer.
-        biases = {DType.INT64} if isinstance(op, DepthwiseConv2D) else {DType.INT32, DType.INT64}
+        # No kernel of TensorFlow Lite reads a 32-bit bias of these.
+        only_wide = isinstance(op, DepthwiseConv2D | TransposeConv)
+        biases = {DType.INT64} if only_wide else {DType.INT32, DType.INT64}
     if any(bias.dtype not in biases for bias in rest):
         yield f"bias is {rest[0].dtype.value[0]}", listed(biases)
     if real:

@@ -9,7 +9,8 @@
  * stride of 0 repeats a matrix. Element d of a row lies at row * row_stride + d * row_step, element d of a
  * column at column * column_stride + d * column_step, their product at row * output_row + column *
  * output_column of the output:
- * clamp(requantize(sum_d (first + first_offset) * (second + second_offset)) + output_offset). */
+ * clamp(requantize(sum_d (first + first_offset) * (second + second_offset)) + output_offset).
+ * Sums of int16 have 64 bits, and what scales them is as in sums_s16.h. */
 struct tinyc_batch_matmul {
     int32_t extents[4], first_strides[4], second_strides[4];
     int32_t rows, columns, depth;
@@ -18,8 +19,8 @@ struct tinyc_batch_matmul {
     int32_t output_row, output_column;
     int32_t first_offset, second_offset, output_offset;
     int32_t multiplier, shift;
-    int32_t swapped;        /* 1: `first` is the layer's second activation, or the constant */
-    const int8_t *constant; /* one operand of the kernels for constants, else null */
+    int32_t swapped;      /* 1: `first` is the layer's second activation, or the constant */
+    const void *constant; /* one operand of the kernels for constants, else null */
 };
 
 #endif

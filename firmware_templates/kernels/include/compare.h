@@ -5,7 +5,7 @@
 
 #include "pairs.h"
 
-/* int8 of any two scales, brought to steps of 2^-8. */
+/* int8 or int16 of any two scales, brought to steps of 2^-8. */
 struct tinyc_compare {
     TINYC_PAIR_FIELDS
     int32_t left_offset, left_multiplier, left_shift;
@@ -21,27 +21,27 @@ TINYC_INLINE int32_t tinyc_right_real(const struct tinyc_compare *layer, int32_t
                             layer->right_shift);
 }
 
-TINYC_INLINE int32_t tinyc_equal_s8(const struct tinyc_compare *layer, int32_t a, int32_t b) {
+TINYC_INLINE int32_t tinyc_equal_reals(const struct tinyc_compare *layer, int32_t a, int32_t b) {
     return tinyc_left_real(layer, a) == tinyc_right_real(layer, b);
 }
 
-TINYC_INLINE int32_t tinyc_not_equal_s8(const struct tinyc_compare *layer, int32_t a, int32_t b) {
+TINYC_INLINE int32_t tinyc_not_equal_reals(const struct tinyc_compare *layer, int32_t a, int32_t b) {
     return tinyc_left_real(layer, a) != tinyc_right_real(layer, b);
 }
 
-TINYC_INLINE int32_t tinyc_greater_s8(const struct tinyc_compare *layer, int32_t a, int32_t b) {
+TINYC_INLINE int32_t tinyc_greater_reals(const struct tinyc_compare *layer, int32_t a, int32_t b) {
     return tinyc_left_real(layer, a) > tinyc_right_real(layer, b);
 }
 
-TINYC_INLINE int32_t tinyc_greater_equal_s8(const struct tinyc_compare *layer, int32_t a, int32_t b) {
+TINYC_INLINE int32_t tinyc_greater_equal_reals(const struct tinyc_compare *layer, int32_t a, int32_t b) {
     return tinyc_left_real(layer, a) >= tinyc_right_real(layer, b);
 }
 
-TINYC_INLINE int32_t tinyc_less_s8(const struct tinyc_compare *layer, int32_t a, int32_t b) {
+TINYC_INLINE int32_t tinyc_less_reals(const struct tinyc_compare *layer, int32_t a, int32_t b) {
     return tinyc_left_real(layer, a) < tinyc_right_real(layer, b);
 }
 
-TINYC_INLINE int32_t tinyc_less_equal_s8(const struct tinyc_compare *layer, int32_t a, int32_t b) {
+TINYC_INLINE int32_t tinyc_less_equal_reals(const struct tinyc_compare *layer, int32_t a, int32_t b) {
     return tinyc_left_real(layer, a) <= tinyc_right_real(layer, b);
 }
 

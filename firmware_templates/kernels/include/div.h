@@ -23,7 +23,7 @@ TINYC_INLINE int32_t tinyc_div_room(int32_t x) {
     return bits;
 }
 
-TINYC_INLINE int32_t tinyc_div_s8(const struct tinyc_div *layer, int32_t a, int32_t b) {
+TINYC_INLINE int32_t tinyc_div(const struct tinyc_div *layer, int32_t a, int32_t b) {
     const int32_t divisor = b + layer->right_offset;
     const int32_t over = (a + layer->left_offset) * (divisor < 0 ? -1 : divisor > 0);
     const int32_t under = divisor < 0 ? -divisor : divisor > 0 ? divisor : 1;

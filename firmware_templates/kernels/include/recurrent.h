@@ -13,7 +13,8 @@ struct tinyc_svdf {
     const int32_t *bias;
 };
 
-/* The gates are input, forget, cell and output. */
+/* The gates are input, forget, cell and output. With int16 activations sums have 64 bits, and what scales them
+   is as in sums_s16.h. */
 struct tinyc_lstm {
     int32_t batches, steps, inputs, units;
     int32_t time_major;
@@ -27,7 +28,7 @@ struct tinyc_lstm {
     int32_t clip;             /* of the cell, 0: none */
     const int8_t *weights;    /* [4][units][inputs] */
     const int8_t *recurrent;  /* [4][units][units] */
-    const int32_t *bias;      /* [4][units] */
+    const void *bias;         /* [4][units], int32_t, or int64_t with int16 activations */
     const uint16_t *table;    /* of the logistic function */
 };
 

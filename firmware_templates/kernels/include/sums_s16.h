@@ -36,11 +36,13 @@ struct tinyc_fully_connected_s16 {
 };
 
 /* A sum as TensorFlow Lite scales it, to 32 bits. */
-TINYC_INLINE int32_t tinyc_scale_sum(int64_t sum, int32_t narrow, int32_t multiplier, int32_t shift) {
-    if (narrow) {
-        return tinyc_requantize((int32_t)(uint32_t)sum, multiplier, shift);
-    }
+TINYC_INLINE int32_t tinyc_scale_wide_sum(int64_t sum, int32_t multiplier, int32_t shift) {
     return (int32_t)(uint32_t)((sum * multiplier + ((int64_t)1 << (shift - 1))) >> shift);
+}
+
+TINYC_INLINE int32_t tinyc_scale_sum(int64_t sum, int32_t narrow, int32_t multiplier, int32_t shift) {
+    return narrow ? tinyc_requantize((int32_t)(uint32_t)sum, multiplier, shift)
+                  : tinyc_scale_wide_sum(sum, multiplier, shift);
 }
 
 #endif

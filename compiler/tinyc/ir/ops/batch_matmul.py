@@ -11,6 +11,7 @@ import numpy as np
 from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.convolution import exact_matmul
 from tinyc.ir.ops.elementwise import broadcast_shape, limits
+from tinyc.ir.ops.wide_sums import LARGEST_SUM, check_wide_shift
 from tinyc.ir.tensor import Array, DType, Shape, Tensor
 from tinyc.quantize.fixed_point import (
     Rounding,
@@ -19,8 +20,8 @@ from tinyc.quantize.fixed_point import (
     quantize_multiplier,
 )
 
-# Products of two int8, each less its zero point, that 32 bits hold.
-_MOST_INT8 = (2**31 - 1) // 255**2
+# Products of two int8, each less its zero point, that 32 bits hold; and of two int16 that a wide sum holds.
+_MOST = {DType.INT8: (2**31 - 1) // 255**2, DType.INT16: LARGEST_SUM // 2**30 - 1}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +55,8 @@ class BatchMatMul(Op):
         if min(len(x.shape), len(y.shape)) < 2:
             raise ValueError(f"needs matrices, got {list(x.shape)} and {list(y.shape)}")
         rows, depth, columns = self.extents(operands)
-        if x.dtype is DType.INT8 and depth > _MOST_INT8:
-            raise ValueError(f"sums of {depth} products, at most {_MOST_INT8} in 32 bits")
+        if depth > (most := _MOST.get(x.dtype, depth)):
+            raise ValueError(f"sums of {depth} products, at most {most} of {x.dtype.value[0]}")
         return ((*broadcast_shape(x.shape[:-2], y.shape[:-2]), rows, columns),)
 
     def macs(self, operands: Sequence[Tensor], results: Sequence[Tensor]) -> int:
@@ -85,6 +86,12 @@ class BatchMatMul(Op):
 
 
 def output_multiplier(left: Tensor, right: Tensor, result: Tensor) -> tuple[int, int]:
-    """(multiplier, shift) from sums of products to the output; the product of the scales is float32."""
+    """(multiplier, shift) from sums of products to the output; the product of the scales is float32.
+
+    Raises ValueError where the sums of int16 cannot be scaled by it.
+    """
     product = float(np.float32(left.scale) * np.float32(right.scale))
-    return quantize_multiplier(product / float(np.float32(result.scale)))
+    multiplier, shift = quantize_multiplier(product / float(np.float32(result.scale)))
+    if result.dtype is DType.INT16:
+        check_wide_shift(shift)
+    return multiplier, shift

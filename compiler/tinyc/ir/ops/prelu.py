@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from tinyc.ir.ops.elementwise import Pairwise, limits
+from tinyc.ir.ops.elementwise import Pairwise, broadcast_shape, limits
 from tinyc.ir.tensor import Array, DType, Shape, Tensor
 from tinyc.quantize.fixed_point import Rounding, multiply_by_quantized_multiplier, quantize_multiplier
 
@@ -24,12 +24,21 @@ def slopes(x: Tensor, alpha: Tensor, result: Tensor) -> tuple[tuple[int, int], t
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prelu(Pairwise):
-    """inputs: x, alpha (broadcast to the shape of x, mostly a constant); output: as x, in its own scale."""
+    """inputs: x, alpha (broadcast to the shape of x, mostly a constant); output: as x, in its own scale.
+
+    alpha has the type of x, but int8 with int16 x, as TensorFlow Lite reads it.
+    """
 
     kind: ClassVar[str] = "PRELU"
 
     def output_shapes(self, operands: Sequence[Tensor]) -> tuple[Shape, ...]:
-        (shape,) = Pairwise.output_shapes(self, operands)
+        types = tuple(operand.dtype for operand in operands)
+        if types == (DType.INT16, DType.INT8):
+            shape = broadcast_shape(*(operand.shape for operand in operands))
+        elif types == (DType.INT16, DType.INT16):
+            raise ValueError("slopes are int16, int8 ones are known")
+        else:
+            (shape,) = Pairwise.output_shapes(self, operands)
         if shape != operands[0].shape:
             x, alpha = (list(operand.shape) for operand in operands)
             raise ValueError(f"slopes of shape {alpha} do not broadcast to {x}")

@@ -1,4 +1,4 @@
-"""UNIDIRECTIONAL_SEQUENCE_LSTM: long short-term memory over a sequence, int8 with an int16 cell."""
+"""UNIDIRECTIONAL_SEQUENCE_LSTM: long short-term memory over a sequence, int8 or int16, with an int16 cell."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ import numpy as np
 
 from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.elementwise import limits
+from tinyc.ir.ops.wide_sums import check_wide_sums, has_wide_sums
 from tinyc.ir.tensor import Array, DType, Shape, Tensor
 from tinyc.quantize.fixed_point import (
     IntArray,
     Rounding,
     multiply_by_quantized_multiplier,
+    multiply_int64_by_quantized_multiplier,
     quantize_multiplier,
     wrap32,
 )
@@ -47,11 +49,16 @@ def _ratio(first: float, second: float, result: float) -> Scaling:
     return quantize_multiplier(product / float(np.float32(result)))
 
 
+def _scaled(sums: IntArray, multiplier: int, shift: int) -> IntArray:
+    return multiply_by_quantized_multiplier(wrap32(sums), multiplier, shift)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnidirectionalSequenceLstm(Op):
-    """inputs: x [n, time, in] int8, or [time, n, in] when `time_major`; four weights [units, in] and four
-    recurrent ones [units, units], int8; four biases [units], int32; the hidden state [n, units] int8 and the
-    cell [n, units] int16, whose scale is a power of two. The four are the gates in the order of `GATES`.
+    """inputs: x [n, time, in], or [time, n, in] when `time_major`; four weights [units, in] and four
+    recurrent ones [units, units], int8; four biases [units]; the hidden state [n, units] and the cell
+    [n, units] int16, whose scale is a power of two. The four are the gates in the order of `GATES`.
+    x and the hidden state are int8 and the biases int32, or int16 with zero point 0 and int64.
 
     Outputs: the hidden state of every step, and both states after the last. The gates are rounded to steps of
     2^-12, their activations to 2^-15; `cell_clip` bounds the cell (real units), 0 does not.
@@ -68,11 +75,12 @@ class UnidirectionalSequenceLstm(Op):
         if len(operands) != 15:
             raise ValueError(f"needs 15 inputs, got {len(operands)}")
         x, weights, biases, (hidden, cell) = operands[0], operands[1:9], operands[9:13], operands[13:]
-        types = (DType.INT8,) * 9 + (DType.INT32,) * 4 + (DType.INT8, DType.INT16)
+        kept, summed = (DType.INT16, DType.INT64) if x.dtype is DType.INT16 else (DType.INT8, DType.INT32)
+        types = (kept,) + (DType.INT8,) * 8 + (summed,) * 4 + (kept, DType.INT16)
         for tensor, dtype in zip(operands, types, strict=True):
             if tensor.dtype is not dtype:
                 raise ValueError(f"{tensor.name!r} is {tensor.dtype.value[0]}, not {dtype.value[0]}")
-        for tensor in (*weights, cell):
+        for tensor in (*weights, cell, *((x, hidden) if kept is DType.INT16 else ())):
             if tensor.quantization is None or tensor.quantization.per_channel or tensor.zero_point:
                 raise ValueError(f"{tensor.name!r} needs one scale and the zero point 0")
         if math.frexp(cell.scale)[0] != 0.5 or not 2.0**-27 <= cell.scale <= 1.0:
@@ -90,16 +98,18 @@ class UnidirectionalSequenceLstm(Op):
         """Fixed-point parameters. Raises ValueError for scales that cannot be represented."""
         x, hidden, cell = operands[0], operands[13], operands[14]
 
-        def gates(source: Tensor, weights: Sequence[Tensor]) -> tuple[Scaling, ...]:
-            products = [np.float32(source.scale) * np.float32(tensor.scale) for tensor in weights]
-            return tuple(quantize_multiplier(float(product) / _GATE_INPUT_SCALE) for product in products)
+        def gate(source: Tensor, weights: Tensor, *bias: Tensor) -> Scaling:
+            product = np.float32(source.scale) * np.float32(weights.scale)
+            found = quantize_multiplier(float(product) / _GATE_INPUT_SCALE)
+            check_wide_sums((source, weights, *bias), np.array(found[1]))
+            return found
 
         # TANH takes steps of 2^-12 times 3.
         power = math.frexp(cell.scale)[1] - 1 + 12
         clip = min(self.cell_clip / cell.scale, 32767.0)
         return LstmScaling(
-            gates(x, operands[1:5]),
-            gates(hidden, operands[5:9]),
+            tuple(gate(x, *both) for both in zip(operands[1:5], operands[9:13], strict=True)),
+            tuple(gate(hidden, weights) for weights in operands[5:9]),
             _ratio(_GATE_OUTPUT_SCALE, cell.scale, cell.scale),
             _ratio(_GATE_OUTPUT_SCALE, _GATE_OUTPUT_SCALE, cell.scale),
             _ratio(_GATE_OUTPUT_SCALE, _GATE_OUTPUT_SCALE, hidden.scale),
@@ -122,12 +132,13 @@ class UnidirectionalSequenceLstm(Op):
         scaling, table, units = self.scaling(operands), logistic_table(), operands[9].elements
         hidden, cell = (value.reshape(-1, units) for value in wide[13:])
         low, high = limits(DType.INT16)
+        scaled = multiply_int64_by_quantized_multiplier if has_wide_sums(operands[:1]) else _scaled
 
         def gate(index: int, step: IntArray, hidden: IntArray) -> IntArray:
             inner = (step - operands[0].zero_point) @ wide[1 + index].T + wide[9 + index].reshape(-1)
             outer = (hidden - operands[13].zero_point) @ wide[5 + index].T
             parts = ((inner, scaling.input[index]), (outer, scaling.recurrent[index]))
-            both = [np.clip(multiply_by_quantized_multiplier(wrap32(s), *by), low, high) for s, by in parts]
+            both = [np.clip(scaled(sums, *by), low, high) for sums, by in parts]
             total = np.clip(both[0] + both[1], low, high)
             return tanh(total, 3, 0, table) if GATES[index] == "cell" else logistic(total, 3, 0, table)
 
@@ -141,7 +152,7 @@ class UnidirectionalSequenceLstm(Op):
                 cell = np.clip(cell, -scaling.clip, scaling.clip)
             shown = tanh(cell, *scaling.tanh, table) * opened
             hidden = multiply_by_quantized_multiplier(shown, *scaling.hidden) + operands[13].zero_point
-            hidden = np.clip(hidden, *limits(DType.INT8))
+            hidden = np.clip(hidden, *limits(operands[13].dtype))
             found.append(hidden)
         y = np.stack(found, axis=0 if self.time_major else 1)
         return tuple(
