@@ -9,7 +9,7 @@ import pytest
 
 from support import tflite_writer
 from support.command_line import tinyc
-from support.float_models import float_dense
+from support.float_models import float_keywords
 
 pytestmark = pytest.mark.emulated
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.emulated
 @pytest.mark.parametrize("board", ["nrf52840", "microbit"])
 def test_a_float_model_has_the_same_bits_on_the_chip(tmp_path: Path, board: str) -> None:
     model = tmp_path / "model.tflite"
-    model.write_bytes(tflite_writer.write(float_dense(np.random.default_rng(5))))
+    model.write_bytes(tflite_writer.write(float_keywords(np.random.default_rng(5))))
     built = tinyc("build", model, "--board", board, "--out", tmp_path / "out", "--allow-float")
     assert built.code == 0, built.stderr
     said = tinyc("verify", tmp_path / "out", "--count", 6, "--layers", "--json")

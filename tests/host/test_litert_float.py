@@ -12,7 +12,8 @@ from strategies import FLOAT_STRATEGIES
 from strategies.real import peculiar, usual
 from support.litert import reference_outputs
 from tinyc import interpreter
-from tinyc.ir.ops import Ceil, Round
+from tinyc.ir.graph import Graph
+from tinyc.ir.ops import ArgMax, ArgMin, Ceil, Conv2D, DepthwiseConv2D, Padding, ReduceMax, ReduceMin, Round
 from tinyc.ir.ops.base import Op
 from tinyc.ir.tensor import Array, DType, Shape, bits
 
@@ -23,6 +24,20 @@ GRAPHS = 60
 _FAST_ONLY = (Ceil, Round)
 
 
+# What TensorFlow Lite makes of these in an extreme depends on which axes there are.
+_NOT_COMPARED = {
+    **dict.fromkeys((ArgMax, ArgMin), np.isnan),
+    **dict.fromkeys((ReduceMax, ReduceMin), lambda x: ~np.isfinite(x)),
+}
+
+
+def _is_compared(graph: Graph) -> bool:
+    """Explicit padding is a layer of zeros in a file, which infinite weights make NaNs of."""
+    (op,) = graph.ops
+    explicit = isinstance(op, Conv2D | DepthwiseConv2D) and op.padding is Padding.EXPLICIT
+    return not explicit or all(np.isfinite(t.constant).all() for t in graph.operands(op) if t.is_constant)
+
+
 @pytest.mark.parametrize("draw", [usual, peculiar])
 @pytest.mark.parametrize("op", FLOAT_STRATEGIES, ids=lambda op: op.kind)
 def test_the_reference_equals_tensorflow_lite(
@@ -31,18 +46,22 @@ def test_the_reference_equals_tensorflow_lite(
     rng = np.random.default_rng(zlib.crc32(op.kind.encode()))
     for case in range(GRAPHS):
         graph = FLOAT_STRATEGIES[op](rng)
+        if not _is_compared(graph):
+            continue
         inputs = [
             draw(rng, graph[name].shape)
             if graph[name].dtype is DType.FLOAT32
             else rng.random(graph[name].shape) < 0.5
             for name in graph.inputs
         ]
+        if op in _NOT_COMPARED:
+            inputs = [np.where(_NOT_COMPARED[op](x), np.float32(0), x) for x in inputs]
         expected = reference_outputs(graph, inputs, plain=op not in _FAST_ONLY)
         actual = interpreter.run(graph, inputs)
         for left, right in zip(expected, actual, strict=True):
             assert (left.dtype, left.shape) == (right.dtype, right.shape)
             wrong = np.argwhere((bits(left) != bits(right)).any(axis=-1))
-            where = tuple(wrong[0]) if len(wrong) else ()
+            where = tuple(wrong[0][: left.ndim]) if len(wrong) else ()
             assert not len(wrong), (
                 f"case {case}: {len(wrong)} of {left.size} differ, first at {wrong[0].tolist()}: "
                 f"TensorFlow Lite {left[where]}, tinyc {right[where]}\n{graph.ops[0]}"

@@ -201,11 +201,38 @@ STRATEGIES: dict[type[Op], Strategy] = {
 }
 
 _FLOAT = (
-    *(Abs, Add, Div, Equal, FullyConnected, Greater, GreaterEqual, LeakyRelu, Less, LessEqual, Maximum),
-    *(Minimum, Mul, Neg, NotEqual, Prelu, Relu, Relu0To1, Relu6, ReluN1To1, SquaredDifference, Sub),
+    *(
+        Abs,
+        Add,
+        AddN,
+        AveragePool2D,
+        BatchMatMul,
+        Conv2D,
+        Cumsum,
+        DepthwiseConv2D,
+        Div,
+        Equal,
+        FullyConnected,
+    ),
+    *(
+        Greater,
+        GreaterEqual,
+        LeakyRelu,
+        Less,
+        LessEqual,
+        Maximum,
+        MaxPool2D,
+        Mean,
+        Minimum,
+        Mul,
+        Neg,
+        NotEqual,
+    ),
+    *(Prelu, ReduceMax, ReduceMin, Relu, Relu0To1, Relu6, ReluN1To1, SquaredDifference, Sub, Sum),
 )
 FLOAT_STRATEGIES: dict[type[Op], Strategy] = {
     **{op: real.real(STRATEGIES[op]) for op in _FLOAT},
+    **{op: real.real(STRATEGIES[op], stays=("y",)) for op in (ArgMax, ArgMin)},
     **{op: real.alone(op) for op in (Ceil, Floor, Round, Square)},
 }
 """Layers in float32."""

@@ -5,7 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from tinyc.ir.graph import Graph, verify
-from tinyc.ir.ops import Activation, FullyConnected, Maximum
+from tinyc.ir.ops import (
+    Activation,
+    AveragePool2D,
+    Conv2D,
+    DepthwiseConv2D,
+    FullyConnected,
+    Maximum,
+    MaxPool2D,
+    Padding,
+)
 from tinyc.ir.tensor import DType, Shape, Tensor
 
 
@@ -31,3 +40,39 @@ def float_dense(rng: np.random.Generator) -> Graph:
     second = FullyConnected(name="second", inputs=("hidden", "w2"), outputs=("scores",))
     last = Maximum(name="last", inputs=("scores", "bound"), outputs=("y",))
     return verify(Graph("dense", {t.name: t for t in tensors}, (first, second, last), ("x",), ("y",)))
+
+
+def float_keywords(rng: np.random.Generator) -> Graph:
+    """A small network over features of sound [1, 12, 10, 1]: convolutions, pools, a dense layer."""
+    shapes = {"x": (12, 10, 1), "a": (6, 5, 8), "b": (6, 5, 8), "c": (3, 2, 8), "d": (1, 1, 8)}
+    tensors = [Tensor(name, (1, *shape), DType.FLOAT32) for name, shape in shapes.items()]
+    tensors += [
+        Tensor("y", (1, 4), DType.FLOAT32),
+        float_constant(rng, "w1", (8, 3, 3, 1)),
+        float_constant(rng, "b1", (8,)),
+        float_constant(rng, "w2", (1, 3, 3, 8)),
+        float_constant(rng, "w3", (4, 8)),
+    ]
+    ops = (
+        Conv2D(
+            name="spread",
+            inputs=("x", "w1", "b1"),
+            outputs=("a",),
+            stride=(2, 2),
+            padding=Padding.SAME,
+            activation=Activation.RELU6,
+        ),
+        DepthwiseConv2D(name="look", inputs=("a", "w2"), outputs=("b",), padding=Padding.SAME),
+        MaxPool2D(
+            name="pick",
+            inputs=("b",),
+            outputs=("c",),
+            filter_height=2,
+            filter_width=2,
+            stride_height=2,
+            stride_width=2,
+        ),
+        AveragePool2D(name="gather", inputs=("c",), outputs=("d",), filter_height=3, filter_width=2),
+        FullyConnected(name="decide", inputs=("d", "w3"), outputs=("y",)),
+    )
+    return verify(Graph("keywords", {t.name: t for t in tensors}, ops, ("x",), ("y",)))

@@ -29,6 +29,7 @@ from tinyc.kernels import (
     portable_elementwise,
     portable_float,
     portable_float_each,
+    portable_float_reductions,
     portable_fully_connected,
     portable_int4,
     portable_int16,
@@ -96,6 +97,7 @@ _OF_LAYERS: tuple[Kernel, ...] = (
     *portable_transpose_conv.KERNELS,
     *portable_float.KERNELS,
     *portable_float_each.KERNELS,
+    *portable_float_reductions.KERNELS,
     *token_block.KERNELS,
 )
 CATALOGUE = (*_OF_LAYERS, *patch_stage.kernels(_OF_LAYERS))

@@ -26,7 +26,7 @@ def _accepts(op: Op, graph: Graph, constants: int, dtype: DType = DType.INT8) ->
     return (
         all(tensor.dtype is dtype for tensor in (*operands, *graph.results(op)))
         and sum(tensor.is_constant for tensor in operands) == constants
-        and _matrices(op, graph) is not None
+        and can_walk(op, graph)
     )
 
 
@@ -41,6 +41,11 @@ def one_constant(op: Op, graph: Graph) -> bool:
 def _matrices(op: Op, graph: Graph) -> Walk | None:
     left, right = graph.operands(op)
     return walk(left.shape[:-2], right.shape[:-2])
+
+
+def can_walk(op: Op, graph: Graph) -> bool:
+    """Whether the batch axes fit into the loops."""
+    return _matrices(op, graph) is not None
 
 
 def shape(op: Op, graph: Graph, *, swapped: bool = False) -> dict[str, FieldValue]:

@@ -27,32 +27,32 @@ def _int16(op: Op, graph: Graph) -> bool:
     return _accepts_type(op, graph, DType.INT16)
 
 
-def lower(op: Op, graph: Graph) -> Lowered:
-    """C parameters of either pool."""
-    assert isinstance(op, Pool2D)
+def geometry(op: Pool2D, graph: Graph) -> dict[str, int]:
+    """The fields of `struct tinyc_pool_2d` before `low`."""
     (x,), (result,) = graph.operands(op), graph.results(op)
     batches, height, width, channels = x.shape
     top, left = op.before(x.shape)
-    low, high = activation_range(op.activation, result)
-    return Lowered(
-        "tinyc_pool_2d",
-        {
-            "batches": batches,
-            "channels": channels,
-            "input_height": height,
-            "input_width": width,
-            "output_height": result.shape[1],
-            "output_width": result.shape[2],
-            "filter_height": op.filter_height,
-            "filter_width": op.filter_width,
-            "stride_height": op.stride_height,
-            "stride_width": op.stride_width,
-            "pad_top": top,
-            "pad_left": left,
-            "low": low,
-            "high": high,
-        },
-    )
+    return {
+        "batches": batches,
+        "channels": channels,
+        "input_height": height,
+        "input_width": width,
+        "output_height": result.shape[1],
+        "output_width": result.shape[2],
+        "filter_height": op.filter_height,
+        "filter_width": op.filter_width,
+        "stride_height": op.stride_height,
+        "stride_width": op.stride_width,
+        "pad_top": top,
+        "pad_left": left,
+    }
+
+
+def lower(op: Op, graph: Graph) -> Lowered:
+    """C parameters of either pool."""
+    assert isinstance(op, Pool2D)
+    low, high = activation_range(op.activation, graph.results(op)[0])
+    return Lowered("tinyc_pool_2d", {**geometry(op, graph), "low": low, "high": high})
 
 
 KERNELS = tuple(

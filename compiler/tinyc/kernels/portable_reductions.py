@@ -58,7 +58,7 @@ def _walk(shape: Shape, axes: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[i
     return tuple(extent for extent, _ in loops), tuple(stride for _, stride in loops)
 
 
-def _loops(op: Reduction, shape: Shape) -> dict[str, FieldValue]:
+def loops(op: Reduction, shape: Shape) -> dict[str, FieldValue]:
     """The fields that `struct tinyc_reduce` and `struct tinyc_reduce_sum` begin with."""
     reduced = op.reduced(len(shape))
     kept = tuple(axis for axis in range(len(shape)) if axis not in reduced)
@@ -76,7 +76,7 @@ def _loops(op: Reduction, shape: Shape) -> dict[str, FieldValue]:
 
 def _lower_extreme(op: Op, graph: Graph) -> Lowered:
     assert isinstance(op, Reduction)
-    return Lowered("tinyc_reduce", _loops(op, graph.operands(op)[0].shape))
+    return Lowered("tinyc_reduce", loops(op, graph.operands(op)[0].shape))
 
 
 def _lower_sum(op: Op, graph: Graph) -> Lowered:
@@ -87,7 +87,7 @@ def _lower_sum(op: Op, graph: Graph) -> Lowered:
     return Lowered(
         "tinyc_reduce_sum",
         {
-            **_loops(op, x.shape),
+            **loops(op, x.shape),
             "sum_offset": -x.zero_point * count,
             "multiplier": multiplier,
             "shift": shift,
@@ -96,7 +96,7 @@ def _lower_sum(op: Op, graph: Graph) -> Lowered:
     )
 
 
-def _along(shape: Shape, axis: int) -> dict[str, FieldValue]:
+def along(shape: Shape, axis: int) -> dict[str, FieldValue]:
     return {
         "outer": math.prod(shape[:axis]),
         "depth": shape[axis],
@@ -106,7 +106,7 @@ def _along(shape: Shape, axis: int) -> dict[str, FieldValue]:
 
 def _lower_arg(op: Op, graph: Graph) -> Lowered:
     assert isinstance(op, ArgExtreme)
-    return Lowered("tinyc_arg", _along(graph.operands(op)[0].shape, op.axis))
+    return Lowered("tinyc_arg", along(graph.operands(op)[0].shape, op.axis))
 
 
 def _lower_cumsum(op: Op, graph: Graph) -> Lowered:
@@ -116,7 +116,7 @@ def _lower_cumsum(op: Op, graph: Graph) -> Lowered:
     return Lowered(
         "tinyc_cumsum",
         {
-            **_along(x.shape, op.axis),
+            **along(x.shape, op.axis),
             "exclusive": int(op.exclusive),
             "reverse": int(op.reverse),
             "input_offset": -x.zero_point,

@@ -8,8 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from tinyc.ir.ops.base import Op
-from tinyc.ir.ops.common import quantization_mismatch
+from tinyc.ir.ops.base import Activation, Op
+from tinyc.ir.ops.common import activate_float, quantization_mismatch
 from tinyc.ir.ops.elementwise import SumScaling, limits, sum_scaling
 from tinyc.ir.tensor import Array, DType, Shape, Tensor
 from tinyc.quantize.fixed_point import Rounding, multiply_by_quantized_multiplier
@@ -58,7 +58,11 @@ class AddN(Op):
     ) -> tuple[Array, ...]:
         (result,) = results
         if result.dtype is DType.FLOAT32:
-            return (np.asarray(np.sum(values, axis=0, dtype=np.float32)),)
+            # TensorFlow Lite's ADD for each of them, with its clamp.
+            y = values[0]
+            for value in values[1:]:
+                y = activate_float(y + value, Activation.NONE)
+            return (y,)
         scaling = sums_scaling(operands, result)
         # Each term is exact: the multiplier is a half.
         total = sum(value.astype(np.int64) << scaling.left_shift - 1 for value in values)

@@ -10,13 +10,16 @@ from typing import ClassVar
 import numpy as np
 
 from tinyc.ir.ops.base import Op
-from tinyc.ir.tensor import Array, Shape, Tensor
+from tinyc.ir.ops.float_order import position
+from tinyc.ir.tensor import Array, DType, Shape, Tensor
 from tinyc.quantize.fixed_point import Rounding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArgExtreme(Op):
     """input: x; output int32, without the axis `axis` of the input. Of equal elements the first counts."""
+
+    exceeds: ClassVar[np.ufunc]
 
     axis: int
 
@@ -39,12 +42,16 @@ class ArgExtreme(Op):
         results: Sequence[Tensor],
         rounding: Rounding,
     ) -> tuple[Array, ...]:
-        return (np.asarray(self.position(values[0])).astype(np.int32),)
+        (x,) = values
+        is_real = operands[0].dtype is DType.FLOAT32
+        at = position(np.moveaxis(x, self.axis, 0), self.exceeds) if is_real else self.position(x)
+        return (np.asarray(at).astype(np.int32),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArgMax(ArgExtreme):
     kind: ClassVar[str] = "ARG_MAX"
+    exceeds: ClassVar[np.ufunc] = np.greater
 
     def position(self, x: Array) -> Array:
         return np.asarray(x.argmax(axis=self.axis))
@@ -53,6 +60,7 @@ class ArgMax(ArgExtreme):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArgMin(ArgExtreme):
     kind: ClassVar[str] = "ARG_MIN"
+    exceeds: ClassVar[np.ufunc] = np.less
 
     def position(self, x: Array) -> Array:
         return np.asarray(x.argmin(axis=self.axis))

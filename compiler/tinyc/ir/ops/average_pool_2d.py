@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from tinyc.ir.ops.common import check_sum
+from tinyc.ir.ops.float_order import ordered, sum_of
 from tinyc.ir.ops.pooling import Pool2D
 from tinyc.ir.tensor import Array, Shape, Tensor
 
@@ -28,6 +29,6 @@ class AveragePool2D(Pool2D):
     def reduce(self, window: Array) -> Array:
         count = window.shape[1] * window.shape[2]
         if window.dtype == np.float32:
-            return np.asarray(window.sum(axis=(1, 2), dtype=np.float32) / np.float32(count))
+            return np.asarray(sum_of(ordered(window, (1, 2))) / np.float32(count))
         total = window.sum(axis=(1, 2))
         return np.asarray(np.sign(total) * ((np.abs(total) + count // 2) // count))

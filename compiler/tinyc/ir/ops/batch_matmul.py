@@ -11,6 +11,7 @@ import numpy as np
 from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.convolution import exact_matmul
 from tinyc.ir.ops.elementwise import broadcast_shape, limits
+from tinyc.ir.ops.float_order import product_sums
 from tinyc.ir.ops.wide_sums import LARGEST_SUM, check_wide_shift
 from tinyc.ir.tensor import Array, DType, Shape, Tensor
 from tinyc.quantize.fixed_point import (
@@ -74,7 +75,7 @@ class BatchMatMul(Op):
         x = x.swapaxes(-1, -2) if self.adj_x else x
         y = y.swapaxes(-1, -2) if self.adj_y else y
         if result.dtype is DType.FLOAT32:
-            return ((x @ y).astype(np.float32),)
+            return (product_sums(x, y, rounding),)
         left, right = operands
         sums = exact_matmul(x.astype(np.int32) - left.zero_point, y.astype(np.int32) - right.zero_point)
         multiplier, shift = output_multiplier(left, right, result)

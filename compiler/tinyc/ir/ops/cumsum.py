@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from tinyc.ir.ops.elementwise import Function, limits
+from tinyc.ir.ops.float_order import running_sums
 from tinyc.ir.tensor import Array, Shape, Tensor
 from tinyc.quantize.fixed_point import IntArray, multiply_by_quantized_multiplier, quantize_multiplier
 
@@ -55,7 +56,11 @@ class Cumsum(Function):
         return np.flip(sums, self.axis) if self.reverse else sums
 
     def real(self, x: Array) -> Array:
-        return self._sums(x, 0)
+        ordered = np.moveaxis(np.flip(x, self.axis) if self.reverse else x, self.axis, 0)
+        # Each sum begins at 0.
+        sums = running_sums(np.concatenate([np.zeros_like(ordered[:1]), ordered]))
+        y = np.moveaxis(sums[:-1] if self.exclusive else sums[1:], 0, self.axis)
+        return np.flip(y, self.axis) if self.reverse else y
 
     def quantized(self, x: IntArray, operand: Tensor, result: Tensor) -> IntArray:
         sums = np.clip(self._sums(x - operand.zero_point, -operand.zero_point), LOWEST, HIGHEST)

@@ -38,6 +38,26 @@ def sum_of(terms: Array) -> Array:
     return np.asarray(running_sums(terms)[-1] + _ZERO)
 
 
+def extreme(x: Array, exceeds: np.ufunc) -> Array:
+    """The element along the first axis that no later one `exceeds`: np.greater or np.less.
+
+    Of equal ones (zeros of either sign) it is the first. Nothing exceeds a first NaN; others exceed nothing.
+    """
+    found = x[0]
+    for row in x[1:]:
+        found = np.where(exceeds(row, found), row, found)
+    return np.asarray(found)
+
+
+def position(x: Array, exceeds: np.ufunc) -> Array:
+    """Where along the first axis the first extreme is, int64; NaNs are none beside numbers."""
+    found, at = x[0], np.zeros(x.shape[1:], np.int64)
+    for index, row in enumerate(x[1:], 1):
+        better = exceeds(row, found) | (np.isnan(found) & ~np.isnan(row))
+        found, at = np.where(better, row, found), np.where(better, index, at)
+    return at
+
+
 def product_sums(left: Array, right: Array, rounding: Rounding, inside: Array | None = None) -> Array:
     """left @ right of [..., rows, depth] and [..., depth, columns], from 0 and in the order of the depth.
 

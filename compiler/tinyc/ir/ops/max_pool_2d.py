@@ -7,6 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
+from tinyc.ir.ops.common import LARGEST_FLOAT
+from tinyc.ir.ops.float_order import extreme, ordered
 from tinyc.ir.ops.pooling import Pool2D
 from tinyc.ir.tensor import Array
 
@@ -18,4 +20,7 @@ class MaxPool2D(Pool2D):
     kind: ClassVar[str] = "MAX_POOL_2D"
 
     def reduce(self, window: Array) -> Array:
+        if window.dtype == np.float32:
+            rows = ordered(window, (1, 2))
+            return extreme(np.concatenate([np.full_like(rows[:1], -LARGEST_FLOAT), rows]), np.greater)
         return np.asarray(window.max(axis=(1, 2)))

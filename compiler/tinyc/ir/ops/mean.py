@@ -10,6 +10,7 @@ import numpy as np
 
 from tinyc.ir.ops.common import check_sum
 from tinyc.ir.ops.elementwise import limits
+from tinyc.ir.ops.float_order import ordered, sum_of
 from tinyc.ir.ops.reduction import Reduction
 from tinyc.ir.tensor import Array, DType, Shape, Tensor
 from tinyc.quantize.fixed_point import Rounding, multiply_by_quantized_multiplier, quantize_multiplier
@@ -50,8 +51,8 @@ class Mean(Reduction):
             return (x.reshape(result.shape).astype(result.dtype.numpy),)
         reduced, count = self.reduced(x.ndim), self.count(x.shape)
         if operand.dtype is DType.FLOAT32:
-            y = x.sum(axis=reduced, dtype=np.float32) / np.float32(count)
-            return (np.asarray(y, dtype=np.float32).reshape(result.shape),)
+            y = sum_of(ordered(x, reduced)) / np.float32(count)
+            return (np.asarray(y).reshape(result.shape),)
         multiplier, shift = mean_multiplier(operand, result, count)
         total = x.astype(np.int64).sum(axis=reduced) - operand.zero_point * count
         scaled = multiply_by_quantized_multiplier(total, multiplier, shift) + result.zero_point

@@ -12,6 +12,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from tinyc.ir.ops.float_order import extreme, ordered
 from tinyc.ir.ops.reduction import Reduction
 from tinyc.ir.tensor import Array, DType, Shape, Tensor
 from tinyc.quantize.fixed_point import Rounding
@@ -20,6 +21,8 @@ from tinyc.quantize.fixed_point import Rounding
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReduceExtreme(Reduction):
     """input: x; output as every `Reduction`, in the scale of the input. At least one axis."""
+
+    exceeds: ClassVar[np.ufunc]
 
     @abstractmethod
     def extreme(self, x: Array, axes: tuple[int, ...]) -> Array:
@@ -37,12 +40,16 @@ class ReduceExtreme(Reduction):
         results: Sequence[Tensor],
         rounding: Rounding,
     ) -> tuple[Array, ...]:
-        return (self.extreme(values[0], self.reduced(values[0].ndim)).reshape(results[0].shape),)
+        x, axes = values[0], self.reduced(values[0].ndim)
+        if x.dtype == np.float32:
+            return (extreme(ordered(x, axes), self.exceeds).reshape(results[0].shape),)
+        return (self.extreme(x, axes).reshape(results[0].shape),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReduceMax(ReduceExtreme):
     kind: ClassVar[str] = "REDUCE_MAX"
+    exceeds: ClassVar[np.ufunc] = np.greater
 
     def extreme(self, x: Array, axes: tuple[int, ...]) -> Array:
         return np.asarray(x.max(axis=axes))
@@ -51,6 +58,7 @@ class ReduceMax(ReduceExtreme):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReduceMin(ReduceExtreme):
     kind: ClassVar[str] = "REDUCE_MIN"
+    exceeds: ClassVar[np.ufunc] = np.less
 
     def extreme(self, x: Array, axes: tuple[int, ...]) -> Array:
         return np.asarray(x.min(axis=axes))
@@ -69,6 +77,7 @@ class ReduceTruth(ReduceExtreme):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReduceAny(ReduceTruth):
     kind: ClassVar[str] = "REDUCE_ANY"
+    exceeds: ClassVar[np.ufunc] = np.greater
 
     def extreme(self, x: Array, axes: tuple[int, ...]) -> Array:
         return np.asarray(x.any(axis=axes))
@@ -77,6 +86,7 @@ class ReduceAny(ReduceTruth):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReduceAll(ReduceTruth):
     kind: ClassVar[str] = "REDUCE_ALL"
+    exceeds: ClassVar[np.ufunc] = np.less
 
     def extreme(self, x: Array, axes: tuple[int, ...]) -> Array:
         return np.asarray(x.all(axis=axes))
