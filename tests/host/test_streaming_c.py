@@ -10,7 +10,15 @@ import pytest
 from typer.testing import CliRunner
 
 from strategies.common import activation
-from support.stream_networks import Network, frames_of, long_input, random_network, streamed_outputs
+from support.stream_networks import (
+    Network,
+    frames_of,
+    long_input,
+    lstm_network,
+    random_network,
+    streamed_outputs,
+    svdf_network,
+)
 from support.tflite_writer import write
 from tinyc import interpreter
 from tinyc.boards import load_board
@@ -27,16 +35,19 @@ _NETWORKS = 12
 
 
 def test_the_c_gives_what_the_reference_gives_frame_by_frame() -> None:
-    board, programs, records, expected = load_board("host"), [], [], []
-    for seed in range(100, 100 + _NETWORKS):
-        rng = np.random.default_rng(seed)
-        batch, axis = random_network(rng, causal=bool(seed % 2))
+    networks = [
+        random_network(np.random.default_rng(seed), causal=bool(seed % 2))
+        for seed in range(100, 100 + _NETWORKS)
+    ]
+    networks += [(make(np.random.default_rng(7)), 2) for make in (lstm_network, svdf_network)]
+    board, rng, programs, records, expected = load_board("host"), np.random.default_rng(1), [], [], []
+    for number, (batch, axis) in enumerate(networks):
         streaming = stream(batch, axis)
         assert streaming.stream is not None
         x, step = long_input(rng, batch, axis, 30), streaming.stream.frames
         parts = [(frames_of(x, axis, at, step),) for at in range(0, 30 - step + 1, step)]
-        programs.append(compile_graph(streaming, board, name=f"m{seed}"))
-        records += [(len(programs) - 1, part) for part in parts]
+        programs.append(compile_graph(streaming, board, name=f"m{number}"))
+        records += [(number, part) for part in parts]
         expected += streamed_outputs(streaming, x)
     found = HostBundle(programs).run_all(records)
     for index, (wanted, (given, *_)) in enumerate(zip(expected, found, strict=True)):

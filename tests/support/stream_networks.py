@@ -8,7 +8,7 @@ import numpy as np
 
 from strategies.common import activation, constant, random_inputs
 from strategies.convolution import random_activation, random_bias, random_filters, random_output
-from strategies.recurrent import random_lstm
+from strategies.recurrent import random_lstm, random_svdf
 from tinyc import interpreter
 from tinyc.ir.graph import Graph, verify
 from tinyc.ir.ops import (
@@ -29,7 +29,7 @@ from tinyc.ir.ops import (
     UnidirectionalSequenceLstm,
 )
 from tinyc.ir.state import State
-from tinyc.ir.tensor import Array, Quantization, Tensor
+from tinyc.ir.tensor import Array, DType, Quantization, Shape, Tensor
 
 
 @dataclass
@@ -195,6 +195,16 @@ class Network:
         op = FullyConnected(name=name, inputs=(flat.name, weights.name), outputs=outputs)
         self.add(op, weights, result=activation(self.rng, "y", (1,), low=0.05))
 
+    def recurrent(self, layer: Graph, sequence: Shape, result: Shape) -> None:
+        """The one layer of another graph, which reads x and gives y, over frames as `sequence`."""
+        (op,) = layer.ops
+        flat = Reshape(name="sequence", inputs=(self.last.name,), outputs=("sequence",), shape=sequence)
+        self.add(flat)
+        others = {name: tensor for name, tensor in layer.tensors.items() if name not in ("x", "y")}
+        self.tensors |= others
+        self.ops.append(op.with_(inputs=("sequence", *op.inputs[1:])))
+        self.tensors["y"] = self.last = layer["y"].with_(shape=result)
+
 
 def random_network(rng: np.random.Generator, *, causal: bool, head: bool = True) -> tuple[Graph, int]:
     """(the model, its axis of time): two to four layers, at times with a head that takes all of time."""
@@ -227,29 +237,30 @@ def random_network(rng: np.random.Generator, *, causal: bool, head: bool = True)
     return net.graph(), axis
 
 
-def lstm_network(rng: np.random.Generator, *, causal: bool) -> Graph:
+def lstm_network(rng: np.random.Generator, *, causal: bool = True) -> Graph:
     """A convolution along axis 2 and an LSTM, of which the last output counts."""
     while True:
         layer = random_lstm(rng)
         (op,), x = layer.ops, layer["x"]
         assert isinstance(op, UnidirectionalSequenceLstm)
-        if x.shape[0] == 1 and not op.time_major:
+        if x.shape[0] == 1 and x.dtype is DType.INT8 and not op.time_major:
             break
     net = Network(rng, activation(rng, "x", (1, 1, 9, 2)), 2, causal)
     net.convolution(Conv2D, x.shape[2], 3)
-    sequence = Reshape(
-        name="sequence", inputs=(net.last.name,), outputs=("sequence",), shape=(1, net.time, x.shape[2])
-    )
-    net.add(sequence)
-    others = {name: tensor for name, tensor in layer.tensors.items() if name not in ("x", *op.outputs)}
-    net.tensors |= others | {name: layer[name] for name in op.outputs[1:]}
+    net.recurrent(layer, (1, net.time, x.shape[2]), (1, net.time, layer["y"].shape[2]))
     net.axis = 1
-    y = net.last.with_(
-        name="y", shape=(1, net.time, layer["y"].shape[2]), quantization=layer["y"].quantization
-    )
-    net.ops.append(op.with_(inputs=("sequence", *op.inputs[1:])))
-    net.tensors["y"] = net.last = y
     net.slice(net.time - 1, 1, squeeze=True)
+    return net.graph(layer.states)
+
+
+def svdf_network(rng: np.random.Generator) -> Graph:
+    """A convolution along axis 2, whose stride leaves one frame of four, and an SVDF."""
+    layer = random_svdf(rng)
+    while layer["x"].shape[0] != 1:
+        layer = random_svdf(rng)
+    net = Network(rng, activation(rng, "x", (1, 1, 4, 2)), 2)
+    net.convolution(Conv2D, layer["x"].shape[1], 6, 4)
+    net.recurrent(layer, layer["x"].shape, layer["y"].shape)
     return net.graph(layer.states)
 
 

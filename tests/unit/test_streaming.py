@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from strategies import STRATEGIES
 from strategies.common import activation
 from support.stream_networks import (
     Network,
@@ -16,14 +17,26 @@ from support.stream_networks import (
     lstm_network,
     random_network,
     streamed_outputs,
+    svdf_network,
 )
 from tinyc import interpreter
 from tinyc.errors import TinycError
 from tinyc.ir import serialize
 from tinyc.ir.graph import Graph, verify
-from tinyc.ir.ops import Add, AveragePool2D, Conv2D, DepthwiseConv2D, MaxPool2D, Op, Padding
+from tinyc.ir.ops import (
+    Add,
+    AveragePool2D,
+    Conv2D,
+    DepthwiseConv2D,
+    MaxPool2D,
+    Op,
+    Padding,
+    Svdf,
+    UnidirectionalSequenceLstm,
+)
 from tinyc.ir.printer import format_graph
 from tinyc.ir.stream import Stream
+from tinyc.ir.tensor import DType, Tensor
 from tinyc.passes.stream import stream
 
 pytestmark = pytest.mark.unit
@@ -148,6 +161,17 @@ def test_an_lstm_keeps_its_own_state() -> None:
     assert "remembers" in problem.what
 
 
+def test_an_svdf_keeps_its_own_state() -> None:
+    rng = np.random.default_rng(6)
+    batch = svdf_network(rng)
+    streaming = stream(batch, 2)
+    told = _stream_of(streaming)
+    assert (told.frames, told.warm_up, len(streaming.states)) == (4, 0, 2)
+    x = long_input(rng, batch, 2, told.batch_frames)
+    (wanted,) = interpreter.run(batch, [x])
+    assert streamed_outputs(streaming, x)[0].tobytes() == wanted.tobytes()
+
+
 def _refused(graph: Graph, axis: int = 1) -> TinycError:
     with pytest.raises(TinycError) as caught:
         stream(graph, axis)
@@ -236,6 +260,20 @@ def test_the_axis_of_time_has_nothing_in_front_of_it() -> None:
     assert _refused(net.graph(), 7).what.startswith("axis 7")
 
 
+def test_a_model_of_one_frame_has_nothing_to_stream() -> None:
+    error = _refused(STRATEGIES[UnidirectionalSequenceLstm](np.random.default_rng(11)), 0)
+    assert "has one frame along axis 0 already" in error.what
+    assert "keeps it between inferences" in error.hint
+
+
+def test_rows_of_an_svdf_are_no_frames() -> None:
+    """Each has a state of its own."""
+    seeds = (STRATEGIES[Svdf](np.random.default_rng(seed)) for seed in range(20))
+    (problem,) = _refused(next(graph for graph in seeds if graph["x"].shape[0] == 2), 0).problems
+    assert problem.where == "SVDF layer"
+    assert "a sequence of its own for each frame" in problem.what
+
+
 def test_strides_that_take_more_than_all_of_time_are_refused() -> None:
     net = _network(11, time=12)
     x, ends = net.last, []
@@ -244,3 +282,22 @@ def test_strides_that_take_more_than_all_of_time_are_refused() -> None:
         net.pool(MaxPool2D, 1, stride)
         ends.append(net.last.name)
     assert "needs 15 frames" in _refused(net.graph().rebuilt(outputs=tuple(ends))).what
+
+
+def test_a_padded_maximum_of_float32_is_refused() -> None:
+    """The buffer would have to begin with minus infinity."""
+    net = _network(12)
+    net.add(
+        MaxPool2D(
+            name="early",
+            inputs=("x",),
+            outputs=("pooled",),
+            filter_height=3,
+            filter_width=1,
+            padding=Padding.EXPLICIT,
+            pads=(2, 0, 0, 0),
+        )
+    )
+    real = {name: Tensor(name, tensor.shape, DType.FLOAT32) for name, tensor in net.tensors.items()}
+    (problem,) = _refused(net.graph().rebuilt(tensors=real)).problems
+    assert problem.what == "is a maximum of float32 over fewer frames at first"

@@ -20,8 +20,8 @@ from tinyc.passes.stream_rules import stream_layer
 from tinyc.passes.stream_time import Coarser, Frames, Refused
 
 _HINT = (
-    'a streaming model looks back only: convolutions along time with padding="causal" or "valid", and no '
-    "layer that needs frames to come"
+    'a streaming model looks back only: convolutions along time with padding="causal" or "valid", no layer '
+    "that needs frames to come, and no recurrent layer that is unrolled"
 )
 
 
@@ -42,6 +42,13 @@ def stream(graph: Graph, axis: int = 1) -> Graph:
             where=f"model {graph.name}",
             allowed="an axis with only axes of one element in front of it",
             hint="name it by `time_axis` under [model] in tinyc.toml",
+        )
+    if shape[axis] == 1:
+        raise TinycError(
+            f"input `{name}`, {list(shape)}, has one frame along axis {axis} already",
+            where=f"model {graph.name}",
+            hint="leave `streaming` out, a model with state keeps it between inferences; or name another "
+            "axis by `time_axis` under [model] in tinyc.toml",
         )
     step = 1
     while True:

@@ -178,8 +178,8 @@ def _lstm(stream: StreamGraph, op: Op) -> None:
 def _svdf(stream: StreamGraph, op: Op) -> None:
     """Rows are sequences of their own, so there is one."""
     frames = stream.frames(op.inputs[0])
-    if frames.step != 1 or frames.axis != 0:
-        raise Refused("needs one frame an inference")
+    if frames.axis != 0 or stream.batch[op.inputs[0]].shape[0] != 1:
+        raise Refused("has a sequence of its own for each frame")
     _remembers(stream, op, frames)
 
 

@@ -9,6 +9,7 @@ from tinyc.ir.ops.common import same_padding
 from tinyc.ir.ops.convolution import Convolution, Pads
 from tinyc.ir.ops.pad import Pad
 from tinyc.ir.ops.pooling import Pool2D
+from tinyc.ir.tensor import DType
 from tinyc.passes.stream_graph import StreamGraph, label
 from tinyc.passes.stream_time import Frames, Refused, Sliding, Whole, kept_axis, slide
 
@@ -85,6 +86,8 @@ def pool(stream: StreamGraph, op: Op) -> None:
         return
     if pads[0] and not isinstance(op, MaxPool2D):
         raise Refused("is a mean over fewer frames at first")
+    if pads[0] and stream.batch[op.inputs[0]].dtype is DType.FLOAT32:
+        raise Refused("is a maximum of float32 over fewer frames at first")
     reach, stride = ((op.filter_height, op.stride_height), (op.filter_width, op.stride_width))[time]
     frames, sliding = _sliding(stream, op, reach, stride, pads)
     padding, left_over = _without(resolved, time)
