@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from tinyc.audio.settings import AudioSettings
 from tinyc.boards import board_names
+from tinyc.config_tables import Tables
 from tinyc.errors import Problem, TinycError, nearest
 from tinyc.learning.settings import LearnSettings
 from tinyc.libraries.settings import LibrarySettings
@@ -112,59 +112,39 @@ def load_config(path: Path) -> Config:
         raise TinycError("is not UTF-8 text", where=str(path)) from error
     except (OSError, tomllib.TOMLDecodeError) as error:
         raise TinycError(f"cannot be read: {error}", where=str(path)) from error
-    return _Reader(path, table).config()
+    return _Reader(path, table, _TABLES).config()
 
 
-class _Reader:
-    """Takes values out of the parsed tables and collects what is wrong with them."""
-
-    def __init__(self, path: Path, table: dict[str, Any]) -> None:
-        self.path = path
-        self.problems: list[Problem] = []
-        self.tables: dict[str, dict[str, Any]] = {}
-        for name, value in table.items():
-            if name not in _TABLES:
-                self.problems.append(
-                    Problem(name, "is not a table of tinyc.toml", nearest(name, tuple(_TABLES)))
-                )
-            elif not isinstance(value, dict):
-                self.problems.append(Problem(name, f"is {value!r}", f"needs a table: [{name}]"))
-            else:
-                self.tables[name] = value
-                known = _TABLES[name]
-                self.problems += [
-                    Problem(f"{name}.{key}", "is not a key of tinyc.toml", nearest(key, known))
-                    for key in value
-                    if known and key not in known
-                ]
+class _Reader(Tables):
+    """What the tables say."""
 
     def config(self) -> Config:
         path = self.path
-        model = self._file("model", "path", required="needs the path of a model")
-        name = self._text("model", "name") or (model.stem if model else "")
+        model = self.file("model", "path", required="needs the path of a model")
+        name = self.text("model", "name") or (model.stem if model else "")
         version = self._version()
-        calibration = self._file("quantize", "calibration")
-        method = self._choice("quantize", "method", CALIBRATION_METHODS, "auto")
+        calibration = self.file("quantize", "calibration")
+        method = self.choice("quantize", "method", CALIBRATION_METHODS, "auto")
         samples = self._samples()
         told = next((name for name in ("audio", "text") if name in self.tables), "raw")
-        input_type = self._choice("input", "type", INPUT_TYPES, told)
+        input_type = self.choice("input", "type", INPUT_TYPES, told)
         audio = self._audio(input_type)
         tokenizer = self._tokenizer(input_type)
         labels = self._labels()
-        board = self._text("boards", "default")
+        board = self.text("boards", "default")
         if board is not None and board not in board_names():
             self.problems.append(Problem("boards.default", f"is {board!r}", nearest(board, board_names())))
-        evaluation = self._file("evaluation", "data")
-        optimize = self._choice("build", "optimize", OBJECTIVES, Objective.BALANCED.value)
+        evaluation = self.file("evaluation", "data")
+        optimize = self.choice("build", "optimize", OBJECTIVES, Objective.BALANCED.value)
         limits = Limits.from_toml(self.tables.get("build", {}), self.problems)
         max_drop = self._max_drop()
         embedding_bits = self._embedding_bits()
         allow_float = self._allow_float(calibration)
-        key = self._text("signing", "key")
+        key = self.text("signing", "key")
         security_counter = self._security_counter()
-        base = self._text("model", "base")
+        base = self.text("model", "base")
         relation = self._relation(base)
-        units, sensor = self._text("input", "units"), self._text("input", "sensor")
+        units, sensor = self.text("input", "units"), self.text("input", "sensor")
         envelope, streaming = self._envelope(), stream_settings(self.tables.get("model", {}), self.problems)
         learn, lowpan, library = self._learn(), self._lowpan(), self._library()
         if "registry" in self.tables:
@@ -203,21 +183,9 @@ class _Reader:
             streaming,
         )
 
-    def _get(self, table: str, key: str) -> Any:
-        return self.tables.get(table, {}).get(key)
-
-    def _text(self, table: str, key: str) -> str | None:
-        value = self._get(table, key)
-        if value is None:
-            return None
-        if not isinstance(value, str) or not value.strip():
-            self.problems.append(Problem(f"{table}.{key}", f"is {value!r}", "needs a text that is not empty"))
-            return None
-        return value
-
     def _version(self) -> str:
         """The model's version; an image of a firmware has a byte, a byte and two bytes for it."""
-        text = self._text("model", "version")
+        text = self.text("model", "version")
         if text is None:
             return NO_VERSION
         try:
@@ -231,13 +199,13 @@ class _Reader:
 
     def _relation(self, base: str | None) -> str | None:
         """What the model is to `base`; both are given or none."""
-        if base is None and self._get("model", "relation") is not None:
+        if base is None and self.get("model", "relation") is not None:
             self.problems.append(Problem("model.relation", "is given without `base`"))
-        elif base is not None and self._get("model", "relation") is None:
+        elif base is not None and self.get("model", "relation") is None:
             allowed = f"needs one of: {', '.join(RELATIONS)}"
             self.problems.append(Problem("model.relation", "is missing beside `base`", allowed))
         elif base is not None:
-            return self._choice("model", "relation", RELATIONS, RELATIONS[-1])
+            return self.choice("model", "relation", RELATIONS, RELATIONS[-1])
         return None
 
     def _envelope(self) -> dict[str, dict[str, int]]:
@@ -255,28 +223,8 @@ class _Reader:
                 found[board] = dict(limits)
         return found
 
-    def _file(self, table: str, key: str, *, required: str = "") -> Path | None:
-        """The path under a key; `required` says what a key that has to be there needs."""
-        text = self._text(table, key)
-        if text is None:
-            if required and self._get(table, key) is None:
-                self.problems.append(Problem(f"{table}.{key}", "is missing", required))
-            return None
-        found = self.path.parent / text
-        if not found.exists():
-            self.problems.append(Problem(f"{table}.{key}", f"names {text!r}, which is not there"))
-        return found
-
-    def _choice(self, table: str, key: str, allowed: Sequence[str], default: str) -> str:
-        value = self._text(table, key)
-        if value is None:
-            return default
-        if value not in allowed:
-            self.problems.append(Problem(f"{table}.{key}", f"is {value!r}", nearest(value, allowed)))
-        return value
-
     def _samples(self) -> int:
-        value = self._get("quantize", "samples")
+        value = self.get("quantize", "samples")
         if value is None:
             return 0
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
@@ -285,7 +233,7 @@ class _Reader:
         return value
 
     def _max_drop(self) -> float | None:
-        value = self._get("quantize", "max_drop")
+        value = self.get("quantize", "max_drop")
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 100:
@@ -296,7 +244,7 @@ class _Reader:
         return float(value)
 
     def _embedding_bits(self) -> int:
-        value = self._get("quantize", "embedding_bits")
+        value = self.get("quantize", "embedding_bits")
         if value is None:
             return 8
         if type(value) is not int or value not in EMBEDDING_BITS:
@@ -306,7 +254,7 @@ class _Reader:
         return value
 
     def _allow_float(self, calibration: Path | None) -> bool:
-        value = self._get("quantize", "allow_float")
+        value = self.get("quantize", "allow_float")
         if value not in (None, True, False):
             self.problems.append(Problem("quantize.allow_float", f"is {value!r}", "needs true or false"))
         elif value and calibration is not None:
@@ -316,7 +264,7 @@ class _Reader:
         return value is True
 
     def _security_counter(self) -> int:
-        value = self._get("signing", "security_counter")
+        value = self.get("signing", "security_counter")
         if value is None:
             return 0
         if type(value) is not int or not 0 <= value <= _MOST_COUNTER:
@@ -342,7 +290,7 @@ class _Reader:
         if input_type != "text":
             self._refuse_table("text", input_type)
             return None
-        path = self._file("text", "tokenizer", required="needs the path of a tokenizer.json")
+        path = self.file("text", "tokenizer", required="needs the path of a tokenizer.json")
         if path is None or not path.exists():
             return None
         try:
@@ -388,7 +336,7 @@ class _Reader:
             self.problems.append(Problem(table, f"is given for {article} {input_type} input", told))
 
     def _labels(self) -> tuple[str, ...]:
-        names = self._get("labels", "names")
+        names = self.get("labels", "names")
         if names is None:
             return ()
         if not isinstance(names, list) or not all(isinstance(name, str) and name for name in names):
