@@ -155,7 +155,7 @@ def _update_entry(package: Package | None) -> dict[str, object] | None:
 
 
 def open_artifact(folder: Path) -> Artifact:
-    """Read a build folder. Raises TinycError when it is not one, or is damaged."""
+    """Read a build folder. Raises TinycError when it is not one, is damaged, or has files of two builds."""
     try:
         report = json.loads((folder / REPORT).read_text(encoding="utf-8"))
         prepared = read_prepared(folder / STATE_FOLDER)
@@ -193,6 +193,14 @@ def open_artifact(folder: Path) -> Artifact:
         raise TinycError(
             f"the build folder is damaged: {error}", where=str(folder), hint="run `tinyc build` again"
         ) from error
+    made, told = (program.digest, program.plan.arena_size), (report["digest"], report["arena"])
+    if made != told:
+        raise TinycError(
+            f"the files of the folder are not of one build, or of an earlier tinyc: its graph has the digest "
+            f"{made[0][:16]} and an arena of {made[1]} B, {REPORT} tells of {told[0][:16]} and {told[1]} B",
+            where=str(folder),
+            hint="run `tinyc build` again",
+        )
     return Artifact(folder, program, report, prepared.float_graph, prepared.bill, split)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -34,14 +35,14 @@ class Engine(Protocol):
 
 
 class DeviceEngine:
-    """A program on a device that answers the serial protocol."""
+    """A program on a device that answers the serial protocol; an emulated one runs the firmware `elf`."""
 
-    def __init__(self, client: DeviceClient, program: Program) -> None:
+    def __init__(self, client: DeviceClient, program: Program, elf: Path | None = None) -> None:
         self._client = client
         self._program = program
         self.cycles = 0
         """CPU cycles of the newest inference, 0 where they are not known."""
-        client.expect(program.digest)
+        client.expect(program.digest, elf)
         self.reset()
 
     @property

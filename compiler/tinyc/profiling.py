@@ -88,7 +88,7 @@ def counts(program: Program, elf: Path, seed: int = 0) -> tuple[tuple[int, int],
     names.append(f"{symbols.prefix(program)}_invoke")
     machine = Machine(elf, program.board)
     try:
-        engine = DeviceEngine(DeviceClient(machine.transport), program)
+        engine = DeviceEngine(DeviceClient(machine.transport), program, elf)
         machine.watch(names)
         machine.reset_profile()
         engine.run(random_vectors(program.graph, 1, seed, longest=True)[0])

@@ -195,6 +195,8 @@ def fixed(
     """
     graph = with_patches(graph, patches)
     graph = fuse(graph, _fused_by(graph, symbols))
+    if len(graph.ops) != len(symbols):
+        raise ValueError(f"{len(symbols)} kernels for {len(graph.ops)} layers")
     named = [
         tuple(kernel for kernel in catalogue.candidates(op, graph) if kernel.symbol == symbol)
         for op, symbol in zip(graph.ops, symbols, strict=True)

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -203,6 +204,23 @@ def test_report_verb(folder: Path, view: BuildView, tmp_path: Path) -> None:
     missing = tinyc("report", tmp_path)
     assert missing.code == 1 and "is not a build folder" in missing.stderr
     assert tinyc("report", folder, "--out", folder / "report.html" / "x").code == 1
+
+
+def test_files_of_two_builds_in_a_folder_are_told_of(folder: Path, found: Artifact, tmp_path: Path) -> None:
+    mixed = shutil.copytree(folder, tmp_path / "mixed")
+    digest = bytes.fromhex(found.program.digest)
+    elf = mixed / found.report["elf"]
+    assert digest in elf.read_bytes()
+    elf.write_bytes(elf.read_bytes().replace(digest, bytes(range(32))))
+    for verb in ("report", "profile", "verify"):
+        said = tinyc(verb, mixed)
+        assert said.code == 1 and said.stderr.count("error:") == 1
+        assert f"{elf}: the firmware is not of this build" in said.stderr
+        assert "run `tinyc build` again" in said.stderr
+    told = mixed / "report.json"
+    told.write_text(told.read_text().replace(found.program.digest, bytes(range(32)).hex()))
+    said = tinyc("report", mixed)
+    assert said.code == 1 and "the files of the folder are not of one build" in said.stderr
 
 
 # The page in a browser

@@ -274,12 +274,12 @@ def device_engine(found: Artifact, port: str | None) -> Iterator[DeviceSession]:
     board = found.program.board
     if board.soc not in NAMES and board.name in MACHINES:
         with QemuMachine(found.elf, board) as qemu:
-            engine = DeviceEngine(DeviceClient(qemu.transport), found.program)
+            engine = DeviceEngine(DeviceClient(qemu.transport), found.program, found.elf)
             yield DeviceSession(engine, f"QEMU's {MACHINES[board.name]}", None)
         return
     machine = emulated(found)
     try:
-        engine = DeviceEngine(DeviceClient(machine.transport), found.program)
+        engine = DeviceEngine(DeviceClient(machine.transport), found.program, found.elf)
         yield DeviceSession(engine, f"emulated {board.soc}", machine)
     finally:
         machine.transport.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -57,12 +58,23 @@ class DeviceClient:
         """Who answers, be it the bootloader. Raises ProtocolError when nobody does."""
         return parse_identity(self._ask(messages.Identify()))
 
-    def expect(self, digest: str) -> Hello:
-        """`hello()`, and a TinycError when the device runs another model."""
+    def expect(self, digest: str, elf: Path | None = None) -> Hello:
+        """`hello()`, and a TinycError when the device runs another model.
+
+        `elf` is the file of the firmware, where an emulated chip runs that of a build folder.
+        """
         found = self.hello()
         if not found.has_model:
             slots = [Problem(f"slot {slot}", str(why)) for slot, why in enumerate(found.refused)]
             raise TinycError("the device has no model that its firmware runs", problems=slots)
+        if found.digest != digest and elf is not None:
+            raise TinycError(
+                f"the firmware is not of this build: it has the model `{found.model}`, "
+                f"digest {found.digest[:16]}",
+                where=str(elf),
+                allowed=f"digest {digest[:16]}",
+                hint="run `tinyc build` again",
+            )
         if found.digest != digest:
             raise TinycError(
                 f"the device runs another model: `{found.model}`, digest {found.digest[:16]}",
