@@ -38,20 +38,20 @@ ROW_OPS = (
 
 def with_blocks(graph: Graph) -> Graph:
     """The graph with its row-wise layers in blocks; itself where nothing asks for one."""
-    if not any(isinstance(op, ROW_OPS) and not _is_table(op, graph) for op in graph.ops):
+    if not any(_is_row(op, graph) and not _is_table(op, graph) for op in graph.ops):
         return graph
     stages = _stages(graph)
     later = _later(graph, stages)
     groups: dict[tuple[int, ...], list[Op]] = defaultdict(list)
     for index, op in enumerate(graph.ops):
-        if isinstance(op, ROW_OPS):
+        if _is_row(op, graph):
             groups[stages[op.name], int(op.name in later), rows_through(op, graph)].append(op)
         else:
             groups[stages[op.name], 0, -1, index].append(op)
     varying, counter = sequence.varying(graph), sequence.length_op(graph)
     ops: list[Op] = []
     for _, members in sorted(groups.items()):
-        if not isinstance(members[0], ROW_OPS):
+        if not _is_row(members[0], graph):
             ops += members
             continue
         own = {op.name for op in members}
@@ -66,6 +66,11 @@ def with_blocks(graph: Graph) -> Graph:
             length = counter.outputs[0]
         ops.append(TokenBlock.of(members, graph.tensors, kept, length))
     return verify(graph.rebuilt(ops=ops))
+
+
+def _is_row(op: Op, graph: Graph) -> bool:
+    """Blocks compute in integers; a float32 curve is a layer like any other."""
+    return isinstance(op, ROW_OPS) and graph[op.outputs[0]].dtype is not DType.FLOAT32
 
 
 def _is_table(op: Op, graph: Graph) -> bool:
@@ -85,8 +90,8 @@ def _producers(graph: Graph) -> dict[TensorName, Op]:
 def _together(graph: Graph, maker: Op, reader: Op, name: TensorName) -> bool:
     """Whether `reader` can read the rows of `name` while `maker` computes them."""
     return (
-        isinstance(reader, ROW_OPS)
-        and isinstance(maker, ROW_OPS)
+        _is_row(reader, graph)
+        and _is_row(maker, graph)
         and rows_through(reader, graph) == rows_through(maker, graph)
         and all(reader.inputs[at] != name for at in whole_inputs(reader))
     )
@@ -111,7 +116,7 @@ def _stages(graph: Graph) -> dict[str, int]:
             (stages[reader.name] - (not _together(graph, op, reader, name)) for name, reader in readers),
             default=stages[op.name],
         )
-        if isinstance(op, ROW_OPS) and _can_wait(graph, op, producers, stages, latest):
+        if _is_row(op, graph) and _can_wait(graph, op, producers, stages, latest):
             stages[op.name] = max(latest, stages[op.name])
     return stages
 
@@ -127,7 +132,7 @@ def _can_wait(
         if any(stages[other.name] >= stage for other in others):
             return True
         maker = producers[name]
-        waits = not others and isinstance(maker, ROW_OPS) and _together(graph, maker, op, name)
+        waits = not others and _is_row(maker, graph) and _together(graph, maker, op, name)
         return waits and _can_wait(graph, maker, producers, stages, stage)
 
     return bool(made) and all(is_there(name) for name in made)
@@ -143,7 +148,7 @@ def _later(graph: Graph, stages: dict[str, int]) -> frozenset[str]:
     producers, found = _producers(graph), set[str]()
     for op in reversed(graph.ops):
         readers = [reader for name in op.outputs for reader in graph.consumers(name)]
-        if isinstance(op, ROW_OPS) and all(
+        if _is_row(op, graph) and all(
             stages[reader.name] > stages[op.name] or reader.name in found for reader in readers
         ):
             found.add(op.name)

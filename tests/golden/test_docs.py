@@ -59,8 +59,8 @@ def operators_page() -> str:
         "Of the operators of .tflite files these become others when they are read, or constants:",
         f"{', '.join(sorted({*moves, *CONSTANTS} - OPS.keys()))}",
         "(see [data movement](../concepts/data-movement.md)).",
-        f"{', '.join(sorted(op.kind for op in FloatFunction.__subclasses__()))}",
-        "are taken in float32 between a DEQUANTIZE and a QUANTIZE, where they become a LOOKUP.",
+        f"{', '.join(sorted({op.kind for op in FloatFunction.__subclasses__()}))}",
+        "become a LOOKUP in an int8 model, which has them in float32 between a DEQUANTIZE and a QUANTIZE.",
         "The layers of transformers are parts of a TOKEN_BLOCK: [transformers](../concepts/transformers.md).",
     ]
     return "\n".join(lines) + "\n"

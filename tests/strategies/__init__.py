@@ -48,6 +48,7 @@ from tinyc.ir.ops import (
     Concatenation,
     Conv2D,
     ConvDepthwise2D,
+    Cos,
     Cumsum,
     DepthwiseConv2D,
     Dequantize,
@@ -100,6 +101,7 @@ from tinyc.ir.ops import (
     Rsqrt,
     SelectV2,
     SequenceLength,
+    Sin,
     Softmax,
     SpaceToBatchNd,
     Split,
@@ -211,15 +213,21 @@ _FLOAT = (
         Cumsum,
         DepthwiseConv2D,
         Div,
+        Elu,
         Equal,
+        Exp,
         FullyConnected,
+        Gelu,
     ),
     *(
         Greater,
         GreaterEqual,
+        HardSwish,
         LeakyRelu,
         Less,
         LessEqual,
+        Log,
+        Logistic,
         Maximum,
         MaxPool2D,
         Mean,
@@ -228,12 +236,13 @@ _FLOAT = (
         Neg,
         NotEqual,
     ),
-    *(Prelu, ReduceMax, ReduceMin, Relu, Relu0To1, Relu6, ReluN1To1, SquaredDifference, Sub, Sum),
+    *(Prelu, ReduceMax, ReduceMin, Relu, Relu0To1, Relu6, ReluN1To1, Rsqrt, Sqrt, SquaredDifference),
+    *(Sub, Sum, Tanh),
 )
 FLOAT_STRATEGIES: dict[type[Op], Strategy] = {
     **{op: real.real(STRATEGIES[op]) for op in _FLOAT},
     **{op: real.real(STRATEGIES[op], stays=("y",)) for op in (ArgMax, ArgMin)},
-    **{op: real.alone(op) for op in (Ceil, Floor, Round, Square)},
+    **{op: real.alone(op) for op in (Ceil, Cos, Floor, Round, Sin, Square)},
 }
 """Layers in float32."""
 

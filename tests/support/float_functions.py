@@ -25,7 +25,11 @@ void each_{name}(float *x, uint32_t n) {{
     for (uint32_t i = 0; i < n; i++) x[i] = {prefix}{name}(x[i]);
 }}
 """
-_HEADERS = {"tinyc_float_math.h": "kernels/include", "learn_math.h": "learning"}
+_HEADERS = {
+    "tinyc_float_math.h": "kernels/include",
+    "tinyc_float_rounding.h": "kernels/include",
+    "learn_math.h": "learning",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,23 @@ from tinyc.ir.ops import (
     Activation,
     AveragePool2D,
     Conv2D,
+    Cos,
     DepthwiseConv2D,
+    Elu,
+    Exp,
     FullyConnected,
+    Gelu,
+    HardSwish,
+    Log,
+    Logistic,
     Maximum,
     MaxPool2D,
+    Op,
     Padding,
+    Rsqrt,
+    Sin,
+    Sqrt,
+    Tanh,
 )
 from tinyc.ir.tensor import DType, Shape, Tensor
 
@@ -76,3 +88,14 @@ def float_keywords(rng: np.random.Generator) -> Graph:
         FullyConnected(name="decide", inputs=("d", "w3"), outputs=("y",)),
     )
     return verify(Graph("keywords", {t.name: t for t in tensors}, ops, ("x",), ("y",)))
+
+
+def float_functions() -> Graph:
+    """Every function of the float32 library, of the same 24 numbers."""
+    ops: list[Op] = [
+        op(name=op.kind.lower(), inputs=("x",), outputs=(op.kind.lower(),))
+        for op in (Cos, Elu, Exp, Gelu, HardSwish, Log, Logistic, Rsqrt, Sin, Sqrt, Tanh)
+    ]
+    ops.append(Gelu(name="gelu_tanh", inputs=("x",), outputs=("gelu_tanh",), approximate=True))
+    tensors = {name: Tensor(name, (1, 24), DType.FLOAT32) for name in ("x", *(op.name for op in ops))}
+    return verify(Graph("functions", tensors, tuple(ops), ("x",), tuple(op.name for op in ops)))

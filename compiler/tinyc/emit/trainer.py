@@ -27,7 +27,7 @@ _IDENTITY = "include/identity.h"
 _LEARNING = ("trainer.c", "trainer_delta.c", "trainer.h", "trainer_memory.h", "learn_math.h")
 _GROUP = ("trainer_group.c", "trainer_group.h")
 _CHECKSUM = ("crc32.c", "crc32.h")
-_FLOAT_MATH = "tinyc_float_math.h"
+_FLOAT_MATH = ("tinyc_float_math.h", "tinyc_float_rounding.h")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,8 @@ def learning_texts(settings: TrainerSettings) -> dict[str, str]:
     templates = data_folder("firmware_templates")
     texts = {name: (templates / "learning" / name).read_text(encoding="utf-8") for name in _LEARNING}
     texts |= {name: (templates / "bootloader" / name).read_text(encoding="utf-8") for name in _CHECKSUM}
-    texts[_FLOAT_MATH] = (templates / "kernels" / "include" / _FLOAT_MATH).read_text(encoding="utf-8")
+    for name in _FLOAT_MATH:
+        texts[name] = (templates / "kernels" / "include" / name).read_text(encoding="utf-8")
     texts["trainer_config.h"] = render_template("learning/trainer_config.h.j2", view=settings)
     return texts
 

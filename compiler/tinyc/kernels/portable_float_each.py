@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops.abs import Abs
 from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.clamped import Clamped
-from tinyc.ir.ops.float_functions import Ceil, Floor, Round, Square
+from tinyc.ir.ops.curved import Gelu
+from tinyc.ir.ops.elu import Elu
+from tinyc.ir.ops.exp import Exp
+from tinyc.ir.ops.float_functions import Ceil, Cos, Floor, Round, Sin, Square
+from tinyc.ir.ops.hard_swish import HardSwish
 from tinyc.ir.ops.leaky_relu import LeakyRelu
+from tinyc.ir.ops.log import Log
+from tinyc.ir.ops.logistic import Logistic
 from tinyc.ir.ops.neg import Neg
 from tinyc.ir.ops.relu import Relu
 from tinyc.ir.ops.relu6 import Relu6
 from tinyc.ir.ops.relu_0_to_1 import Relu0To1
 from tinyc.ir.ops.relu_n1_to_1 import ReluN1To1
+from tinyc.ir.ops.rsqrt import Rsqrt
+from tinyc.ir.ops.sqrt import Sqrt
+from tinyc.ir.ops.tanh import Tanh
 from tinyc.ir.tensor import DType
 from tinyc.kernels.kernel import FieldValue, Kernel, Lowered
 
+_PLAIN = "tinyc_each_f32"
 Numbers = Callable[[Op], Mapping[str, FieldValue]]
 
 
@@ -35,12 +46,12 @@ def each(
     op: type[Op],
     function: str = "",
     header: str = "each_f32.h",
-    struct: str = "tinyc_each_f32",
+    struct: str = _PLAIN,
     numbers: Numbers = _nothing,
 ) -> Kernel:
     """The kernel that calls `function` (default: `tinyc_<op>_f32`) of `header` for every element.
 
-    `numbers` are the fields of `struct` behind the count.
+    `numbers` are the fields of `struct` behind the count, which the function is given before the element.
     """
     name = f"tinyc_{op.kind.lower()}_f32"
 
@@ -48,7 +59,8 @@ def each(
         return Lowered(struct, {"count": graph.results(layer)[0].elements, **numbers(layer)})
 
     def specialize(layer: Op, graph: Graph) -> Mapping[str, object]:
-        return {"struct": struct, "function": function or name, "variant": "each"}
+        called = {"function": function or name, "has_numbers": struct != _PLAIN}
+        return {**called, "struct": struct, "variant": "each"}
 
     return Kernel(
         symbol=f"{name}__portable",
@@ -73,6 +85,13 @@ def _slope(op: Op) -> Mapping[str, FieldValue]:
     return {"alpha": op.alpha}
 
 
+def _gelu(op: Op, graph: Graph) -> Mapping[str, object]:
+    """Either form has its own function."""
+    assert isinstance(op, Gelu)
+    form = "gelu_tanh" if op.approximate else "gelu"
+    return {"function": f"tinyc_{form}_f32", "has_numbers": False, "struct": _PLAIN, "variant": form}
+
+
 KERNELS = (
     *(each(op) for op in (Abs, Ceil, Floor, Neg, Round, Square)),
     *(
@@ -80,4 +99,10 @@ KERNELS = (
         for op in (Relu, Relu0To1, Relu6, ReluN1To1)
     ),
     each(LeakyRelu, struct="tinyc_leaky_relu_f32", numbers=_slope),
+    *(
+        each(op, f"tinyc_float_{op.kind.lower()}", "curves_f32.h")
+        for op in (Cos, Exp, Log, Logistic, Sin, Sqrt, Tanh)
+    ),
+    *(each(op, header="curves_f32.h") for op in (Elu, HardSwish, Rsqrt)),
+    replace(each(Gelu, header="curves_f32.h"), specialize=_gelu),
 )

@@ -31,9 +31,11 @@ def _index_of_float(op: Op, graph: Graph) -> bool:
 
 def _lower_sum(op: Op, graph: Graph) -> Lowered:
     assert isinstance(op, Mean | Sum)
-    is_mean = isinstance(op, Mean) and bool(op.axes)
-    fields = loops(op, graph.operands(op)[0].shape)
-    return Lowered("tinyc_reduce_sum_f32", {**fields, "is_mean": int(is_mean)})
+    shape = graph.operands(op)[0].shape
+    is_mean = isinstance(op, Mean)
+    from_zero = is_mean or len(op.reduced(len(shape))) < len(shape)
+    kinds = {"is_mean": int(is_mean), "from_zero": int(from_zero)}
+    return Lowered("tinyc_reduce_sum_f32", {**loops(op, shape), **kinds})
 
 
 def _lower_extreme(op: Op, graph: Graph) -> Lowered:

@@ -22,7 +22,10 @@ FOLDER = "learning"
 # C has no arrays without elements.
 _NOTHING = np.zeros(1, np.uint8)
 # What every head includes beside the headers that are rendered.
-HEAD_HEADERS = ("learn_head.h", "learn_latent.h", "learn_math.h", "kernels/include/tinyc_float_math.h")
+HEAD_HEADERS = (
+    *("learn_head.h", "learn_latent.h", "learn_math.h"),
+    *("kernels/include/tinyc_float_math.h", "kernels/include/tinyc_float_rounding.h"),
+)
 
 # Records in flash and imports end in one.
 CHECKSUM = ("bootloader/crc32.c", "bootloader/crc32.h")

@@ -27,7 +27,7 @@ TINYC_KERNEL void tinyc_conv_2d_f32__portable(const struct tinyc_conv_2d_f32 *la
                             const float *weights =
                                 filter + (ky * layer->kernel_width + kx) * layer->tap_stride;
                             for (int32_t d = 0; d < layer->depth; d++) {
-                                acc += pixel[d] * weights[d];
+                                acc += tinyc_float_product(pixel[d], weights[d]);
                             }
                         }
                     }

@@ -15,6 +15,7 @@ import numpy as np
 
 from tinyc.ir.ops.elementwise import Unary, limits
 from tinyc.ir.tensor import Array, Tensor
+from tinyc.quantize import float_math
 from tinyc.quantize.fixed_point import IntArray
 from tinyc.quantize.lookup_table import apply_real_function
 
@@ -65,6 +66,13 @@ class Gelu(Curved):
             return np.asarray(0.5 * x * (1.0 + np.tanh(math.sqrt(2.0 / math.pi) * (x + 0.044715 * x**3))))
         erf = np.vectorize(math.erf, otypes=[np.float64])
         return np.asarray(0.5 * x * (1.0 + erf(x / math.sqrt(2.0))))
+
+    def rounded(self, x: Array) -> Array:
+        if not self.approximate:
+            return np.asarray(x * float_math.normal(x))
+        single = np.float32
+        angle = single(math.sqrt(2.0 / math.pi)) * (x + single(0.044715) * (x * x * x))
+        return np.asarray(single(0.5) * x * (single(1) + float_math.tanh(angle)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,7 +68,11 @@ class Function(SameShape):
 
     @abstractmethod
     def real(self, x: Array) -> Array:
-        """The function in float32."""
+        """The function of reals, as exact as NumPy has it: quantization needs no more."""
+
+    def rounded(self, x: Array) -> Array:
+        """The function in float32, rounded step by step as in C; `real`, where that takes these steps."""
+        return self.real(x)
 
     @abstractmethod
     def quantized(self, x: IntArray, operand: Tensor, result: Tensor) -> IntArray:
@@ -83,7 +87,8 @@ class Function(SameShape):
     ) -> tuple[Array, ...]:
         operand, result = operands[0], results[0]
         if operand.dtype is DType.FLOAT32:
-            return (self.real(values[0]).astype(np.float32),)
+            y = self.real(values[0]) if rounding is Rounding.ANY else self.rounded(values[0])
+            return (y.astype(np.float32),)
         y = self.quantized(values[0].astype(np.int64), operand, result)
         return (y.astype(result.dtype.numpy),)
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from tinyc.ir.ops.curved import Curved
 from tinyc.ir.tensor import Array
+from tinyc.quantize import float_math
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,3 +24,6 @@ class Elu(Curved):
 
     def real(self, x: Array) -> Array:
         return np.where(x >= 0, x, np.expm1(np.minimum(x, 0)))
+
+    def rounded(self, x: Array) -> Array:
+        return np.where(x < 0, float_math.expm1(np.minimum(x, 0)), x)

@@ -10,6 +10,7 @@ import numpy as np
 
 from tinyc.ir.ops.curved import Curved
 from tinyc.ir.tensor import Array
+from tinyc.quantize import float_math
 
 # Its exponential is about the largest float32.
 LARGEST_EXPONENT = 88.7
@@ -27,3 +28,6 @@ class Exp(Curved):
     def real(self, x: Array) -> Array:
         with np.errstate(over="ignore"):
             return np.exp(x)
+
+    def rounded(self, x: Array) -> Array:
+        return float_math.exp(x)

@@ -13,6 +13,7 @@ import numpy as np
 
 from tinyc.ir.ops.elementwise import Unary
 from tinyc.ir.tensor import Array, Tensor
+from tinyc.quantize import float_math
 from tinyc.quantize.fixed_point import IntArray
 
 
@@ -39,6 +40,9 @@ class Sin(FloatFunction):
     def real(self, x: Array) -> Array:
         return np.asarray(np.sin(x.astype(np.float64)))
 
+    def rounded(self, x: Array) -> Array:
+        return float_math.sin(x)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cos(FloatFunction):
@@ -46,6 +50,9 @@ class Cos(FloatFunction):
 
     def real(self, x: Array) -> Array:
         return np.asarray(np.cos(x.astype(np.float64)))
+
+    def rounded(self, x: Array) -> Array:
+        return float_math.cos(x)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

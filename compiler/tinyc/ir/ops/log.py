@@ -10,6 +10,7 @@ import numpy as np
 
 from tinyc.ir.ops.curved import Curved
 from tinyc.ir.tensor import Array
+from tinyc.quantize import float_math
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,3 +25,6 @@ class Log(Curved):
     def real(self, x: Array) -> Array:
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.log(x)
+
+    def rounded(self, x: Array) -> Array:
+        return float_math.log(x)

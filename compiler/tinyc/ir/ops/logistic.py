@@ -10,6 +10,7 @@ import numpy as np
 
 from tinyc.ir.ops.elementwise import Unary, limits
 from tinyc.ir.tensor import Array, DType, Tensor
+from tinyc.quantize import float_math
 from tinyc.quantize.fixed_point import IntArray
 from tinyc.quantize.interpolation import logistic, logistic_scaling, logistic_table
 from tinyc.quantize.lookup_table import apply_real_function
@@ -37,6 +38,9 @@ class Logistic(Unary):
     def real(self, x: Array) -> Array:
         wide = np.clip(x.astype(np.float64), -700.0, None)
         return np.asarray(1.0 / (1.0 + np.exp(-wide)))
+
+    def rounded(self, x: Array) -> Array:
+        return float_math.logistic(x)
 
     def quantized(self, x: IntArray, operand: Tensor, result: Tensor) -> IntArray:
         if operand.dtype is DType.INT16:

@@ -47,12 +47,12 @@ class Mean(Reduction):
         rounding: Rounding,
     ) -> tuple[Array, ...]:
         x, operand, result = values[0], operands[0], results[0]
-        if not self.axes:
-            return (x.reshape(result.shape).astype(result.dtype.numpy),)
         reduced, count = self.reduced(x.ndim), self.count(x.shape)
         if operand.dtype is DType.FLOAT32:
             y = sum_of(ordered(x, reduced)) / np.float32(count)
             return (np.asarray(y).reshape(result.shape),)
+        if not self.axes:
+            return (x.reshape(result.shape).astype(result.dtype.numpy),)
         multiplier, shift = mean_multiplier(operand, result, count)
         total = x.astype(np.int64).sum(axis=reduced) - operand.zero_point * count
         scaled = multiply_by_quantized_multiplier(total, multiplier, shift) + result.zero_point

@@ -10,6 +10,7 @@ import numpy as np
 
 from tinyc.ir.ops.elementwise import Unary, limits
 from tinyc.ir.tensor import Array, DType, Tensor
+from tinyc.quantize import float_math
 from tinyc.quantize.fixed_point import IntArray
 from tinyc.quantize.interpolation import logistic_scaling, logistic_table, tanh
 from tinyc.quantize.lookup_table import apply_real_function
@@ -31,6 +32,9 @@ class Tanh(Unary):
 
     def real(self, x: Array) -> Array:
         return np.asarray(np.tanh(x.astype(np.float64)))
+
+    def rounded(self, x: Array) -> Array:
+        return float_math.tanh(x)
 
     def quantized(self, x: IntArray, operand: Tensor, result: Tensor) -> IntArray:
         if operand.dtype is DType.INT16:
