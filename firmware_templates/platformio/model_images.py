@@ -32,5 +32,6 @@ for slot in (0, 1):
         LIBS=[],
     )
     env.Depends(body, str(script))
+    env.NoCache(body)
     if "nobuild" not in COMMAND_LINE_TARGETS:
         Default(body)

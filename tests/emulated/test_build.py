@@ -392,8 +392,8 @@ def test_an_interrupted_build_leaves_no_output(tmp_path: Path, monkeypatch: pyte
     )
     real = platformio.run
 
-    def interrupted(folder: Path, environment: str, toolchain: str) -> Path:
-        for damaged in real(folder, environment, toolchain).parent.glob("src/*.o"):
+    def interrupted(folder: Path, *arguments: str, private: bool) -> Path:
+        for damaged in real(folder, *arguments, private=private).parent.glob("src/*.o"):
             damaged.write_bytes(b"half")
         raise KeyboardInterrupt
 
@@ -419,7 +419,7 @@ def test_control_c_stops_everything(builds: Builds, tmp_path: Path) -> None:
     here = Path(__file__).parent
     process = subprocess.Popen(
         [sys.executable, "-c", _BUILD_IN_A_PROCESS, str(tmp_path)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(here), str(here.parent)])},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(here), *sys.path])},
         stderr=subprocess.DEVNULL,
     )
     while not (tmp_path / ".pio" / "build").exists():

@@ -33,7 +33,8 @@ def test_platformio_builds_the_library_into_a_firmware(tmp_path: Path) -> None:
     library = render_library(program, LibrarySettings(), Format.PLATFORMIO)
     files |= {f"lib/net/{path}": text for path, text in library.items()}
     write_texts(files, tmp_path)
-    elf = platformio.run(tmp_path, board.name, "zig")
+    version = platformio.toolchain_version("zig", board.instruction_set.family)
+    elf = platformio.run(tmp_path, board.name, "zig", version)
     assert list((tmp_path / ".pio").rglob("net_model.o"))
     with Machine(elf, board) as machine, host_engine(program) as host:
         device = DeviceEngine(DeviceClient(machine.transport), program)

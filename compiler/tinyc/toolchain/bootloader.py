@@ -41,7 +41,7 @@ def build(board: Board, boot_key: str, toolchain: str = "zig") -> Bootloader:
         if not _intact(elf, mark):
             mark.unlink(missing_ok=True)
             _write(files, folder)
-            built = platformio.run(folder, board.name, toolchain).read_bytes()
+            built = platformio.run(folder, board.name, toolchain, version).read_bytes()
             write_if_changed(elf, built)
             write_if_changed(mark, hashlib.sha256(built).hexdigest().encode("ascii"))
     return _checked(elf, board)

@@ -46,7 +46,7 @@ def build(project: Project, folder: Path, toolchain: str = "zig") -> Firmware:
     try:
         with exclusive(folder / STATE_FOLDER / "lock"):
             write(project, folder)
-            sizes = _sizes_of_earlier(folder, key) or _compile(project, folder, toolchain, key)
+            sizes = _sizes_of_earlier(folder, key) or _compile(project, folder, toolchain, key, version)
     except OSError as error:
         raise TinycError(
             f"cannot write the firmware: {error.strerror or error}",
@@ -64,7 +64,7 @@ def _sizes_of_earlier(folder: Path, key: str) -> Sizes | None:
     return Sizes(**stamp["sizes"])
 
 
-def _compile(project: Project, folder: Path, toolchain: str, key: str) -> Sizes:
+def _compile(project: Project, folder: Path, toolchain: str, key: str, version: str) -> Sizes:
     """Build, check, convert, publish."""
     stamp = _read_stamp(folder)
     if stamp is None:
@@ -73,9 +73,7 @@ def _compile(project: Project, folder: Path, toolchain: str, key: str) -> Sizes:
     _forget(folder, stamp)
     lowpan = project.program.lowpan
     secret = lowpan is not None and lowpan.has_keys
-    if secret:
-        platformio.keep_private(folder)
-    image = read_elf(platformio.run(folder, project.program.board.name, toolchain))
+    image = read_elf(platformio.run(folder, project.program.board.name, toolchain, version, private=secret))
     more: dict[str, bytes] = {}
     if project.split is None:
         sizes = compare_prediction(image, project.program)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from tinyc import programs
@@ -16,6 +18,7 @@ from tinyc.resources import cache_folder
 from tinyc.toolchain.core_folder import core_folder, core_versions, installed
 
 _LIMIT_SECONDS = 900
+_LOCK_SECONDS = 60
 _TAIL_LINES = 30
 _MISSING = re.compile(
     r"(No module named ziglang|(arm-none-eabi|riscv64-unknown-elf)-gcc: (command )?not found)"
@@ -53,25 +56,46 @@ def gcc_version(family: Family) -> str | None:
     return found.stdout.strip() or None
 
 
-def keep_private(folder: Path) -> None:
-    """Let only the owner see what PlatformIO compiles in `folder`: it has keys. Raises OSError."""
+def _keep_private(folder: Path) -> None:
+    """Let only the owner see what PlatformIO compiles in `folder`."""
     objects = folder / ".pio"
     objects.mkdir(parents=True, exist_ok=True)
     objects.chmod(0o700)
 
 
-def run(folder: Path, target: str, toolchain: str) -> Path:
+def run(folder: Path, target: str, toolchain: str, version: str, *, private: bool = False) -> Path:
     """Build the project in `folder`. Returns the ELF that PlatformIO made.
 
-    Raises TinycError with the end of the compiler's output when the build fails.
+    `version` is that of the compiler, from `toolchain_version`: projects share objects of equal content,
+    headers, flags and compiler. Those of a `private` project, which has keys, only its owner may read.
+
+    Raises TinycError with the end of the compiler's output when the build fails, OSError where nothing can
+    be written.
     """
     command = [sys.executable, "-m", "platformio", "run", "--project-dir", str(folder), "--silent"]
     command += ["--environment", target, "--disable-auto-clean"]
-    done = programs.run(command, _LIMIT_SECONDS, environment(toolchain), "PlatformIO")
+    variables = environment(toolchain)
+    if private:
+        _keep_private(folder)
+    else:
+        variables["TINYC_OBJECTS"] = str(_shared_objects(version))
+    done = programs.run(command, _LIMIT_SECONDS, variables, "PlatformIO")
     elf = folder / ".pio" / "build" / target / "firmware.elf"
     if done.status != 0 or not elf.is_file():
         raise _failure(done, folder, toolchain)
     return elf
+
+
+def _shared_objects(version: str) -> Path:
+    """The folder of the objects of this compiler; SCons makes and fills it."""
+    objects = cache_folder() / "objects" / version.replace(" ", "_")
+    objects.parent.mkdir(parents=True, exist_ok=True)
+    lock = objects / "config.lock"
+    with contextlib.suppress(FileNotFoundError):
+        # SCons holds it for an instant; one that was killed just then left it for ever.
+        if time.time() - lock.stat().st_mtime > _LOCK_SECONDS:
+            lock.unlink()
+    return objects
 
 
 def _failure(done: programs.Done, folder: Path, toolchain: str) -> TinycError:

@@ -42,7 +42,7 @@ def build(
         with exclusive(place / STATE_FOLDER / "lock"):
             project.write_texts(files, place)
             if not _is_built(place, key):
-                _compile(board, files, place, toolchain, key)
+                _compile(board, files, place, toolchain, key, version)
     except OSError as error:
         raise TinycError(
             f"cannot write the firmware: {error.strerror or error}", where=str(error.filename or place)
@@ -66,11 +66,12 @@ def _names(board: Board) -> tuple[str, ...]:
     return names if board.uf2_family is None else (*names, "firmware.uf2")
 
 
-def _compile(board: Board, files: Mapping[str, str], folder: Path, toolchain: str, key: str) -> None:
+def _compile(
+    board: Board, files: Mapping[str, str], folder: Path, toolchain: str, key: str, version: str
+) -> None:
     (folder / _STAMP).unlink(missing_ok=True)
-    if project.PRIVATE in files:
-        platformio.keep_private(folder)
-    image = read_elf(platformio.run(folder, board.name, toolchain))
+    secret = project.PRIVATE in files
+    image = read_elf(platformio.run(folder, board.name, toolchain, version, private=secret))
     outputs = {
         "firmware.elf": image.path.read_bytes(),
         "firmware.hex": images.to_hex(image.segments).encode("ascii"),
@@ -78,7 +79,7 @@ def _compile(board: Board, files: Mapping[str, str], folder: Path, toolchain: st
     }
     if board.uf2_family is not None:
         outputs["firmware.uf2"] = images.to_uf2(image.segments, board.uf2_family)
-    private = [folder / name for name in outputs] if project.PRIVATE in files else []
+    private = [folder / name for name in outputs] if secret else []
     write_together({folder / name: content for name, content in outputs.items()}, private)
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in outputs.items()}
     stamp = json.dumps({"key": key, "outputs": digests}, indent=1) + "\n"

@@ -3,6 +3,7 @@
 SCons runs this file. The same flags and sources go to every compiler.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -107,7 +108,12 @@ for name in SMALL:
 if "nobuild" in COMMAND_LINE_TARGETS:
     Default(None)
 else:
+    # tinyc names a folder of objects: the same text with the same flags is compiled once for all projects.
+    if "TINYC_OBJECTS" in os.environ:
+        env.CacheDir(os.environ["TINYC_OBJECTS"])
     program = env.BuildProgram()
+    env.Depends(program, str(Path(env.subst("$PROJECT_DIR")) / board.get("build.ldscript")))
+    env.NoCache(program)
     if board.get("build.boot_stage", False):
         env.SConscript("boot_stage.py", exports="env program")
     Default(env.Alias("buildprog", program))
