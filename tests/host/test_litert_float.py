@@ -27,11 +27,13 @@ from tinyc.ir.ops import (
     Gelu,
     Log,
     Logistic,
+    LogSoftmax,
     Padding,
     ReduceMax,
     ReduceMin,
     Round,
     Sin,
+    Softmax,
     Tanh,
 )
 from tinyc.ir.ops.base import Op
@@ -53,9 +55,9 @@ _NOT_COMPARED = {
 
 # Units in the last place that results may lie apart where TensorFlow Lite calls libm: of the result, or of
 # the number beside it where that is larger.
-_APART = {Exp: 2, Log: 2, Sin: 2, Cos: 2, Tanh: 3, Elu: 2, Logistic: 2, Gelu: 3}
+_APART = {Exp: 2, Log: 2, Sin: 2, Cos: 2, Tanh: 3, Elu: 2, Logistic: 2, Gelu: 3, Softmax: 4, LogSoftmax: 4}
 # Below -9 LiteRT takes e^x for 1 / (1 + e^-x).
-_BESIDE: dict[type[Op], Callable[[Array], Array]] = {Logistic: np.ones_like, Gelu: np.abs}
+_BESIDE: dict[type[Op], Callable[[Array], Array]] = {Logistic: np.ones_like, Gelu: np.abs, LogSoftmax: np.abs}
 
 
 def _differing(op: type[Op], inputs: Sequence[Array], expected: Array, actual: Array) -> Array:

@@ -16,14 +16,17 @@ from tinyc.ir.ops import (
     FullyConnected,
     Gelu,
     HardSwish,
+    L2Normalization,
     Log,
     Logistic,
+    LogSoftmax,
     Maximum,
     MaxPool2D,
     Op,
     Padding,
     Rsqrt,
     Sin,
+    Softmax,
     Sqrt,
     Tanh,
 )
@@ -94,7 +97,23 @@ def float_functions() -> Graph:
     """Every function of the float32 library, of the same 24 numbers."""
     ops: list[Op] = [
         op(name=op.kind.lower(), inputs=("x",), outputs=(op.kind.lower(),))
-        for op in (Cos, Elu, Exp, Gelu, HardSwish, Log, Logistic, Rsqrt, Sin, Sqrt, Tanh)
+        for op in (
+            *(
+                Cos,
+                Elu,
+                Exp,
+                Gelu,
+                HardSwish,
+                L2Normalization,
+                Log,
+                Logistic,
+                LogSoftmax,
+                Rsqrt,
+                Sin,
+                Softmax,
+            ),
+            *(Sqrt, Tanh),
+        )
     ]
     ops.append(Gelu(name="gelu_tanh", inputs=("x",), outputs=("gelu_tanh",), approximate=True))
     tensors = {name: Tensor(name, (1, 24), DType.FLOAT32) for name in ("x", *(op.name for op in ops))}

@@ -30,6 +30,7 @@ from tinyc.kernels import (
     portable_float,
     portable_float_each,
     portable_float_reductions,
+    portable_float_rows,
     portable_fully_connected,
     portable_int4,
     portable_int16,
@@ -98,6 +99,7 @@ _OF_LAYERS: tuple[Kernel, ...] = (
     *portable_float.KERNELS,
     *portable_float_each.KERNELS,
     *portable_float_reductions.KERNELS,
+    *portable_float_rows.KERNELS,
     *token_block.KERNELS,
 )
 CATALOGUE = (*_OF_LAYERS, *patch_stage.kernels(_OF_LAYERS))

@@ -16,8 +16,14 @@ from tinyc.ir.ops.depthwise_conv_2d import DepthwiseConv2D
 from tinyc.ir.ops.fully_connected import FullyConnected
 from tinyc.ir.ops.max_pool_2d import MaxPool2D
 from tinyc.ir.ops.pooling import Pool2D
+from tinyc.ir.ops.transpose_conv import TransposeConv
 from tinyc.ir.tensor import DType
-from tinyc.kernels import portable_batch_matmul, portable_convolution, portable_pooling
+from tinyc.kernels import (
+    portable_batch_matmul,
+    portable_convolution,
+    portable_pooling,
+    portable_transpose_conv,
+)
 from tinyc.kernels.kernel import FieldValue, Kernel, Lowered
 from tinyc.kernels.portable_float_each import all_float
 from tinyc.kernels.portable_pairwise import operand_views, stored
@@ -81,6 +87,22 @@ def _lower_convolution(op: Op, graph: Graph) -> Lowered:
     )
 
 
+def _lower_transposed(op: Op, graph: Graph) -> Lowered:
+    assert isinstance(op, TransposeConv)
+    channels, height, width, depth = graph.operands(op)[1].shape
+    return Lowered(
+        "tinyc_conv_2d_f32",
+        {
+            **portable_transpose_conv.geometry(op, graph),
+            "filters": channels,
+            "filter_stride": height * width * depth,
+            "tap_stride": depth,
+            **_clamp(op.activation),
+            **_weights(op, graph, channels),
+        },
+    )
+
+
 def _lower_pool(op: Op, graph: Graph) -> Lowered:
     assert isinstance(op, Pool2D)
     window = (*portable_pooling.geometry(op, graph).values(), 0, 0)
@@ -138,6 +160,14 @@ KERNELS = (
             lower=_lower_convolution,
         )
         for op in (Conv2D, DepthwiseConv2D)
+    ),
+    Kernel(
+        symbol="tinyc_transpose_conv_f32__portable",
+        op=TransposeConv,
+        source="portable/transpose_conv_f32.c",
+        headers=("include/conv_2d_f32.h",),
+        accepts=_accepts,
+        lower=_lower_transposed,
     ),
     _pool(AveragePool2D, "average_pool", 0.0),
     _pool(MaxPool2D, "max_pool", -LARGEST_FLOAT),

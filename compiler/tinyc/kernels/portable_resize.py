@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.cast import Cast
-from tinyc.ir.ops.resize_bilinear import ONE, ResizeBilinear, step
+from tinyc.ir.ops.resize_bilinear import ONE, ResizeBilinear, float_step, step
 from tinyc.ir.ops.space_to_batch_nd import BatchToSpaceNd, Blocks, SpaceToBatchNd
 from tinyc.ir.tensor import DType
 from tinyc.kernels.features import Features
@@ -49,6 +49,24 @@ def _lower_resize(op: Op, graph: Graph) -> Lowered:
             "size": op.size,
             "first": tuple(first),
             "step": tuple(steps),
+            "channels": channels,
+        },
+    )
+
+
+def _lower_float_resize(op: Op, graph: Graph) -> Lowered:
+    assert isinstance(op, ResizeBilinear)
+    batch, height, width, channels = graph.operands(op)[0].shape
+    scales = [float_step(e, size, op.align_corners) for e, size in zip((height, width), op.size, strict=True)]
+    return Lowered(
+        "tinyc_resize_bilinear_f32",
+        {
+            "batch": batch,
+            "extents": (height, width),
+            "size": op.size,
+            "scale_height": float(scales[0]),
+            "scale_width": float(scales[1]),
+            "shift": 0.5 if op.half_pixel_centers else 0.0,
             "channels": channels,
         },
     )
@@ -124,6 +142,14 @@ KERNELS = (
             specialize=_resized_types,
         )
         for name, dtype in (("s8", DType.INT8), ("s16", DType.INT16))
+    ),
+    Kernel(
+        symbol="tinyc_resize_bilinear_f32__portable",
+        op=ResizeBilinear,
+        source="portable/resize_bilinear_f32.c",
+        headers=("include/resize_bilinear_f32.h",),
+        accepts=_accepts_resize(DType.FLOAT32),
+        lower=_lower_float_resize,
     ),
     Kernel(
         symbol="tinyc_cast_x8__portable",

@@ -15,7 +15,7 @@ from tinyc.kernels import portable_convolution, portable_int16
 from tinyc.kernels.kernel import FieldValue, Kernel, Lowered
 
 
-def _geometry(op: TransposeConv, graph: Graph) -> dict[str, FieldValue]:
+def geometry(op: TransposeConv, graph: Graph) -> dict[str, FieldValue]:
     """The fields of `struct tinyc_conv_2d` before `input_offset`; pads are those of the output."""
     x, filters = graph.operands(op)[:2]
     (result,) = graph.results(op)
@@ -49,7 +49,7 @@ def _lower_int8(op: Op, graph: Graph) -> Lowered:
     return Lowered(
         "tinyc_conv_2d",
         {
-            **_geometry(op, graph),
+            **geometry(op, graph),
             "input_offset": -x.zero_point,
             "output_offset": result.zero_point,
             "low": low,
@@ -65,7 +65,7 @@ def _lower_int8(op: Op, graph: Graph) -> Lowered:
 
 def _lower_int16(op: Op, graph: Graph) -> Lowered:
     assert isinstance(op, TransposeConv)
-    return Lowered("tinyc_conv_2d_s16", {**_geometry(op, graph), **portable_int16.sums(op, graph)})
+    return Lowered("tinyc_conv_2d_s16", {**geometry(op, graph), **portable_int16.sums(op, graph)})
 
 
 def _specialize(op: Op, graph: Graph) -> Mapping[str, object]:

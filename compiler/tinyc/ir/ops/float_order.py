@@ -58,6 +58,17 @@ def position(x: Array, exceeds: np.ufunc) -> Array:
     return at
 
 
+def largest_number(rows: Array) -> Array:
+    """The largest along the last axis, which is kept; no NaN, and no infinity below all numbers."""
+    lowest = np.finfo(np.float32).min
+    return np.asarray(np.fmax.reduce(rows, axis=-1, keepdims=True, initial=lowest))
+
+
+def row_sums(rows: Array) -> Array:
+    """0 + x_0 + x_1 + ... along the last axis, which is kept."""
+    return sum_of(np.moveaxis(rows, -1, 0))[..., None]
+
+
 def product_sums(left: Array, right: Array, rounding: Rounding, inside: Array | None = None) -> Array:
     """left @ right of [..., rows, depth] and [..., depth, columns], from 0 and in the order of the depth.
 

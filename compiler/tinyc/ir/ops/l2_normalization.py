@@ -9,7 +9,9 @@ from typing import ClassVar
 import numpy as np
 
 from tinyc.ir.ops.elementwise import Function
+from tinyc.ir.ops.float_order import row_sums
 from tinyc.ir.tensor import Array, DType, Shape, Tensor
+from tinyc.quantize import float_math
 from tinyc.quantize.fixed_point import INT32_MAX, IntArray, multiply_by_quantized_multiplier
 from tinyc.quantize.fixed_point_functions import inverse_square_root
 
@@ -37,6 +39,9 @@ class L2Normalization(Function):
     def real(self, x: Array) -> Array:
         norm = np.sqrt(np.square(x).sum(axis=-1, keepdims=True, dtype=np.float32))
         return np.asarray(x / np.maximum(norm, np.float32(1e-6)))
+
+    def rounded(self, x: Array) -> Array:
+        return np.asarray(x / np.maximum(float_math.sqrt(row_sums(x * x)), np.float32(1e-6)))
 
     def quantized(self, x: IntArray, operand: Tensor, result: Tensor) -> IntArray:
         centred = x - operand.zero_point

@@ -9,8 +9,10 @@ from typing import ClassVar
 import numpy as np
 
 from tinyc.ir.ops.elementwise import Function
+from tinyc.ir.ops.float_order import largest_number, row_sums
 from tinyc.ir.ops.softmax import LARGEST_DEPTH, SUM_INTEGER_BITS, exponential_table
 from tinyc.ir.tensor import Array, DType, Shape, Tensor
+from tinyc.quantize import float_math
 from tinyc.quantize.fixed_point import (
     IntArray,
     multiply_by_quantized_multiplier,
@@ -67,6 +69,10 @@ class LogSoftmax(Function):
     def real(self, x: Array) -> Array:
         below = x - x.max(axis=-1, keepdims=True)
         return np.asarray(below - np.log(np.exp(below).sum(axis=-1, keepdims=True, dtype=np.float32)))
+
+    def rounded(self, x: Array) -> Array:
+        below = x - largest_number(x)
+        return np.asarray(below - float_math.log(row_sums(float_math.exp(below))))
 
     def quantized(self, x: IntArray, operand: Tensor, result: Tensor) -> IntArray:
         scaling = log_softmax_scaling(operand.scale)

@@ -24,6 +24,13 @@ def step(source: int, target: int, align_corners: bool) -> int:
     return (ONE * source + target // 2) // target
 
 
+def float_step(source: int, target: int, align_corners: bool) -> np.float32:
+    """`step` in float32, in pixels."""
+    if align_corners and target > 1:
+        return np.float32(source - 1) / np.float32(target - 1)
+    return np.float32(source) / np.float32(target)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResizeBilinear(Op):
     """input: x [batch, height, width, channels]; output [batch, *size, channels] of the same quantization.
@@ -85,16 +92,15 @@ class ResizeBilinear(Op):
         )
         part_y, part_x = part_y[:, None, None], part_x[:, None]
         one = np.float32(1)
-        total = x[:, low_y][:, :, low_x] * (one - part_y) * (one - part_x)
+        # From 0, which only the sign of a zero tells.
+        total = np.float32(0) + x[:, low_y][:, :, low_x] * (one - part_y) * (one - part_x)
         total = total + x[:, high_y][:, :, low_x] * part_y * (one - part_x)
         total = total + x[:, low_y][:, :, high_x] * (one - part_y) * part_x
         return np.asarray(total + x[:, high_y][:, :, high_x] * part_y * part_x)
 
     def _real_axis(self, source: int, target: int) -> tuple[IntArray, IntArray, Array]:
         """(lower positions, upper positions, float32 weight of the upper) along one axis."""
-        scale = np.float32(source) / np.float32(target)
-        if self.align_corners and target > 1:
-            scale = np.float32(source - 1) / np.float32(target - 1)
+        scale = float_step(source, target, self.align_corners)
         at = np.arange(target, dtype=np.float32)
         at = (at + np.float32(0.5)) * scale - np.float32(0.5) if self.half_pixel_centers else at * scale
         lower = np.maximum(np.floor(at).astype(np.int64), 0)

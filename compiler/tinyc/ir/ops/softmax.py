@@ -10,7 +10,9 @@ from typing import ClassVar
 import numpy as np
 
 from tinyc.ir.ops.base import Op
+from tinyc.ir.ops.float_order import largest_number, row_sums
 from tinyc.ir.tensor import Array, DType, Shape, Tensor
+from tinyc.quantize import float_math
 from tinyc.quantize.fixed_point import (
     IntArray,
     Rounding,
@@ -104,6 +106,11 @@ class Softmax(Op):
             raise ValueError(f"{shape[-1]} classes, at most {LARGEST_DEPTH} in fixed point")
         return (shape,)
 
+    def _rounded(self, x: Array) -> Array:
+        """Softmax in float32, rounded step by step. Source: TensorFlow Lite, `reference_ops::Softmax`."""
+        power = float_math.exp((x - largest_number(x)) * np.float32(self.beta))
+        return np.asarray(power / row_sums(power))
+
     def reference(
         self,
         values: Sequence[Array],
@@ -114,6 +121,8 @@ class Softmax(Op):
         operand, result = operands[0], results[0]
         depth = operand.shape[-1]
         if operand.dtype is DType.FLOAT32:
+            if rounding is not Rounding.ANY:
+                return (self._rounded(values[0]),)
             rows = values[0].reshape(-1, depth)
             power = np.exp((rows - rows.max(axis=1, keepdims=True)) * np.float32(self.beta))
             y = power / power.sum(axis=1, keepdims=True, dtype=np.float32)

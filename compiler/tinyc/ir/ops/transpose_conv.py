@@ -66,6 +66,10 @@ class TransposeConv(Op):
     ) -> tuple[Array, ...]:
         x, filters, result = operands[0], operands[1], results[0]
         bias = values[2] if len(values) > 2 else None
+        if x.dtype is DType.FLOAT32 and rounding is not Rounding.ANY:
+            total = self._in_order(values[0], values[1], self.pads(filters))
+            total = total if bias is None else total + bias.reshape(-1)
+            return (activate_float(total, self.activation).astype(np.float32),)
         out, kernel_height, kernel_width, depth = filters.shape
         batch, height, width, _ = x.shape
         columns = values[1].reshape(-1, depth).T
@@ -90,3 +94,24 @@ class TransposeConv(Op):
             return (requantize(acc, bias, self.activation, operands, result),)
         real = acc if bias is None else acc + bias.reshape(-1)
         return (activate_float(real, self.activation).astype(np.float32),)
+
+    def _in_order(self, x: Array, filters: Array, pads: tuple[int, int]) -> Array:
+        """float32 sums from 0 in the order of the input: rows, columns, channels."""
+        batch, height, width, depth = x.shape
+        out, tall, wide, _ = filters.shape
+        extents = (
+            max((pixels - 1) * step + taps, before + size)
+            for pixels, step, taps, before, size in zip(
+                (height, width), self.stride, (tall, wide), pads, self.output_size, strict=True
+            )
+        )
+        total = np.zeros((batch, *extents, out), np.float32)
+        taps = filters.transpose(3, 1, 2, 0)
+        for row in range(height):
+            for column in range(width):
+                y, z = row * self.stride[0], column * self.stride[1]
+                window = total[:, y : y + tall, z : z + wide]
+                for channel in range(depth):
+                    window += x[:, row, column, channel, None, None, None] * taps[channel]
+        top, left = pads
+        return total[:, top : top + self.output_size[0], left : left + self.output_size[1]]
