@@ -11,6 +11,7 @@ from tinyc.ir.ops import (
     Conv2D,
     Cos,
     DepthwiseConv2D,
+    Dequantize,
     Elu,
     Exp,
     FullyConnected,
@@ -24,13 +25,14 @@ from tinyc.ir.ops import (
     MaxPool2D,
     Op,
     Padding,
+    Quantize,
     Rsqrt,
     Sin,
     Softmax,
     Sqrt,
     Tanh,
 )
-from tinyc.ir.tensor import DType, Shape, Tensor
+from tinyc.ir.tensor import DType, Quantization, Shape, Tensor
 
 
 def float_constant(rng: np.random.Generator, name: str, shape: Shape) -> Tensor:
@@ -118,3 +120,31 @@ def float_functions() -> Graph:
     ops.append(Gelu(name="gelu_tanh", inputs=("x",), outputs=("gelu_tanh",), approximate=True))
     tensors = {name: Tensor(name, (1, 24), DType.FLOAT32) for name in ("x", *(op.name for op in ops))}
     return verify(Graph("functions", tensors, tuple(ops), ("x",), tuple(op.name for op in ops)))
+
+
+def float_between_int8() -> Graph:
+    """A pool in int8, a softmax in float32, its result in int8; x [1, 4, 6, 5], y [1, 2, 3, 5]."""
+    pixels = Quantization((0.05,), (-3,))
+    tensors = [
+        Tensor("x", (1, 4, 6, 5), DType.INT8, pixels),
+        Tensor("pooled", (1, 2, 3, 5), DType.INT8, pixels),
+        Tensor("real", (1, 2, 3, 5), DType.FLOAT32),
+        Tensor("likely", (1, 2, 3, 5), DType.FLOAT32),
+        Tensor("y", (1, 2, 3, 5), DType.INT8, Quantization((1 / 256,), (-128,))),
+    ]
+    pool = MaxPool2D(
+        name="pool",
+        inputs=("x",),
+        outputs=("pooled",),
+        filter_height=2,
+        filter_width=2,
+        stride_height=2,
+        stride_width=2,
+    )
+    ops = (
+        pool,
+        Dequantize(name="in", inputs=("pooled",), outputs=("real",)),
+        Softmax(name="classes", inputs=("real",), outputs=("likely",)),
+        Quantize(name="out", inputs=("likely",), outputs=("y",)),
+    )
+    return verify(Graph("mixed", {t.name: t for t in tensors}, ops, ("x",), ("y",)))

@@ -45,17 +45,24 @@ def networks() -> dict[str, Any]:
     return found
 
 
+def converter_of(model: Any) -> Any:
+    """TensorFlow's converter of a Keras model, for one input at a time."""
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    shape = (1, *model.input_shape[1:])
+    function = tf.function(model).get_concrete_function(tf.TensorSpec(shape, tf.float32))
+    return tf.lite.TFLiteConverter.from_concrete_functions([convert_variables_to_constants_v2(function)])
+
+
 def converted(model: Any) -> bytes:
     """The .tflite of a Keras model; inputs and outputs are int16 too."""
     import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     rng = np.random.default_rng(3)
     shape = (1, *model.input_shape[1:])
     samples = [rng.normal(0, 1, shape).astype(np.float32) for _ in range(8)]
-    function = tf.function(model).get_concrete_function(tf.TensorSpec(shape, tf.float32))
-    frozen = convert_variables_to_constants_v2(function)
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen])
+    converter = converter_of(model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = lambda: ([sample] for sample in samples)
     mode = tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
