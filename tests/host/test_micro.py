@@ -10,6 +10,7 @@ import pytest
 from strategies import MICRO_ONLY, STRATEGIES, WIDE_MICRO_ONLY
 from strategies.common import random_inputs
 from strategies.pairwise import with_defined_answers
+from strategies.quantize import random_requantization_of_int32
 from support.tflite_micro import micro_interpreter, run_micro
 from support.tflite_writer import write
 from tinyc import interpreter
@@ -33,3 +34,16 @@ def test_the_reference_equals_tensorflow_lite_micro(op: type[Op]) -> None:
             for left, right in zip(expected, actual, strict=True):
                 assert left.shape == right.shape
                 assert left.tobytes() == right.tobytes(), f"case {case}.{number}: {graph.ops[0]}"
+
+
+def test_requantization_from_and_to_int32_equals_tensorflow_lite_micro() -> None:
+    rng = np.random.default_rng(1)
+    pairs = set()
+    for _ in range(GRAPHS):
+        graph = random_requantization_of_int32(rng)
+        inputs = random_inputs(rng, graph)
+        (expected,) = run_micro(micro_interpreter(write(graph)), inputs, 1)
+        (actual,) = interpreter.run(graph, inputs)
+        assert actual.tobytes() == expected.tobytes(), graph.ops[0]
+        pairs.add((inputs[0].dtype.name, actual.dtype.name))
+    assert len(pairs) == 4

@@ -282,5 +282,7 @@ WIDE_MICRO_ONLY = (Rsqrt, SquaredDifference)
 def is_micro_only(graph: Graph) -> bool:
     """Whether TensorFlow Lite Micro is the standard for this layer."""
     op = graph.ops[0]
+    if isinstance(op, Quantize):
+        return (graph[op.inputs[0]].dtype, graph[op.outputs[0]].dtype) == (DType.INT8, DType.INT32)
     wide = graph[op.inputs[0]].dtype is DType.INT16
     return isinstance(op, (*MICRO_ONLY, *WIDE_MICRO_ONLY) if wide else MICRO_ONLY)

@@ -85,7 +85,7 @@ def _random_graph(rng: np.random.Generator, op: type[Binary]) -> Graph:
     )
     tensors = [left, right, activation(rng, "y", shape)]
     graph = single_op_graph(layer, [tensor for tensor in tensors if tensor.name in (*inputs, "y")])
-    return graph if left.is_constant or right.is_constant else sometimes_int16(rng, graph)
+    return sometimes_int16(rng, graph)
 
 
 def random_add(rng: np.random.Generator) -> Graph:

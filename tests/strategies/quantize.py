@@ -1,4 +1,4 @@
-"""Random QUANTIZE and DEQUANTIZE layers: real to int8 and back, and between int8, uint8 and int16."""
+"""Random QUANTIZE and DEQUANTIZE layers: real to int8 and back, and between int8, uint8, int16 and int32."""
 
 from __future__ import annotations
 
@@ -29,7 +29,20 @@ def _shape(rng: np.random.Generator) -> tuple[int, ...]:
     return tuple(int(extent) for extent in rng.integers(1, 8, int(rng.integers(1, 5))))
 
 
+def random_requantization_of_int32(rng: np.random.Generator) -> Graph:
+    """From int32 or to it. The int32 has the smaller scale, by as much as 32 bits can hold."""
+    shape = _shape(rng)
+    narrow = _of_type(activation(rng, "narrow", shape), (DType.INT8, DType.INT16)[int(rng.integers(2))])
+    scale = float(np.float32(narrow.scale * 2.0 ** rng.uniform(-14, 1)))
+    wide = Tensor("wide", shape, DType.INT32, Quantization((scale,), (0,)))
+    names = ("wide", "narrow") if rng.random() < 0.5 else ("narrow", "wide")
+    op = Quantize(name="layer", inputs=names[:1], outputs=names[1:])
+    return single_op_graph(op, [narrow, wide])
+
+
 def random_quantize(rng: np.random.Generator) -> Graph:
+    if rng.random() < 0.3:
+        return random_requantization_of_int32(rng)
     shape = _shape(rng)
     y = _of_type(activation(rng, "y", shape), _dtype(rng))
     if rng.random() < 0.5:

@@ -24,7 +24,11 @@ def plain(name: str, dtype: DType) -> Tensor:
     return Tensor(name, SHAPE, dtype)
 
 
-INT32_WITH_SCALE = [Tensor(name, SHAPE, DType.INT32, Quantization((0.5,), (0,))) for name in "aby"]
+def wide(name: str, zero_point: int, scale: float = 0.5) -> Tensor:
+    return Tensor(name, SHAPE, DType.INT32, Quantization((scale,), (zero_point,)))
+
+
+INT32_WITH_SCALE = [wide(name, 0) for name in "aby"]
 
 
 @pytest.mark.parametrize(
@@ -47,6 +51,8 @@ INT32_WITH_SCALE = [Tensor(name, SHAPE, DType.INT32, Quantization((0.5,), (0,)))
         ("LOGICAL_AND", [plain(name, DType.INT32) for name in "aby"], "works on int32"),
         ("ADD", INT32_WITH_SCALE, "int32 with a scale"),
         ("DIV", [int8("a", 1.0), int8("b", 2.0**-12), int8("y", 2.0**-12)], "too fine for a quotient"),
+        ("QUANTIZE", [int8("x"), wide("y", 3)], "int32 with zero point 3"),
+        ("QUANTIZE", [wide("x", 0), wide("y", 0, 0.25)], "works on int32"),
         ("CEIL", [int8("x"), int8("y")], "no quantized form"),
         ("WHILE", [int8("x"), int8("y")], "which operators run"),
     ],

@@ -7,6 +7,7 @@ import pytest
 
 onnx = pytest.importorskip("onnx", reason="the package onnx is not installed")
 
+from strategies.int4 import weight_names  # noqa: E402
 from support.onnx_models import Writer  # noqa: E402
 from tinyc import interpreter, passes  # noqa: E402
 from tinyc.errors import TinycError  # noqa: E402
@@ -41,11 +42,11 @@ class Quantizer(Writer):
         self.node("QuantizeLinear", [x, *numbers], f"{x}.steps")
         return self.node("DequantizeLinear", [f"{x}.steps", *numbers], f"{x}.real")
 
-    def weights_of(self, name: str, steps: np.ndarray, scales: list[float]) -> str:
+    def weights_of(self, name: str, steps: np.ndarray, scales: list[float], axis: int = 0) -> str:
         self.constant(f"{name}.steps", steps)
         self.constant(f"{name}.scale", np.array(scales, np.float32))
         zeros = self.constant(f"{name}.zero", np.zeros(len(scales), steps.dtype))
-        return self.node("DequantizeLinear", [f"{name}.steps", f"{name}.scale", zeros], name, axis=0)
+        return self.node("DequantizeLinear", [f"{name}.steps", f"{name}.scale", zeros], name, axis=axis)
 
 
 def test_uint8_becomes_int8_with_the_same_real_values() -> None:
@@ -79,6 +80,28 @@ def test_scales_go_through_what_keeps_elements() -> None:
     _, filters, bias = graph.operands(graph.ops[0])
     assert filters.quantization == Quantization((0.5, 0.25), (0, 0), 0)
     assert (bias.dtype, bias.constant.tolist()) == (DType.INT32, [4, -16])
+
+
+@pytest.mark.parametrize("layer", ["Conv", "MatMul"])
+def test_weights_of_four_bits_are_the_same_numbers_with_eight(layer: str) -> None:
+    """Two in a byte in the file, and one graph with one digest."""
+    import ml_dtypes
+
+    steps = np.random.default_rng(1).integers(-8, 8, (3, 2, 3, 1) if layer == "Conv" else (6, 3))
+    shape = [1, 2, 5, 4] if layer == "Conv" else [2, 6]
+    digests = []
+    for dtype in (np.int8, ml_dtypes.int4):
+        net = Quantizer()
+        scales = [0.5, 0.25, 0.125]
+        weights = net.weights_of("w", steps.astype(dtype), scales, axis=0 if layer == "Conv" else 1)
+        net.node(layer, [net.both("x", 0.5, 128), weights], "y")
+        net.both("y", 2.0, 128)
+        file = net.model({"x": shape}, ["y.real"], opset=21)
+        graph = compiled(file)
+        assert sum(graph[name].constant.size for name in weight_names(graph)) == steps.size
+        digests.append((graph.digest(), {tensor.data_type for tensor in file.graph.initializer}))
+    (eight, wide), (four, narrow) = digests
+    assert eight == four and onnx.TensorProto.INT4 in narrow - wide
 
 
 def test_bounds_are_in_the_scale_of_what_they_bound() -> None:

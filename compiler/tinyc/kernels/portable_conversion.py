@@ -1,8 +1,11 @@
-"""Portable kernels of QUANTIZE and DEQUANTIZE; between 8-bit types a lookup table does it."""
+"""Portable kernels of QUANTIZE and DEQUANTIZE; between 8-bit types a lookup table does it.
+
+The pairs of integers are those of TensorFlow Lite Micro (`quantize_common.cc`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -16,7 +19,13 @@ from tinyc.kernels.kernel import Kernel, Lowered
 from tinyc.kernels.work import FittedWork
 from tinyc.quantize.fixed_point import quantize_multiplier
 
-_SUFFIX = {DType.FLOAT32: "f32", DType.INT8: "s8", DType.UINT8: "u8", DType.INT16: "s16"}
+_SUFFIX = {
+    DType.FLOAT32: "f32",
+    DType.INT8: "s8",
+    DType.UINT8: "u8",
+    DType.INT16: "s16",
+    DType.INT32: "s32",
+}
 
 
 def _lower_real(op: Op, graph: Graph) -> Lowered:
@@ -56,24 +65,44 @@ def _between(source: DType, target: DType) -> Callable[[Op, Graph], bool]:
     return accepts
 
 
+def _types(op: Op, graph: Graph) -> Mapping[str, object]:
+    (x,), (result,) = graph.operands(op), graph.results(op)
+    return {
+        "variant": f"{_SUFFIX[x.dtype]}_{_SUFFIX[result.dtype]}",
+        "source": x.dtype.c_type,
+        "target": result.dtype.c_type,
+        "limits": result.dtype.value[0].upper(),
+    }
+
+
 def _kernel(op: type[Op], source: DType, target: DType) -> Kernel:
     real = DType.FLOAT32 in (source, target)
     name = f"{op.kind.lower()}_{_SUFFIX[source]}_{_SUFFIX[target]}"
     return Kernel(
         symbol=f"tinyc_{name}__portable",
         op=op,
-        source=f"portable/{name}.c",
+        source=f"portable/{name}.c" if real else "portable/quantize.c.j2",
         headers=("include/quantize.h" if real else "include/requantize.h",),
         accepts=_between(source, target),
         lower=_lower_real if real else _lower_integer,
         work=FittedWork(f"tinyc_{name}__portable", features.elements),
+        specialize=None if real else _types,
     )
 
 
 KERNELS = (
     *(_kernel(Quantize, DType.FLOAT32, dtype) for dtype in (DType.INT8, DType.UINT8, DType.INT16)),
     *(_kernel(Dequantize, dtype, DType.FLOAT32) for dtype in (DType.INT8, DType.UINT8, DType.INT16)),
-    _kernel(Quantize, DType.INT8, DType.INT16),
-    _kernel(Quantize, DType.INT16, DType.INT8),
-    _kernel(Quantize, DType.INT16, DType.INT16),
+    *(
+        _kernel(Quantize, source, target)
+        for source, target in (
+            (DType.INT8, DType.INT16),
+            (DType.INT8, DType.INT32),
+            (DType.INT16, DType.INT8),
+            (DType.INT16, DType.INT16),
+            (DType.INT16, DType.INT32),
+            (DType.INT32, DType.INT8),
+            (DType.INT32, DType.INT16),
+        )
+    ),
 )

@@ -41,11 +41,14 @@ def _int8_constant(op: Op, graph: Graph) -> bool:
     return _binary_accepts(op, graph, DType.INT8, 1)
 
 
-def _int16_activations(op: Op, graph: Graph) -> bool:
-    # TensorFlow Lite's int16 activations have zero point 0, which keeps sums and products in 32 bits.
-    return _binary_accepts(op, graph, DType.INT16, 0) and not any(
-        tensor.zero_point for tensor in (*graph.operands(op), *graph.results(op))
-    )
+def _int16(constants: int) -> Callable[[Op, Graph], bool]:
+    def accepts(op: Op, graph: Graph) -> bool:
+        # TensorFlow Lite's int16 tensors have zero point 0, which keeps sums and products in 32 bits.
+        return _binary_accepts(op, graph, DType.INT16, constants) and not any(
+            tensor.zero_point for tensor in (*graph.operands(op), *graph.results(op))
+        )
+
+    return accepts
 
 
 def _constant(op: Op, graph: Graph) -> FieldValue:
@@ -207,7 +210,7 @@ def _binary(
         symbol=f"tinyc_{function}_{name}__portable",
         op=op,
         source=f"portable/{function}_{name}.c",
-        headers=(f"include/{function}.h",),
+        headers=(f"include/{function}{'_s16' if name.endswith('s16') else ''}.h",),
         accepts=accepts,
         lower=_lower_mul if op is Mul else _lower_add,
         in_place=in_place,
@@ -222,7 +225,8 @@ KERNELS = (
         for name, accepts, in_place in (
             ("s8", _int8_activations, (0, 1)),
             ("constant_s8", _int8_constant, (0,)),
-            ("s16", _int16_activations, (0, 1)),
+            ("s16", _int16(0), (0, 1)),
+            ("constant_s16", _int16(1), (0,)),
         )
     ),
     *(

@@ -69,6 +69,7 @@ _NOT_INT16 = (
     *(AddN, ArgMax, ArgMin, Cumsum, Div, Elu, Exp, Gelu, HardSwish, L2Normalization, Log, LogSoftmax),
     *(Relu0To1, ReluN1To1, Sqrt),
 )
+_SIGNED = {DType.INT8, DType.INT16, DType.INT32}
 _TRUTHS = (LogicalAnd, LogicalOr, LogicalNot, ReduceAll, ReduceAny)
 ANY_FLOAT = "int8; float32 with --allow-float"
 
@@ -80,8 +81,10 @@ def type_findings(op: Op, graph: Graph, tensors: Iterable[Tensor], allow_float: 
     """
     types, results = _types(tensors), graph.results(op)
     if isinstance(op, Quantize | Dequantize):
-        if types - {DType.INT8, DType.UINT8, DType.INT16, DType.FLOAT32}:
-            yield f"works on {listed(types)}", "int8, uint8, int16 and float32"
+        # int32 only from and to the int8 and int16 of TensorFlow Lite's kernels.
+        of_int32 = isinstance(op, Quantize) and len(types) == 2 and types <= _SIGNED
+        if not of_int32 and types - {DType.INT8, DType.UINT8, DType.INT16, DType.FLOAT32}:
+            yield f"works on {listed(types)}", "int8, uint8, int16 and float32; int32 with int8 or int16"
     elif isinstance(op, Cast):
         if types & {DType.FLOAT32, DType.INT64}:
             yield f"casts {listed(types)}", "bool, int8, uint8, int16 and int32"

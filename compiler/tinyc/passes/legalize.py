@@ -43,6 +43,8 @@ _SAME_SCALE = (
 _WEIGHTED = (Conv2D, DepthwiseConv2D, FullyConnected, TransposeConv)
 # Positions have no scale.
 _INDICES = (ArgMax, ArgMin)
+# Their zero point is 0 where they have a scale.
+_CENTRED = (DType.INT16, DType.INT32)
 # More elements than this are not tried out on zeros: it would only take time.
 _MOST_TRIED = 1 << 22
 
@@ -155,7 +157,8 @@ def _moved(op: Op, graph: Graph) -> tuple[Tensor, ...]:
 
 def _widens(op: Op, graph: Graph) -> bool:
     """An activation from int8 to int16, which only transformers have."""
-    return isinstance(op, Curved) and graph[op.outputs[0]].dtype is DType.INT16
+    types = (graph[op.inputs[0]].dtype, graph[op.outputs[0]].dtype)
+    return isinstance(op, Curved) and types == (DType.INT8, DType.INT16)
 
 
 def _transformer(op: Op, graph: Graph, allow_float: bool) -> Iterator[Finding]:
@@ -174,14 +177,19 @@ def _transformer(op: Op, graph: Graph, allow_float: bool) -> Iterator[Finding]:
 
 def _quantizations(tensors: tuple[Tensor, ...]) -> Iterator[Finding]:
     for tensor in tensors:
-        if tensor.dtype not in (DType.INT8, DType.UINT8, DType.INT16):
+        if tensor.dtype not in (DType.INT8, DType.UINT8, *_CENTRED):
+            continue
+        if tensor.dtype is DType.INT32 and tensor.quantization is None:
             continue
         if tensor.quantization is None:
             yield f"{tensor.name!r} has no scale", "quantized tensors with scale and zero point"
         elif tensor.quantization.per_channel:
             yield f"{tensor.name!r} is an activation with one scale per channel", "one scale"
-        elif tensor.dtype is DType.INT16 and tensor.zero_point != 0:
-            yield f"{tensor.name!r} is int16 with zero point {tensor.zero_point}", "zero point 0"
+        elif tensor.dtype in _CENTRED and tensor.zero_point != 0:
+            yield (
+                f"{tensor.name!r} is {tensor.dtype.value[0]} with zero point {tensor.zero_point}",
+                "zero point 0",
+            )
 
 
 def _weights(op: Op, operands: tuple[Tensor, ...], results: tuple[Tensor, ...]) -> Iterator[Finding]:

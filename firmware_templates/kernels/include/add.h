@@ -17,7 +17,7 @@ struct tinyc_add {
     int32_t fine_offset, fine_multiplier, fine_shift;
     int32_t output_offset, output_multiplier, output_shift;
     int32_t low, high;
-    const int8_t *constant; /* the right operand of the kernel for constants, else null */
+    const void *constant; /* the right operand of the kernel for constants, else null */
 };
 
 TINYC_INLINE void tinyc_add_elements(const struct tinyc_add *layer, const int8_t *left,

@@ -14,7 +14,7 @@ struct tinyc_mul {
     int32_t left_offset, right_offset, output_offset;
     int32_t multiplier, shift;
     int32_t low, high;
-    const int8_t *constant; /* the right operand of the kernel for constants, else null */
+    const void *constant; /* the right operand of the kernel for constants, else null */
 };
 
 TINYC_INLINE void tinyc_mul_elements(const struct tinyc_mul *layer, const int8_t *left,

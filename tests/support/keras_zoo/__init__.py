@@ -10,11 +10,12 @@ import zlib
 import numpy as np
 
 from support.keras_zoo import convolutions, elementwise, movement, networks, reductions
-from support.keras_zoo.case import Case
+from support.keras_zoo.case import Case, Numbers
+from support.keras_zoo.other_numbers import with_other_numbers
 
-__all__ = ["FAMILIES", "Case"]
+__all__ = ["FAMILIES", "Case", "Numbers"]
 
-FAMILIES: dict[str, tuple[Case, ...]] = {
+_DRAWN: dict[str, tuple[Case, ...]] = {
     family.__name__: tuple(family(np.random.default_rng(zlib.crc32(family.__name__.encode()))))
     for family in (
         convolutions.conv_2d,
@@ -39,3 +40,4 @@ FAMILIES: dict[str, tuple[Case, ...]] = {
         networks.networks,
     )
 }
+FAMILIES = {**_DRAWN, **with_other_numbers(_DRAWN)}

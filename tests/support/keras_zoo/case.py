@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 import numpy as np
 
 Shape = tuple[int, ...]
+
+
+class Numbers(Enum):
+    """The integers of a quantized model."""
+
+    INT8 = "int8"
+    INT16 = "int16"
+    """int16 activations, int8 weights."""
+    INT4 = "int4"
+    """int8 activations, int4 weights of convolutions and fully connected layers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +29,7 @@ class Case:
     name: str
     shapes: tuple[Shape, ...]
     build: Callable[..., Any]
+    numbers: Numbers = Numbers.INT8
 
     def model(self, keras: Any) -> Any:
         """The model, with random weights that are the same in every run."""

@@ -15,13 +15,16 @@ from typing import Any
 
 import numpy as np
 
-from support.keras_zoo import FAMILIES, Case
+from strategies.int4 import weight_names, with_int4_weights
+from support.keras_zoo import FAMILIES, Case, Numbers
+from support.tflite_writer import write
+from tinyc.frontends import tflite
 
 SAMPLES = 8
 
 
 def converted(keras: Any, tf: Any, case: Case) -> bytes:
-    """The model as a .tflite file, int8 inside and at its edges."""
+    """The model as a .tflite file, int8 or int16 inside and at its edges."""
     model = case.model(keras)
     rng = np.random.default_rng(3)
     samples = [
@@ -32,9 +35,22 @@ def converted(keras: Any, tf: Any, case: Case) -> bytes:
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function(*signature)])
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = lambda: iter(samples)
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    converter.inference_input_type = converter.inference_output_type = tf.int8
-    return bytes(converter.convert())
+    modes, wide = tf.lite.OpsSet, case.numbers is Numbers.INT16
+    mode = (
+        modes.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+        if wide
+        else modes.TFLITE_BUILTINS_INT8
+    )
+    converter.target_spec.supported_ops = [mode]
+    converter.inference_input_type = converter.inference_output_type = tf.int16 if wide else tf.int8
+    file = bytes(converter.convert())
+    return with_narrow_weights(file) if case.numbers is Numbers.INT4 else file
+
+
+def with_narrow_weights(file: bytes) -> bytes:
+    """The same layers with weights stored as INT4, which TensorFlow's converter does not write."""
+    graph = with_int4_weights(tflite.load_bytes(file, "int8"))
+    return write(graph, weight_names(graph))
 
 
 def main(path: Path) -> None:

@@ -33,7 +33,7 @@ def quantize_real(x: Array, scale: float, zero_point: int, low: int, high: int) 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quantize(SameShape):
-    """input: x, float32 or quantized; output of the same shape, quantized per tensor."""
+    """input: x, float32 or quantized, int32 among it; output of the same shape, quantized per tensor."""
 
     kind: ClassVar[str] = "QUANTIZE"
 

@@ -1,8 +1,0 @@
-TINYC_KERNEL void tinyc_quantize_s16_s8__portable(const struct tinyc_requantize_layer *layer,
-                                                  const int16_t *input, int8_t *output) {
-    for (int32_t i = 0; i < layer->count; i++) {
-        const int32_t y =
-            tinyc_requantize(input[i] + layer->input_offset, layer->multiplier, layer->shift);
-        output[i] = (int8_t)tinyc_clamp(y + layer->output_offset, INT8_MIN, INT8_MAX);
-    }
-}
