@@ -257,6 +257,7 @@ _FLOAT = (
 FLOAT_STRATEGIES: dict[type[Op], Strategy] = {
     **{op: real.real(STRATEGIES[op]) for op in _FLOAT},
     **{op: real.real(STRATEGIES[op], stays=("y",)) for op in (ArgMax, ArgMin)},
+    Cast: space.random_float_cast,
     **{op: real.alone(op) for op in (Ceil, Cos, Floor, Round, Sin, Square)},
 }
 """Layers in float32."""

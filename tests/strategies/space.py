@@ -60,6 +60,17 @@ def _spatial(rng: np.random.Generator) -> tuple[tuple[int, ...], tuple[int, ...]
     return tuple(map(int, extents)), tuple(map(int, block))
 
 
+def random_float_cast(rng: np.random.Generator) -> Graph:
+    """From float32 or to it."""
+    types = (DType.BOOL, DType.INT8, DType.INT16, DType.INT32, DType.UINT8)
+    other = types[int(rng.integers(len(types)))]
+    away = other is not DType.UINT8 and rng.random() < 0.5
+    source, target = (DType.FLOAT32, other) if away else (other, DType.FLOAT32)
+    x = any_input(rng, some_shape(rng)).with_(dtype=source, quantization=None)
+    y = Tensor("y", x.shape, target)
+    return single_op_graph(Cast(name="layer", inputs=("x",), outputs=("y",)), [x, y])
+
+
 def random_cast(rng: np.random.Generator) -> Graph:
     types = (DType.BOOL, DType.INT8, DType.UINT8, DType.INT16, DType.INT32)
     source, target = (types[int(i)] for i in rng.permutation(len(types))[:2])

@@ -91,6 +91,28 @@ def _cast_types(op: Op, graph: Graph) -> Mapping[str, object]:
     }
 
 
+def _accepts_float_cast(op: Op, graph: Graph) -> bool:
+    """From float32 or to it; a negative number has no form in uint8."""
+    (x,), (result,) = graph.operands(op), graph.results(op)
+    others = {x.dtype, result.dtype} - {DType.FLOAT32}
+    return (
+        not x.is_constant and len(others) == 1 and others <= set(_SUFFIX) and result.dtype is not DType.UINT8
+    )
+
+
+def _float_cast_types(op: Op, graph: Graph) -> Mapping[str, object]:
+    source, target = graph.operands(op)[0].dtype, graph.results(op)[0].dtype
+    limited = target not in (DType.BOOL, DType.FLOAT32)
+    names = {**_SUFFIX, DType.FLOAT32: "f32"}
+    return {
+        "source": source.c_type,
+        "target": target.c_type,
+        "is_bool": target is DType.BOOL,
+        "limits": f"INT{8 * target.size}_MIN, INT{8 * target.size}_MAX" if limited else "",
+        "variant": f"{names[source]}_{names[target]}",
+    }
+
+
 def _accepts_space_to_batch(op: Op, graph: Graph) -> bool:
     (result,) = graph.results(op)
     is_filled_by_bytes = result.dtype.size == 1 or result.quantization is None or result.zero_point == 0
@@ -160,6 +182,15 @@ KERNELS = (
         lower=_lower_cast,
         work=FittedWork("tinyc_cast_x8__portable", cast),
         specialize=_cast_types,
+    ),
+    Kernel(
+        symbol="tinyc_cast_f32__portable",
+        op=Cast,
+        source="portable/cast_f32.c.j2",
+        headers=("include/cast_f32.h",),
+        accepts=_accepts_float_cast,
+        lower=_lower_cast,
+        specialize=_float_cast_types,
     ),
     Kernel(
         symbol="tinyc_space_to_batch_nd_x8__portable",

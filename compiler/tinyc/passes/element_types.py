@@ -86,7 +86,9 @@ def type_findings(op: Op, graph: Graph, tensors: Iterable[Tensor], allow_float: 
         if not of_int32 and types - {DType.INT8, DType.UINT8, DType.INT16, DType.FLOAT32}:
             yield f"works on {listed(types)}", "int8, uint8, int16 and float32; int32 with int8 or int16"
     elif isinstance(op, Cast):
-        if types & {DType.FLOAT32, DType.INT64}:
+        if DType.FLOAT32 in types and not allow_float:
+            yield "computes in float32", "bool, int8, uint8, int16 and int32; float32 with --allow-float"
+        elif DType.INT64 in types:
             yield f"casts {listed(types)}", "bool, int8, uint8, int16 and int32"
     elif isinstance(op, _TRUTHS):
         yield from _only(types, {DType.BOOL})
