@@ -31,9 +31,12 @@ def _index_of_float(op: Op, graph: Graph) -> bool:
 
 def _lower_sum(op: Op, graph: Graph) -> Lowered:
     assert isinstance(op, Mean | Sum)
-    is_mean = isinstance(op, Mean) and bool(op.axes)
-    fields = loops(op, graph.operands(op)[0].shape)
-    return Lowered("tinyc_reduce_sum_f32", {**fields, "is_mean": int(is_mean)})
+    shape = graph.operands(op)[0].shape
+    if isinstance(op, Sum):
+        begin = {"zero": op.first_zero(len(shape)), "divisor": 1.0}
+    else:
+        begin = {"zero": 0.0 if op.axes else -0.0, "divisor": float(op.count(shape))}
+    return Lowered("tinyc_reduce_sum_f32", {**loops(op, shape), **begin})
 
 
 def _lower_extreme(op: Op, graph: Graph) -> Lowered:

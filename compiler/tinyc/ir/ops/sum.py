@@ -36,6 +36,10 @@ class Sum(Reduction):
         check_sum(operands[0], self.count(operands[0].shape))
         return shapes
 
+    def first_zero(self, rank: int) -> float:
+        """What float32 sums begin with: over all axes -0, which changes no sum, as in TensorFlow Lite."""
+        return -0.0 if len(self.reduced(rank)) == rank else 0.0
+
     def reference(
         self,
         values: Sequence[Array],
@@ -46,7 +50,8 @@ class Sum(Reduction):
         x, operand, result = values[0], operands[0], results[0]
         reduced = self.reduced(x.ndim)
         if operand.dtype is DType.FLOAT32:
-            return (running_sums(ordered(x, reduced))[-1].reshape(result.shape),)
+            y = running_sums(ordered(x, reduced))[-1] + np.float32(self.first_zero(x.ndim))
+            return (y.reshape(result.shape),)
         total = x.astype(np.int64).sum(axis=reduced) - operand.zero_point * self.count(x.shape)
         scaled = multiply_by_quantized_multiplier(total, *sum_multiplier(operand, result))
         y = np.clip(scaled + result.zero_point, *limits(result.dtype))
