@@ -225,7 +225,8 @@ def test_a_constant_that_the_two_roundings_see_differently_stays() -> None:
         biases = net.constant(np.array([0, bias], np.int32))
         y = net.add(FullyConnected, x, filters, biases, like=x)
         graph = net.graph(layer(net, FullyConnected, y, np.array([[64, 64]]), [0]))
-        once, twice = (interpreter.trace(graph, extremes(graph)[0], r)["v0"][0, 1] for r in Rounding)
+        roundings = (Rounding.SINGLE, Rounding.DOUBLE)
+        once, twice = (interpreter.trace(graph, extremes(graph)[0], r)["v0"][0, 1] for r in roundings)
         found += once != twice
         assert find_bounds(graph)["v0"].constant[1] == (once == twice)
         if once != twice:

@@ -32,10 +32,11 @@ def _index_of_float(op: Op, graph: Graph) -> bool:
 def _lower_sum(op: Op, graph: Graph) -> Lowered:
     assert isinstance(op, Mean | Sum)
     shape = graph.operands(op)[0].shape
-    is_mean = isinstance(op, Mean)
-    from_zero = is_mean or len(op.reduced(len(shape))) < len(shape)
-    kinds = {"is_mean": int(is_mean), "from_zero": int(from_zero)}
-    return Lowered("tinyc_reduce_sum_f32", {**loops(op, shape), **kinds})
+    if isinstance(op, Sum):
+        begin = {"zero": op.first_zero(len(shape)), "divisor": 1.0}
+    else:
+        begin = {"zero": 0.0 if op.axes else -0.0, "divisor": float(op.count(shape))}
+    return Lowered("tinyc_reduce_sum_f32", {**loops(op, shape), **begin})
 
 
 def _lower_extreme(op: Op, graph: Graph) -> Lowered:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
@@ -10,7 +11,9 @@ import numpy as np
 from tinyc.errors import Problem, TinycError
 from tinyc.interpreter import trace
 from tinyc.ir.graph import Graph
+from tinyc.ir.ops.common import LARGEST_FLOAT
 from tinyc.ir.tensor import Array, Tensor, TensorName
+from tinyc.quantize.fixed_point import Rounding
 from tinyc.quantize.histogram import Histogram
 
 Sample: TypeAlias = tuple[Array, ...]
@@ -75,13 +78,24 @@ def spread(samples: Sequence[Sample], count: int) -> tuple[Sample, ...]:
     return tuple(samples[index * len(samples) // count] for index in range(count))
 
 
+def _peak(values: Array) -> float:
+    """The largest magnitude; infinity for NaN."""
+    largest = float(np.max(np.abs(values), initial=0.0))
+    return math.inf if math.isnan(largest) else largest
+
+
 def float_trace(graph: Graph, sample: Sample) -> Mapping[TensorName, Array]:
-    """Every tensor of the float graph. Raises TinycError that names the first one that is not finite."""
+    """Every tensor of the float graph.
+
+    Raises TinycError that names the first one that is not finite, or that a layer with a fused activation cut
+    to the largest float32.
+    """
     with np.errstate(over="ignore", invalid="ignore", divide="ignore", under="ignore"):
-        values = trace(graph, sample)
+        values = trace(graph, sample, Rounding.ANY)
     for op in graph.ops:
         for name in op.outputs:
-            if not np.isfinite(values[name]).all():
+            peak = _peak(values[name])
+            if peak > LARGEST_FLOAT or peak == LARGEST_FLOAT > max(_peak(values[x]) for x in op.inputs):
                 raise TinycError(
                     "the float model computes NaN or infinite values on the calibration data",
                     where=f"layer {op.name}, tensor {name}",

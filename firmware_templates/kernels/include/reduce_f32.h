@@ -11,8 +11,8 @@ struct tinyc_reduce_sum_f32 {
     int32_t outputs, inputs;
     int32_t kept[4], kept_strides[4];
     int32_t reduced[4], reduced_strides[4];
-    int32_t is_mean;   /* 1: over the number of the inputs */
-    int32_t from_zero; /* 1: the sum begins at 0, 0: at its first number; the sign of a zero tells */
+    float zero;    /* of the sign that a sum of zeros begins with */
+    float divisor; /* 1, of a mean the number of the inputs */
 };
 
 TINYC_INLINE float tinyc_reduce_max_next(float largest, float x) {

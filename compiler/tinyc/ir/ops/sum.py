@@ -10,7 +10,7 @@ import numpy as np
 
 from tinyc.ir.ops.common import check_sum
 from tinyc.ir.ops.elementwise import limits
-from tinyc.ir.ops.float_order import ordered, running_sums, sum_of
+from tinyc.ir.ops.float_order import ordered, running_sums
 from tinyc.ir.ops.reduction import Reduction
 from tinyc.ir.tensor import Array, DType, Shape, Tensor
 from tinyc.quantize.fixed_point import Rounding, multiply_by_quantized_multiplier, quantize_multiplier
@@ -36,6 +36,10 @@ class Sum(Reduction):
         check_sum(operands[0], self.count(operands[0].shape))
         return shapes
 
+    def first_zero(self, rank: int) -> float:
+        """What float32 sums begin with: over all axes -0, which changes no sum, as in TensorFlow Lite."""
+        return -0.0 if len(self.reduced(rank)) == rank else 0.0
+
     def reference(
         self,
         values: Sequence[Array],
@@ -46,10 +50,8 @@ class Sum(Reduction):
         x, operand, result = values[0], operands[0], results[0]
         reduced = self.reduced(x.ndim)
         if operand.dtype is DType.FLOAT32:
-            # A sum of all begins at its first number, others at 0, which only the sign of a zero tells.
-            terms = ordered(x, reduced)
-            total = running_sums(terms)[-1] if len(reduced) == x.ndim else sum_of(terms)
-            return (total.reshape(result.shape),)
+            y = running_sums(ordered(x, reduced))[-1] + np.float32(self.first_zero(x.ndim))
+            return (y.reshape(result.shape),)
         total = x.astype(np.int64).sum(axis=reduced) - operand.zero_point * self.count(x.shape)
         scaled = multiply_by_quantized_multiplier(total, *sum_multiplier(operand, result))
         y = np.clip(scaled + result.zero_point, *limits(result.dtype))
