@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tinyc.boards import load_board
+from tinyc.cli.profile import counted_note
 from tinyc.cores import timed_as, timings
 from tinyc.emulator.timing import block_cost, instruction_lengths
 from tinyc.emulator.timing_v6m import instruction_cycles
@@ -116,3 +118,10 @@ def test_cores_without_published_timings_are_told_apart() -> None:
     assert timings("cortex-m0") == "the core's published timings"
     assert timings("cortex-m7") == "cortex-m4's published timings"
     assert timings("rv32imc").startswith("one cycle an instruction")
+
+
+def test_profile_says_whose_instructions_are_predicted() -> None:
+    assert "Predicted: instructions, and how far" in counted_note(load_board("nrf52840"))
+    for board in ("microbit", "esp32c3", "rpi_pico2"):
+        note = counted_note(load_board(board))
+        assert "Predicted: instructions of a cortex-m4, not of this core, and" in note

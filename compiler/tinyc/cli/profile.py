@@ -126,8 +126,18 @@ def _show_counted(result: dict[str, Any], board: Board) -> None:
             "weights>",
         ),
         [_row(layer) for layer in [*result["layers"], _total(result)]],
-        note="Predicted: instructions, and how far they are from the counted ones. Cycles are estimated "
-        f"from {timings(board.core)}, zero wait states; ms at {board.clock_hz / 1e6:g} MHz.",
+        note=counted_note(board),
+    )
+
+
+def counted_note(board: Board) -> str:
+    """What the columns of a count on the emulated chip are, and whose instructions are predicted."""
+    from tinyc.kernels.work import FITTED_CORE
+
+    fitted = "" if board.core == FITTED_CORE else f" of a {FITTED_CORE}, not of this core"
+    return (
+        f"Predicted: instructions{fitted}, and how far they are from the counted ones. Cycles are estimated "
+        f"from {timings(board.core)}, zero wait states; ms at {board.clock_hz / 1e6:g} MHz."
     )
 
 
