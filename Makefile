@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
+LONG = tests/host/test_kernels.py tests/host/test_tokenizer_c.py
 DEMO_INPUTS = $(patsubst examples/keyword_spotting/%,%,$(sort $(wildcard examples/keyword_spotting/inputs/*.wav)))
 
-.PHONY: demo test lint bench fuzz powercut flower golden wheel clean
+.PHONY: demo test long lint bench fuzz powercut flower golden wheel clean
 
 # The demo installs only what the compiler needs; the tests add TensorFlow, LiteRT and the linters.
 $(VENV)/.tinyc: pyproject.toml
@@ -25,6 +26,10 @@ demo: $(VENV)/.tinyc
 
 test: lint
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+# What `make test` samples, in full: all code points, all optimization levels.
+long: $(VENV)/.dev
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --long $(LONG)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

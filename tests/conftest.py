@@ -25,6 +25,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="rewrite the files under tests/golden")
+    parser.addoption("--long", action="store_true", help="everything that is sampled otherwise")
+
+
+@pytest.fixture(scope="session")
+def long(request: pytest.FixtureRequest) -> bool:
+    """Whether to go through all cases, `make long`, and not through a sample of them."""
+    return bool(request.config.getoption("--long"))
 
 
 @pytest.fixture(scope="session")

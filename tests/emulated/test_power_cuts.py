@@ -10,26 +10,26 @@ from support.update_flows import Flow, build, flows
 
 pytestmark = pytest.mark.emulated
 
-PLAN = Plan(stride=900, seeds=1, others=3, updates=30, second=100, levels=1)
+PLAN = Plan(stride=1800, seeds=1, others=6, updates=30, second=200, levels=1)
 # The least number of cuts of each flow, second ones apart.
 # How many operations a flow has follows the size of the firmware: with room for other compilers.
 LEAST = {
     "request": 16,
-    "upgrade": 95,
+    "upgrade": 86,
     "confirm": 4,
     "keep": 10,
-    "upload": 45,
+    "upload": 37,
     "permanent request": 19,
-    "permanent upgrade": 95,
-    "second upgrade": 90,
-    "erase": 150,
+    "permanent upgrade": 84,
+    "second upgrade": 86,
+    "erase": 105,
     "refusal": 15,
-    "revert": 75,
-    "upgrade, full journal": 85,
-    "revert, full journal": 70,
+    "revert": 58,
+    "upgrade, full journal": 65,
+    "revert, full journal": 52,
     "recovery": 45,
     "install": 40,
-    "signed upgrade": 95,
+    "signed upgrade": 84,
 }
 
 

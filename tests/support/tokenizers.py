@@ -7,6 +7,7 @@ import random
 import struct
 import subprocess
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 
 from support.paths import ROOT
+from tinyc.text.characters import CODE_POINTS, characters
 from tinyc.text.emit import render_tokenizer
 from tinyc.text.tokenizer import Tokenizer
 from tinyc.toolchain.host_compiler import WARNINGS, HostCompiler, compile_cached
@@ -23,6 +25,7 @@ _MAIN = Path(__file__).parent.parent / "host" / "tokenizer_main.c"
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 # Ids enough for every text of the tests.
 ROOM = 100_000
+_LARGE_CLASS = 10_000  # code points of one property
 
 
 class TokenizerExecutable:
@@ -270,8 +273,23 @@ def hostile_texts(count: int = 1500) -> list[bytes]:
     return found
 
 
-def all_code_points(per_text: int = 64) -> list[str]:
-    """Every code point inside a word and on its own."""
-    codes = [chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000]
-    parts = [f"a{character}b {character} " for character in codes]
+def code_points(one_in: int = 1, first: int = 0, per_text: int = 64) -> list[str]:
+    """Code points inside a word and on their own.
+
+    Of the large classes, that without any property among them, one in so many from `first` on and both ends
+    of every range; of the small ones all.
+    """
+    table = characters()
+    chosen = np.zeros(CODE_POINTS, np.bool_)
+    chosen[first::one_in] = True
+    chosen[list(table.lower)] = True
+    for property_of in fields(table):
+        flags = getattr(table, property_of.name)
+        if property_of.name != "lower":
+            edges = np.flatnonzero(flags[1:] != flags[:-1])
+            chosen[[*edges, *(edges + 1)]] = True
+            if flags.sum() < _LARGE_CLASS:
+                chosen |= flags
+    chosen[0xD800:0xE000] = False
+    parts = [f"a{chr(code)}b {chr(code)} " for code in np.flatnonzero(chosen)]
     return ["".join(parts[at : at + per_text]) for at in range(0, len(parts), per_text)]
