@@ -46,7 +46,6 @@ TYPICAL = 0.4
 # predicted as any others.
 LOOSE = {
     "add_s16": 0.08,
-    "add_constant_s16": 0.1,
     "tinyc_mul_s16": 0.08,
     "tinyc_mul_s8": 0.08,
     "patch_stage": 0.2,
