@@ -120,7 +120,8 @@ def runners(case: Case) -> list[tuple[Rounding, Callable[[Sequence[Array]], Sequ
     if case.name not in NOT_IN_LITERT:
         golden = reference_interpreter(data, plain=case.name not in NOT_PLAIN)
         found.append((Rounding.SINGLE, lambda inputs: run_interpreter(golden, inputs)))
-    if case.name not in NOT_IN_MICRO:
+    # It takes the shapes of the file as they are, guesses too.
+    if case.name not in NOT_IN_MICRO and not case.open_batch:
         micro, outputs = micro_interpreter(data), len(loaded(case).outputs)
         found.append((Rounding.DOUBLE, lambda inputs: run_micro(micro, inputs, outputs)))
     return found

@@ -10,6 +10,7 @@ import numpy as np
 from tinyc.errors import Problem, TinycError
 from tinyc.frontends.names import Names, common_scope, input_name, layer_name
 from tinyc.frontends.tflite_node import Chain, Node, Reject
+from tinyc.frontends.tflite_open import fits
 from tinyc.frontends.tflite_ops import DECODERS
 from tinyc.frontends.tflite_reader import RawModel, RawOperator, RawTensor, read
 from tinyc.frontends.tflite_refused import why
@@ -193,14 +194,22 @@ class _Builder:
         )
         source, options = Source(self.file, operator.index), operator.options
         node = Node(
-            operator.kind, name, tuple(inputs), results, options, operator.options_type, source, updates
+            operator.kind,
+            name,
+            tuple(inputs),
+            results,
+            options,
+            operator.options_type,
+            source,
+            updates,
+            tuple(raws[index].open_axes for index in operator.outputs),
         )
         if strange:
             self._unsupported(node, _strange(strange), "")
             return
         if self._folded(node, operator):
             return
-        self.ops += self._decoded(node)
+        self.ops += self._decoded(node, operator)
 
     def _widen_weights(self, operator: RawOperator, inputs: list[Tensor | None]) -> None:
         """Dynamic-range models keep int8 weights in float layers: give the reals that they stand for."""
@@ -257,7 +266,7 @@ class _Builder:
             self._by_index[index] = self.tensors[tensor.name] = tensor.with_(data=np.array(value))
         return True
 
-    def _decoded(self, node: Node) -> tuple[Op, ...]:
+    def _decoded(self, node: Node, operator: RawOperator) -> tuple[Op, ...]:
         """The ops that the node stands for. Tensors between them are added."""
         decoder = DECODERS.get(node.kind)
         if decoder is None:
@@ -267,22 +276,35 @@ class _Builder:
         try:
             decoded = decoder(node)
             chain = decoded if isinstance(decoded, Chain) else Chain((decoded,), ())
-            self._check_shapes(chain)
+            self._check_shapes(chain, operator)
         except Reject as reject:
             return (self._unsupported_op(node, reject.reason, reject.accepted),)
         except (ValueError, IndexError, ArithmeticError) as error:
             return (self._unsupported_op(node, str(error), ""),)
         return self._named(chain, node.name)
 
-    def _check_shapes(self, chain: Chain) -> None:
+    def _check_shapes(self, chain: Chain, operator: RawOperator) -> None:
+        """Raises Reject where shapes of the file are not those of the rules; open extents become so."""
         tensors = {**self.tensors, **{tensor.name: tensor for tensor in chain.between}}
+        indices = {self._by_index[index].name: index for index in operator.outputs if index in self._by_index}
         for op in chain.ops:
             shapes = op.output_shapes([tensors[name] for name in op.inputs])
+            for name, shape in zip(op.outputs, shapes, strict=True):
+                if name in indices and shape != tensors[name].shape:
+                    tensors[name] = self._settled(indices[name], shape)
             declared: tuple[Shape, ...] = tuple(tensors[name].shape for name in op.outputs)
             if shapes != declared:
                 expected = ", ".join(str(list(shape)) for shape in shapes)
                 found = ", ".join(str(list(shape)) for shape in declared)
                 raise Reject(f"the file declares shape {found}", f"shape {expected}")
+
+    def _settled(self, index: int, shape: Shape) -> Tensor:
+        """The tensor with this shape, if the file leaves open what it stores otherwise."""
+        tensor = self._by_index[index]
+        if fits(shape, tensor.shape, self.raw.tensors[index].open_axes):
+            tensor = tensor.with_(shape=shape)
+            self._by_index[index] = self.tensors[tensor.name] = tensor
+        return tensor
 
     def _named(self, chain: Chain, layer: str) -> tuple[Op, ...]:
         """The ops with names that nothing else has: those of the file come first."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tinyc.frontends.tflite_chain import Steps
 from tinyc.frontends.tflite_node import Chain, Decoder, Node, Reject, normal_axis, plain, present
+from tinyc.frontends.tflite_open import reshaped
 from tinyc.frontends.tflite_slices import resolve_slice
 from tinyc.ir.ops import (
     Activation,
@@ -44,8 +45,8 @@ def _pad(node: Node) -> Op:
 
 def _reshape(node: Node) -> Op:
     """RESHAPE, SQUEEZE and EXPAND_DIMS: the elements stay where they are."""
-    # The declared shape already has what the shape input or option may leave open as -1.
-    return Reshape(**node.common(present(node, 1, 2)[0]), shape=node.results[0].shape)
+    x = present(node, 1, 2)[0]
+    return Reshape(**node.common(x), shape=reshaped(node, x))
 
 
 def _transpose(node: Node) -> Op:

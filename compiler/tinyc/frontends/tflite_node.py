@@ -33,6 +33,8 @@ class Node:
     source: Source
     updates: tuple[Tensor, ...] = ()
     """What the operator leaves in the variable tensors among its inputs, in their order."""
+    open_axes: tuple[frozenset[int], ...] = ()
+    """Of each result, the axes whose extents the file leaves open."""
 
     def operand(self, position: int) -> Tensor:
         """An input that must be there."""

@@ -69,6 +69,8 @@ class RawTensor:
     quantization: Quantization | None
     data: Array | None
     stateful: bool
+    open_axes: frozenset[int] = frozenset()
+    """Whose extents the file leaves open; `shape` has a guess there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,7 +284,8 @@ def _tensor(reader: Reader, table: Any, model: Any, buffers: int) -> RawTensor:
             data, dtype = _constant(reader, buffer.DataAsNumpy(), number, type_code, dtype, shape)
     quantization = None if dtype is None else _quantization(reader, table.Quantization(), shape, dtype)
     type_name = _TYPE_NAMES[type_code].lower()
-    return RawTensor(name, shape, dtype, type_name, quantization, data, bool(table.IsVariable()))
+    stateful = bool(table.IsVariable())
+    return RawTensor(name, shape, dtype, type_name, quantization, data, stateful, _open_axes(reader, table))
 
 
 def _shape(reader: Reader, table: Any) -> Shape:
@@ -295,6 +298,11 @@ def _shape(reader: Reader, table: Any) -> Shape:
     if math.prod(shape) > MAX_ELEMENTS:
         raise Damaged(f"shape {shape} has more than {MAX_ELEMENTS} elements")
     return tuple(shape)
+
+
+def _open_axes(reader: Reader, table: Any) -> frozenset[int]:
+    signature = reader.numbers(table, "ShapeSignature", MAX_RANK)
+    return frozenset(axis for axis, extent in enumerate(signature) if extent == -1)
 
 
 def _constant(

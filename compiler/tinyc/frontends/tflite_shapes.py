@@ -6,11 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from tinyc.frontends.tflite_node import Node
+from tinyc.frontends.tflite_node import Chain, Node
+from tinyc.frontends.tflite_ops import DECODERS
 from tinyc.ir.tensor import DType
+from tinyc.quantize.fixed_point import Rounding
 
 # Operators whose results are always constants.
 CONSTANTS = ("BROADCAST_ARGS", "SHAPE")
+_MOVEMENT = ("CONCATENATION", "GATHER", "SLICE", "STRIDED_SLICE")
 
 
 def fold_shape_arithmetic(node: Node) -> list[np.ndarray[Any, Any]] | None:
@@ -38,7 +41,16 @@ def fold_shape_arithmetic(node: Node) -> list[np.ndarray[Any, Any]] | None:
     if node.kind in ("MUL", "ADD", "SUB") and len(values) == 2:
         operation = {"MUL": np.multiply, "ADD": np.add, "SUB": np.subtract}[node.kind]
         return [np.asarray(operation(*values))]
+    if node.kind in _MOVEMENT:
+        decoded = DECODERS[node.kind](node)
+        ops = decoded.ops if isinstance(decoded, Chain) else (decoded,)
+        if len(ops) == 1:
+            known = {tensor.name: tensor for tensor in tensors}
+            operands = [known[name] for name in ops[0].inputs]
+            operand_values = [operand.constant for operand in operands]
+            return list(ops[0].reference(operand_values, operands, node.results, Rounding.DOUBLE))
     if node.kind == "REDUCE_PROD" and len(values) == 2:
         keep = bool(node.option("ReducerOptions", "KeepDims", False))
-        return [np.asarray(np.prod(values[0], axis=tuple(values[1].reshape(-1)), keepdims=keep))]
+        axes, dtype = tuple(values[1].reshape(-1)), values[0].dtype
+        return [np.asarray(np.prod(values[0], axis=axes, keepdims=keep, dtype=dtype))]
     return None

@@ -11,6 +11,7 @@ import numpy as np
 
 from support.keras_zoo import convolutions, elementwise, movement, networks, reductions
 from support.keras_zoo.case import Case, Numbers
+from support.keras_zoo.open_batch import with_open_batch
 from support.keras_zoo.other_numbers import with_other_numbers
 
 __all__ = ["FAMILIES", "Case", "Numbers"]
@@ -40,4 +41,4 @@ _DRAWN: dict[str, tuple[Case, ...]] = {
         networks.networks,
     )
 }
-FAMILIES = {**_DRAWN, **with_other_numbers(_DRAWN)}
+FAMILIES = {**_DRAWN, **with_other_numbers(_DRAWN), **with_open_batch(_DRAWN)}

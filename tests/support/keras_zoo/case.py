@@ -30,13 +30,16 @@ class Case:
     shapes: tuple[Shape, ...]
     build: Callable[..., Any]
     numbers: Numbers = Numbers.INT8
+    open_batch: bool = False
+    """Whether the converter is to leave the batch open, as it does with most models that it is given."""
 
     def model(self, keras: Any) -> Any:
         """The model, with random weights that are the same in every run."""
         # Layers are counted for their names, and what the converter does depends on names.
         keras.utils.clear_session()
         keras.utils.set_random_seed(7)
-        inputs = [keras.Input(batch_shape=(1, *shape)) for shape in self.shapes]
+        batch = None if self.open_batch else 1
+        inputs = [keras.Input(batch_shape=(batch, *shape)) for shape in self.shapes]
         model = keras.Model(inputs, self.build(keras, *inputs))
         rng = np.random.default_rng(7)
         for weight in model.weights:

@@ -30,9 +30,7 @@ def converted(keras: Any, tf: Any, case: Case) -> bytes:
     samples = [
         [rng.normal(0, 1, (1, *shape)).astype(np.float32) for shape in case.shapes] for _ in range(SAMPLES)
     ]
-    signature = [tf.TensorSpec((1, *shape), tf.float32) for shape in case.shapes]
-    function = tf.function(lambda *x: model(list(x) if len(x) > 1 else x[0]))
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function(*signature)])
+    converter = converter_of(model, tf, case)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = lambda: iter(samples)
     modes, wide = tf.lite.OpsSet, case.numbers is Numbers.INT16
@@ -45,6 +43,14 @@ def converted(keras: Any, tf: Any, case: Case) -> bytes:
     converter.inference_input_type = converter.inference_output_type = tf.int16 if wide else tf.int8
     file = bytes(converter.convert())
     return with_narrow_weights(file) if case.numbers is Numbers.INT4 else file
+
+
+def converter_of(model: Any, tf: Any, case: Case) -> Any:
+    if case.open_batch:
+        return tf.lite.TFLiteConverter.from_keras_model(model)
+    signature = [tf.TensorSpec((1, *shape), tf.float32) for shape in case.shapes]
+    function = tf.function(lambda *x: model(list(x) if len(x) > 1 else x[0]))
+    return tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function(*signature)])
 
 
 def with_narrow_weights(file: bytes) -> bytes:
