@@ -21,7 +21,7 @@ from pathlib import Path
 from tinyc import pipeline
 from tinyc.boards import load_board
 from tinyc.cli import output
-from tinyc.emit.kernel_files import is_template, kernel_files
+from tinyc.emit.kernel_files import kernel_files
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops import PatchStage, SequenceLength, TokenBlock
 from tinyc.ir.ops.base import Op
@@ -61,7 +61,7 @@ def functions(kernel: Kernel) -> Iterator[tuple[str, int]]:
         if kernel.op is SequenceLength and not own:
             continue
         ours = entry.kind == "code" and entry.name.startswith("tinyc_") and f" {entry.name}(" in text
-        if ours and not (own and is_template(kernel)):
+        if ours and not (own and kernel.is_specialized):
             yield entry.name, entry.bytes
 
 

@@ -15,7 +15,7 @@ from tinyc.learning.settings import LearnSettings
 from tinyc.libraries.settings import LibrarySettings
 from tinyc.objective import OBJECTIVES, Limits, Objective
 from tinyc.program import NO_VERSION
-from tinyc.quantize.options import EMBEDDING_BITS, Method
+from tinyc.quantize.options import EMBEDDING_BITS, Method, Weights
 from tinyc.registry.location import parse_table
 from tinyc.sixlowpan.settings import LowpanSettings
 from tinyc.stream_settings import StreamSettings, stream_settings
@@ -32,7 +32,7 @@ INPUT_TYPES = ("raw", "audio", "text")
 
 _TABLES: dict[str, tuple[str, ...]] = {
     "model": ("path", "name", "version", "base", "relation", "streaming", "time_axis"),
-    "quantize": ("calibration", "method", "samples", "max_drop", "embedding_bits", "allow_float"),
+    "quantize": ("calibration", "method", "samples", "max_drop", "embedding_bits", "weights", "allow_float"),
     "input": ("type", "units", "sensor"),
     "audio": (),  # checked by AudioSettings
     "text": ("tokenizer",),
@@ -53,8 +53,8 @@ _TABLES: dict[str, tuple[str, ...]] = {
 class Config:
     """A `tinyc.toml`. Paths are absolute or relative to the working directory, not to the file.
 
-    `samples` limits the calibration samples, 0 means all; `max_drop` and `embedding_bits` are those of
-    `QuantizeOptions`.
+    `samples` limits the calibration samples, 0 means all; `max_drop`, `embedding_bits` and `weights` are
+    those of `QuantizeOptions`.
     The file of `signing_key` need not be there: only who builds images for devices has it.
     `audio` is set for `[input] type = "audio"`, `tokenizer` for `"text"`.
     """
@@ -75,6 +75,7 @@ class Config:
     limits: Limits = field(default_factory=Limits)
     max_drop: float | None = None
     embedding_bits: int = 8
+    weights: Weights = Weights.INT8
     allow_float: bool = False
     """Whether layers that compute in float32 are compiled as they are."""
     version: str = NO_VERSION
@@ -139,6 +140,7 @@ class _Reader(Tables):
         limits = Limits.from_toml(self.tables.get("build", {}), self.problems)
         max_drop = self._max_drop()
         embedding_bits = self._embedding_bits()
+        weights = self.choice("quantize", "weights", [each.value for each in Weights], Weights.INT8.value)
         allow_float = self._allow_float(calibration)
         key = self.text("signing", "key")
         security_counter = self._security_counter()
@@ -168,6 +170,7 @@ class _Reader(Tables):
             limits,
             max_drop,
             embedding_bits,
+            Weights(weights),
             allow_float,
             version,
             path.parent / key if key else None,

@@ -11,7 +11,7 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -24,7 +24,7 @@ from tinyc.ir import sequence, serialize
 from tinyc.ir.graph import Graph
 from tinyc.ir.tensor import Array, DType
 from tinyc.passes.stream import stream
-from tinyc.quantize.options import Method, QuantizeOptions
+from tinyc.quantize.options import Method, QuantizeOptions, Weights
 from tinyc.resources import cache_folder
 from tinyc.source import Source, load_samples
 from tinyc.token_blocks import in_order
@@ -87,18 +87,23 @@ def _of_batch(source: Source, options: QuantizeOptions | None, progress: Progres
 
 def _as_it_is(graph: Graph, source: Source) -> Prepared:
     """Nothing is quantized that the model does not have so."""
+    if source.weights is not Weights.INT8:
+        raise TinycError(
+            f"weights are made {source.weights.value} when a float model is quantized, and this one is not",
+            where=str(source.path),
+            hint="leave out --weights, and weights of tinyc.toml; a quantized model keeps the weights it has",
+        )
     return Prepared(in_order(passes.legalize(graph, allow_float=source.allow_float)))
 
 
 def _options(source: Source) -> QuantizeOptions:
     """The options that tinyc.toml and the command line ask for."""
-    if source.config is None or source.config.method == "auto":
-        return QuantizeOptions(max_drop=source.max_drop, embedding_bits=source.embedding_bits)
-    return QuantizeOptions(
-        methods=(Method(source.config.method),),
-        max_drop=source.max_drop,
-        embedding_bits=source.embedding_bits,
+    options = QuantizeOptions(
+        max_drop=source.max_drop, embedding_bits=source.embedding_bits, weights=source.weights
     )
+    if source.config is None or source.config.method == "auto":
+        return options
+    return replace(options, methods=(Method(source.config.method),))
 
 
 def is_float(graph: Graph) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
 from tinyc import __version__
 from tinyc.ir.ops.block import Block
 from tinyc.ir.tensor import Tensor
@@ -40,12 +42,22 @@ def layer_entries(program: Program) -> list[dict[str, Any]]:
             "kernel": step.kernel.symbol,
             "macs": step.op.macs(program.graph.operands(step.op), program.graph.results(step.op)),
             "weights": step.lowered.constant_bytes(),
+            "saved_by_int4": _saved_by_int4(program, step),
             "scratch": step.scratch,
             **_predicted(program, step),
             **_parts(program, step),
         }
         for step in program.steps
     ]
+
+
+def _saved_by_int4(program: Program, step: Step) -> int:
+    """Bytes of flash by which the layer's weights are fewer than one in a byte each."""
+    if step.kernel.weight_bits == 8:
+        return 0
+    stored = step.lowered.fields["weights"]
+    assert isinstance(stored, np.ndarray)
+    return program.graph.operands(step.op)[1].elements - stored.nbytes
 
 
 def _parts(program: Program, step: Step) -> dict[str, Any]:
@@ -108,6 +120,7 @@ def make_report(program: Program, firmware: Firmware, split: Split | None = None
         "arena_lower_bound": program.plan.lower_bound,
         "state": graph.state_bytes(),
         "weights": program.weight_bytes,
+        "saved_by_int4": sum(_saved_by_int4(program, step) for step in program.steps),
         "macs": graph.macs(),
         "elf": firmware.elf.relative_to(firmware.folder).as_posix(),
         "files": {

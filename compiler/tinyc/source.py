@@ -16,6 +16,7 @@ from tinyc.errors import TinycError
 from tinyc.ir.tensor import Array
 from tinyc.objective import Limits, Objective
 from tinyc.program import NO_VERSION
+from tinyc.quantize.options import Weights
 from tinyc.text.tokenizer import Tokenizer
 
 # The array of an .npz that holds the classes of the samples.
@@ -34,6 +35,7 @@ class Source:
     evaluation: Path | None = None
     max_drop: float | None = None
     embedding_bits: int = 8
+    weights: Weights = Weights.INT8
     streaming: bool = False
     allow_float: bool = False
 
@@ -85,6 +87,7 @@ def resolve(
     calibration: Path | None = None,
     max_drop: float | None = None,
     embedding_bits: int | None = None,
+    weights: Weights | None = None,
     streaming: bool | None = None,
     allow_float: bool | None = None,
 ) -> Source:
@@ -111,6 +114,7 @@ def resolve(
             evaluation=config.evaluation,
             max_drop=config.max_drop if max_drop is None else max_drop,
             embedding_bits=config.embedding_bits if embedding_bits is None else embedding_bits,
+            weights=weights or config.weights,
             streaming=config.streaming.wanted if streaming is None else streaming,
             # Calibration data on the command line ask for a quantization.
             allow_float=config.allow_float and calibration is None if allow_float is None else allow_float,
@@ -129,6 +133,7 @@ def resolve(
         calibration=calibration,
         max_drop=max_drop,
         embedding_bits=8 if embedding_bits is None else embedding_bits,
+        weights=weights or Weights.INT8,
         streaming=bool(streaming),
         allow_float=bool(allow_float),
     )

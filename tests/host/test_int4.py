@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,11 +24,17 @@ from tinyc.ir.graph import Graph
 from tinyc.ir.ops import Conv2D, DepthwiseConv2D, FullyConnected, Op
 from tinyc.ir.tensor import DType
 from tinyc.kernels.portable_int4 import nibbles
-from tinyc.objective import Objective
+from tinyc.memory.budget import budget
+from tinyc.objective import Limits, Objective
 from tinyc.passes.legalize import legalize
 from tinyc.pipeline import compile_graph
 from tinyc.quantize.fixed_point import Rounding
+from tinyc.report import layer_entries
 from tinyc.toolchain.host import HostModel
+
+sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
+
+from int4_layers import LAYERS
 
 pytestmark = pytest.mark.host
 
@@ -87,6 +95,18 @@ def test_a_model_in_c_equals_tensorflow_lite_packed_or_not(classifier: Graph, ob
             assert answer.tobytes() == interpreter.run(program.graph, inputs)[0].tobytes()
             (single,) = interpreter.run(program.graph, inputs, Rounding.SINGLE)
             assert single.tobytes() == run_interpreter(lite, inputs)[0].tobytes()
+
+
+def test_with_too_little_flash_for_bytes_a_cortex_m4_packs_the_weights() -> None:
+    layer, board = LAYERS["fully connected, 640 → 128"], load_board("nrf52840")
+    fast = compile_graph(layer, board, name="dense", optimize=Objective.TIME)
+    assert "_s8_" in fast.steps[0].kernel.symbol
+    room = Limits(flash=budget(fast).flash - 30_000)
+    packed = compile_graph(layer, board, name="dense", optimize=Objective.TIME, limits=room)
+    (step,) = packed.steps
+    assert "_s4_" in step.kernel.symbol and step.kernel.isa == "cortex_m4"
+    assert fast.steps[0].lowered.constant_bytes() - step.lowered.constant_bytes() > 40_000
+    assert layer_entries(packed)[0]["kernel"] == step.kernel.symbol
 
 
 def test_a_width_is_no_part_of_a_model(classifier: Graph) -> None:

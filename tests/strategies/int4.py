@@ -30,4 +30,4 @@ def _narrowed(weights: Tensor) -> Tensor:
 
 def for_kernel(kernel: Kernel, graph: Graph) -> Graph:
     """The layer with weights of four bits where `kernel` is for those, else as it is."""
-    return with_int4_weights(graph) if "_s4_" in kernel.symbol else graph
+    return with_int4_weights(graph) if kernel.weight_bits == 4 else graph

@@ -56,7 +56,7 @@ def instruction_sets(op: type[Op]) -> dict[str, set[str]]:
     for layer, graph in _layers(op):
         dtype = _type(layer, graph).value[0]
         for kernel in kernels:
-            column = _INT4 if "_s4_" in kernel.symbol else dtype
+            column = _INT4 if kernel.weight_bits == 4 else dtype
             if kernel.isa not in found[column] and kernel.accepts(layer, for_kernel(kernel, graph)):
                 found[column].add(kernel.isa)
     return found

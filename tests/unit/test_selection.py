@@ -61,7 +61,7 @@ def kernel(name: str, costs: Mapping[str, Cost]) -> Kernel:
     return Kernel(
         symbol=f"tinyc_{name}__test",
         op=FullyConnected,
-        source="portable/fully_connected_s8.c",
+        source="portable/reshape_x8.c",
         lower=lower,
         requires=some.requires,
         in_place=some.in_place,
@@ -168,7 +168,7 @@ def test_balanced_takes_shared_code_for_the_layers_that_it_hardly_slows_down() -
     graph = chain(8, 8, 8, 8, 8)
     cycles = {"l0": 10_050, "l1": 10_050, "l2": 10_050, "l3": 30_000}
     shared = kernel("shared", {op.name: Cost(cycles[op.name], constants=10) for op in graph.ops})
-    shared = dataclasses.replace(shared, source="portable/conv_2d_s8.c")
+    shared = dataclasses.replace(shared, source="portable/softmax_s8.c")
     (step, *_), _ = choose(graph, BOARD, candidates=among([shared]))
     extra = int(0.9 * sum(code_pieces(graph, step).values()))
     single = kernel("single", {op.name: Cost(10_000, constants=10 + extra) for op in graph.ops})
@@ -181,7 +181,7 @@ def test_flash_counts_shared_code_once() -> None:
     graph = chain(8, 8, 8)
     both = kernel("both", {"l0": Cost(1000, constants=120), "l1": Cost(1000, constants=100)})
     other = dataclasses.replace(
-        kernel("other", {"l0": Cost(1000, constants=110)}), source="portable/conv_2d_s8.c"
+        kernel("other", {"l0": Cost(1000, constants=110)}), source="portable/softmax_s8.c"
     )
     steps, _ = choose(graph, BOARD, Objective.FLASH, candidates=among([other, both]))
     assert [step.kernel.symbol for step in steps] == [both.symbol] * 2

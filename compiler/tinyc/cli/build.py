@@ -24,6 +24,7 @@ from tinyc.cli.options import (
     Out,
     Streaming,
     Toolchain,
+    WeightType,
 )
 from tinyc.cli.parts import PartsRequest, With, Without
 from tinyc.cli.tradeoff import Tradeoff, print_tradeoff
@@ -42,6 +43,7 @@ def command(
     calibration: Calibration = None,
     max_drop: MaxDrop = None,
     embedding_bits: EmbeddingBits = None,
+    weights: WeightType = None,
     streaming: Streaming = None,
     allow_float: AllowFloat = None,
     sizes: Annotated[
@@ -144,6 +146,7 @@ def command(
             parts,
             streaming,
             allow_float,
+            weights,
             json=json,
         )
         return
@@ -166,6 +169,7 @@ def command(
         tradeoff=tradeoff,
         streaming=streaming,
         allow_float=allow_float,
+        weights=weights,
     )
     record_build(found, output.talk)
     page = write_page(found) if report_page else None

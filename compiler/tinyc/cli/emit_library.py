@@ -15,6 +15,7 @@ from tinyc.cli.parts import PartsRequest
 from tinyc.errors import Problem, TinycError
 from tinyc.libraries.settings import Format, LibrarySettings
 from tinyc.objective import Limits, Objective
+from tinyc.quantize.options import Weights
 
 
 class Emit(Enum):
@@ -65,6 +66,7 @@ def build(
     parts: PartsRequest,
     streaming: bool | None,
     allow_float: bool | None,
+    weights: Weights | None,
     *,
     json: bool,
 ) -> None:
@@ -91,6 +93,7 @@ def build(
         parts=parts,
         streaming=streaming,
         allow_float=allow_float,
+        weights=weights,
     )
     config = source.config
     settings = config.emit_library if config else LibrarySettings()

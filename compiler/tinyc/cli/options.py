@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from tinyc.objective import SIZE, Objective, parse_size
+from tinyc.quantize.options import Weights
 
 
 def _size(text: str) -> int:
@@ -51,6 +52,15 @@ EmbeddingBits = Annotated[
         "--embedding-bits",
         help="Bits of the token tables of embeddings: 4, 6 or 8; below 8 each row has a scale of its own. "
         "Default: `embedding_bits` of tinyc.toml, else 8.",
+        show_default=False,
+    ),
+]
+WeightType = Annotated[
+    Weights | None,
+    typer.Option(
+        "--weights",
+        help="The weights that a float model's convolutions and fully connected layers get: int8 or int4. "
+        "Default: `weights` of tinyc.toml, else int8.",
         show_default=False,
     ),
 ]

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tinyc.cli import output
-from tinyc.cli.options import EmbeddingBits, Json, MaxDrop, Model
+from tinyc.cli.options import EmbeddingBits, Json, MaxDrop, Model, WeightType
 from tinyc.errors import TinycError
 from tinyc.quantize.bill import Bill
 
@@ -23,6 +23,7 @@ def command(
     ] = None,
     max_drop: MaxDrop = None,
     embedding_bits: EmbeddingBits = None,
+    weights: WeightType = None,
     json: Json = False,
 ) -> None:
     """Quantize a float model to int8 and print what it cost, layer by layer."""
@@ -30,7 +31,13 @@ def command(
     from tinyc.files import write_if_changed
     from tinyc.source import resolve
 
-    source = resolve(model, calibration=calibration, max_drop=max_drop, embedding_bits=embedding_bits)
+    source = resolve(
+        model,
+        calibration=calibration,
+        max_drop=max_drop,
+        embedding_bits=embedding_bits,
+        weights=weights,
+    )
     with output.stages("quantizing") as progress:
         prepared = pipeline.prepare(source, progress=progress)
     if prepared.bill is None:
@@ -52,11 +59,19 @@ def command(
     output.talk(f"bill: {path}")
 
 
+def _gain(decibel: float | None) -> str:
+    return "" if decibel is None else f"{decibel:+.1f}"
+
+
 def _show(bill: Bill) -> None:
     methods = {tensor: group.method for group in bill.tensors for tensor in group.tensors}
+    has_int4 = any(layer.int8_weights_gain_db is not None for layer in bill.layers)
     output.table(
         f"{bill.model}: quantization bill, {bill.samples} calibration samples",
-        ("#>", "layer", "op", "SQNR dB>", "range by", "int16 gain dB>"),
+        (
+            *("#>", "layer", "op", "SQNR dB>", "range by", "int16 gain dB>"),
+            *(["int8 weights gain dB>"] if has_int4 else []),
+        ),
         (
             (
                 index,
@@ -64,12 +79,13 @@ def _show(bill: Bill) -> None:
                 layer.kind,
                 f"{layer.sqnr_db:.1f}",
                 methods.get(layer.output, ""),
-                "" if layer.int16_gain_db is None else f"{layer.int16_gain_db:+.1f}",
+                _gain(layer.int16_gain_db),
+                *([_gain(layer.int8_weights_gain_db)] if has_int4 else []),
             )
             for index, layer in enumerate(bill.layers)
         ),
         note=f"network SQNR {bill.network_sqnr_db:.1f} dB; gain: what the network's SQNR wins when only "
-        "that layer's activations are 16 bits wide",
+        "that layer's activations are 16 bits wide" + (", or its weights 8 bits instead of 4" * has_int4),
     )
     output.table(
         "",
@@ -94,7 +110,7 @@ def _show(bill: Bill) -> None:
             ("", "top-1>"),
             (
                 ("float", f"{accuracy.float_top1:.2%}"),
-                ("int8", f"{accuracy.int8_top1:.2%}"),
+                ("int8, int4 weights" if has_int4 else "int8", f"{accuracy.int8_top1:.2%}"),
                 ("same answer", f"{accuracy.agreement:.2%}"),
             ),
         )

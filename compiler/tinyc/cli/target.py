@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tinyc import artifact, pipeline
 from tinyc import tradeoff as tradeoffs
@@ -24,6 +24,7 @@ from tinyc.origin import write_origin
 from tinyc.packaging import Signing
 from tinyc.preparation import Prepared
 from tinyc.program import Program
+from tinyc.quantize.options import Weights
 from tinyc.source import Source, resolve
 from tinyc.split import Base, FirmwareManifest, Split, require_covered
 
@@ -77,6 +78,7 @@ def compiled(
     parts: PartsRequest | None = None,
     streaming: bool | None = None,
     allow_float: bool | None = None,
+    weights: Weights | None = None,
 ) -> tuple[Source, Prepared, Program]:
     """Compile the source that the argument names, without building it.
 
@@ -89,6 +91,7 @@ def compiled(
         calibration=calibration,
         max_drop=max_drop,
         embedding_bits=embedding_bits,
+        weights=weights,
         streaming=streaming,
         allow_float=allow_float,
     )
@@ -153,6 +156,7 @@ def built(
     tradeoff: bool = False,
     streaming: bool | None = None,
     allow_float: bool | None = None,
+    weights: Weights | None = None,
 ) -> Artifact:
     """The build that the argument names: a build folder as it is, anything else built first.
 
@@ -181,7 +185,7 @@ def built(
                 hint="name the model instead, or leave --streaming and --no-streaming out",
             )
         asked = learn not in (None, LearnRequest()) or parts not in (None, PartsRequest())
-        if split is not None or asked or tradeoff or allow_float or limits != _NO_LIMITS:
+        if split is not None or asked or tradeoff or allow_float or weights or limits != _NO_LIMITS:
             raise TinycError("is a build already", where=str(model), hint="name the model")
         return found
     base = read_base(split.firmware) if split is not None and split.firmware is not None else None
@@ -201,6 +205,7 @@ def built(
         parts,
         streaming,
         allow_float,
+        weights,
     )
     images = _split(split, base, program, optimize, toolchain, allow_float) if split is not None else None
     origin = lineage.origin_of(source)
@@ -299,6 +304,11 @@ def emulated(found: Artifact) -> Machine:
     return Machine(content, board, symbols=[found.elf], entry=board.memory.application_origin)
 
 
+def _saved(report: dict[str, Any]) -> str:
+    saved = report.get("saved_by_int4")
+    return f", {saved:,} B less by int4" if saved else ""
+
+
 def say_built(found: Artifact) -> None:
     report = found.report
     if found.split is not None:
@@ -311,7 +321,8 @@ def say_built(found: Artifact) -> None:
     else:
         output.talk(
             f"{report['model']} for {report['board']}: flash {report['flash']:,} B "
-            f"(weights {report['weights']:,} B), RAM {report['ram']:,} B (arena {report['arena']:,} B)"
+            f"(weights {report['weights']:,} B{_saved(report)}), "
+            f"RAM {report['ram']:,} B (arena {report['arena']:,} B)"
         )
     if report.get("streaming"):
         say_streaming(report["streaming"])

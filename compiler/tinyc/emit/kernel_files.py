@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from types import MappingProxyType
 from typing import Any
 
 from tinyc.emit import symbols
@@ -35,11 +34,6 @@ def _read(path: str) -> str:
     return (data_folder("firmware_templates") / "kernels" / path).read_text(encoding="utf-8")
 
 
-def is_template(kernel: Kernel) -> bool:
-    """True when the source is rendered once per layer instead of pasted once."""
-    return kernel.source.endswith(".j2")
-
-
 class _Collector:
     """Files and rendered templates, each once; what a file includes comes before it."""
 
@@ -58,7 +52,7 @@ class _Collector:
         table[path] = re.sub(r"\n{3,}", "\n\n", pasted).strip("\n")
 
     def step(self, graph: Graph, step: Step | Inner, symbol: str | None) -> None:
-        """All that the kernel of a layer needs, of a template the text under `symbol`."""
+        """All that the kernel of a layer needs; its template for layers of a variant under `symbol`."""
         for inner in step.kernel.inner(step.op, graph):
             self.step(inner.graph, inner, inner.symbol)
         for path in step.kernel.headers:
@@ -66,10 +60,12 @@ class _Collector:
         view = _view(graph, step)
         for path in view.get("files", ()):
             self._add(path, self._headers if path.endswith(".h") else self._sources)
-        if not is_template(step.kernel):
+        if not step.kernel.source.endswith(".j2"):
             self._add(step.kernel.source, self._sources)
-        elif symbol is not None and symbol not in self._sources:
-            self._sources[symbol] = _rendered(step.kernel, view, symbol)
+            return
+        name = symbol if step.kernel.is_specialized else step.kernel.symbol
+        if name is not None and name not in self._sources:
+            self._sources[name] = _rendered(step.kernel, view, name)
 
     def files(self) -> tuple[KernelFile, ...]:
         both = (*self._headers.items(), *self._sources.items())
@@ -102,7 +98,7 @@ def files_of(steps: Iterable[tuple[Graph, Step]]) -> tuple[KernelFile, ...]:
 
 def shared_symbol(graph: Graph, step: Step) -> str:
     """The C function that a layer calls where functions are named by what they do, not by the model."""
-    if not is_template(step.kernel):
+    if not step.kernel.is_specialized:
         return step.kernel.symbol
     view = _view(graph, step)
     if "variant" in view:
@@ -112,14 +108,14 @@ def shared_symbol(graph: Graph, step: Step) -> str:
 
 
 def _view(graph: Graph, step: Step | Inner) -> Mapping[str, Any]:
-    """What a template kernel gives its template for this layer."""
-    if not is_template(step.kernel) or step.kernel.specialize is None:
-        return MappingProxyType({})
+    """What a kernel gives its template for this layer."""
+    if step.kernel.specialize is None:
+        return step.kernel.view
     return step.kernel.specialize(step.op, graph)
 
 
 def _suffix(program: Program, step: Step, view: Mapping[str, object]) -> str:
-    if not is_template(step.kernel):
+    if not step.kernel.is_specialized:
         return ""
     return f"_{view['variant']}" if "variant" in view else f"_{symbols.layer(program, step)}"
 
@@ -136,6 +132,6 @@ def _rendered(kernel: Kernel, view: Mapping[str, object], symbol: str) -> str:
 def specialized_source(program: Program, step: Step) -> str:
     """The rendered source of a template kernel that belongs to this layer alone, else ""."""
     view = _view(program.graph, step)
-    if not is_template(step.kernel) or "variant" in view:
+    if not step.kernel.is_specialized or "variant" in view:
         return ""
     return _rendered(step.kernel, view, step.kernel.symbol + _suffix(program, step, view))

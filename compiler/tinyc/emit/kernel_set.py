@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
-from tinyc.emit.kernel_files import KernelFile, files_of, is_template, shared_symbol
+from tinyc.emit.kernel_files import KernelFile, files_of, shared_symbol
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.conv_depthwise_2d import ConvDepthwise2D
@@ -73,7 +73,7 @@ def spare_layers(program: Program) -> Iterator[tuple[Graph, Step]]:
     graph, steps = plain_steps(program)
     yield from ((graph, step) for step in steps)
     for step in program.steps:
-        if is_template(step.kernel):
+        if step.kernel.is_specialized:
             yield from _rescaled(program.graph, step)
 
 
@@ -85,7 +85,7 @@ def plain_steps(program: Program) -> tuple[Graph, tuple[Step, ...]]:
     graph, steps = _unfused(program.graph), []
     for index, op in enumerate(graph.ops):
         found = catalogue.candidates(op, graph, program.board.features)
-        plain = [kernel for kernel in found if not is_template(kernel)] or found
+        plain = [kernel for kernel in found if not kernel.is_specialized] or found
         steps.append(Step.of(index, op, min(plain, key=partial(_cycles, op=op, graph=graph)), graph))
     return graph, tuple(steps)
 

@@ -29,6 +29,7 @@ from tinyc.kernels.layer_constants import (
 from tinyc.kernels.work import FittedWork
 
 _REQUIRES = frozenset({"dsp"})
+_VIEW = {"nibbles": False, "panel": "tinyc_panel"}
 
 
 def _pack_pairs(rows: Array) -> Array:
@@ -200,7 +201,8 @@ KERNELS = (
     Kernel(
         symbol="tinyc_fully_connected_s8__cortex_m4",
         op=FullyConnected,
-        source="cortex_m4/fully_connected_s8.c",
+        source="cortex_m4/fully_connected.c.j2",
+        view=_VIEW,
         headers=("include/tinyc_panel.h", "include/fully_connected.h"),
         requires=_REQUIRES,
         accepts=_accepts_fully_connected,
@@ -211,7 +213,8 @@ KERNELS = (
     Kernel(
         symbol="tinyc_fully_connected_s8_row__cortex_m4",
         op=FullyConnected,
-        source="cortex_m4/fully_connected_s8_row.c",
+        source="cortex_m4/fully_connected_row.c.j2",
+        view=_VIEW,
         headers=("include/tinyc_dsp.h", "include/fully_connected.h"),
         requires=_REQUIRES,
         accepts=_accepts_row,
@@ -221,7 +224,8 @@ KERNELS = (
     Kernel(
         symbol="tinyc_conv_2d_s8_1x1__cortex_m4",
         op=Conv2D,
-        source="cortex_m4/conv_2d_s8_1x1.c",
+        source="cortex_m4/conv_2d_1x1.c.j2",
+        view=_VIEW,
         headers=("include/tinyc_panel.h", "include/conv_2d.h"),
         requires=_REQUIRES,
         accepts=_accepts_1x1,
@@ -232,8 +236,9 @@ KERNELS = (
     Kernel(
         symbol="tinyc_conv_2d_s8__cortex_m4",
         op=Conv2D,
-        source="cortex_m4/conv_2d_s8.c",
-        headers=("include/tinyc_panel.h", "include/conv_2d.h"),
+        source="cortex_m4/conv_2d.c.j2",
+        view=_VIEW,
+        headers=("include/tinyc_panel.h", "include/tinyc_window_row.h"),
         requires=_REQUIRES,
         accepts=_accepts_conv_2d,
         lower=_lower_conv_2d,
@@ -254,8 +259,9 @@ KERNELS = (
     Kernel(
         symbol="tinyc_conv_2d_s8__cortex_m4",
         op=DepthwiseConv2D,
-        source="cortex_m4/conv_2d_s8.c",
-        headers=("include/tinyc_panel.h", "include/conv_2d.h"),
+        source="cortex_m4/conv_2d.c.j2",
+        view=_VIEW,
+        headers=("include/tinyc_panel.h", "include/tinyc_window_row.h"),
         requires=_REQUIRES,
         accepts=_accepts_conv_2d,
         lower=_lower_conv_2d,

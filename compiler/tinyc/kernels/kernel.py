@@ -84,7 +84,7 @@ class Inner:
     @property
     def view(self) -> Mapping[str, object]:
         """What the kernel's template is rendered with."""
-        return self.kernel.specialize(self.op, self.graph) if self.kernel.specialize else {}
+        return self.kernel.specialize(self.op, self.graph) if self.kernel.specialize else self.kernel.view
 
     @property
     def symbol(self) -> str:
@@ -120,17 +120,18 @@ class Kernel:
     to 8 bytes, when `scratch` gives more than 0. Constants travel in the struct.
 
     `headers` and `source` are files under `firmware_templates/kernels`; both are pasted into
-    `model.c`, each once. A source that ends in `.j2` is a template, rendered with the view that
-    `specialize` gives and `symbol`: once per layer, the symbol carrying the model and the layer number,
-    or once for all layers that agree in the view's `variant`, a part of an identifier that tells all
-    that the text depends on. The view's `files` are further headers and sources that it needs.
+    `model.c`, each once. A source that ends in `.j2` is a template, rendered with `symbol` and a view. That
+    is `view`, which is the same for all layers, unless there is a `specialize`, whose views are rendered once
+    per layer, the symbol carrying the model and the layer number, or once for all layers that agree in the
+    view's `variant`, a part of an identifier that tells all that the text depends on. The view's `files` are
+    further headers and sources that it needs.
     Boards need the features that it `requires`; where they have one of those in `superseded` another kernel
     does the same better.
     `in_place` lists the positions among the activations whose buffer output 0 may share as a whole,
     `overlaps` the activations that output 0 or the scratch may write over while they are being read.
     `work` predicts what the kernel executes on a Cortex-M4. `code` gives the bytes of machine code of a
     template's variant; `functions` are those whose size does not depend on the layer. `inner` are the layers
-    that it computes by other kernels, whose functions it calls.
+    that it computes by other kernels, whose functions it calls. `weight_bits`: what a weight takes in flash.
     """
 
     symbol: str
@@ -146,12 +147,19 @@ class Kernel:
     overlaps: Callable[[Op, Graph], tuple[Overlap, ...]] = _apart
     work: Callable[[Op, Graph], Work] | None = None
     code: Callable[[Op, Graph], int] | None = None
+    view: Mapping[str, object] = field(default_factory=dict, hash=False)
     specialize: Callable[[Op, Graph], Mapping[str, object]] | None = field(default=None)
     inner: Callable[[Op, Graph], tuple[Inner, ...]] = _alone
+    weight_bits: int = 8
 
     def suits(self, features: frozenset[str]) -> bool:
         """Whether it is for boards with exactly these features."""
         return self.requires <= features and not self.superseded & features
+
+    @property
+    def is_specialized(self) -> bool:
+        """Whether the C text depends on the layer."""
+        return self.specialize is not None
 
     @property
     def functions(self) -> Mapping[str, int]:

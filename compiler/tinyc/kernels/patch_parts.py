@@ -167,7 +167,7 @@ def _is_callable(kernel: Kernel, layer: _Layer) -> bool:
         kernel.lower(layer.op, layer.graph)
     except ValueError:
         return False
-    return not kernel.source.endswith(".j2") or "variant" in Inner(layer.op, layer.graph, kernel).view
+    return not kernel.is_specialized or "variant" in Inner(layer.op, layer.graph, kernel).view
 
 
 def _layers(schedule: Schedule, index: int) -> tuple[tuple[_Layer, ...], tuple[tuple[int, ...], ...]]:

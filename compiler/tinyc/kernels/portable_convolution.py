@@ -132,7 +132,8 @@ KERNELS = (
     Kernel(
         symbol="tinyc_conv_2d_s8__portable",
         op=Conv2D,
-        source="portable/conv_2d_s8.c",
+        source="portable/conv_2d.c.j2",
+        view={"nibbles": False},
         headers=("include/conv_2d.h",),
         accepts=accepts,
         lower=lower,
@@ -141,7 +142,8 @@ KERNELS = (
     Kernel(
         symbol="tinyc_depthwise_conv_2d_s8__portable",
         op=DepthwiseConv2D,
-        source="portable/depthwise_conv_2d_s8.c",
+        source="portable/depthwise_conv_2d.c.j2",
+        view={"nibbles": False},
         headers=("include/conv_2d.h",),
         accepts=accepts,
         lower=lower,

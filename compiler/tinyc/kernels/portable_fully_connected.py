@@ -60,7 +60,8 @@ KERNELS = (
     Kernel(
         symbol="tinyc_fully_connected_s8__portable",
         op=FullyConnected,
-        source="portable/fully_connected_s8.c",
+        source="portable/fully_connected.c.j2",
+        view={"nibbles": False},
         headers=("include/fully_connected.h",),
         accepts=accepts,
         lower=lower,

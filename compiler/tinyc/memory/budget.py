@@ -247,8 +247,8 @@ def code_pieces(graph: Graph, step: Step) -> dict[str, float]:
 
 def _own_pieces(graph: Graph, step: Step) -> dict[str, float]:
     kernel, piece = step.kernel, step.kernel.source
-    if piece.endswith(".j2"):
-        view = kernel.specialize(step.op, graph) if kernel.specialize else {}
+    if kernel.specialize is not None:
+        view = kernel.specialize(step.op, graph)
         piece += f" {view['variant']}" if "variant" in view else f" {step.index}"
     if kernel.code is not None:
         return {**kernel.functions, piece: kernel.code(step.op, graph)}

@@ -16,6 +16,8 @@ class LayerBill:
     `int16_gain_db`: how much the network's SQNR rises when only this layer's input and output
     activations are kept in 16 bits, of a transformer only its output (None when not measured). The
     heads of an attention have entries of their own, called LAYER[head N].
+    `int8_weights_gain_db`: how much it rises when only this layer's weights have 8 bits instead of 4, before
+    biases are corrected (None when they have 8).
     """
 
     name: str
@@ -23,6 +25,7 @@ class LayerBill:
     output: str
     sqnr_db: float
     int16_gain_db: float | None
+    int8_weights_gain_db: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

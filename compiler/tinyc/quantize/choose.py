@@ -10,7 +10,7 @@ import numpy as np
 from tinyc.ir.graph import Graph
 from tinyc.ir.tensor import Array, Quantization, TensorName
 from tinyc.quantize.histogram import Histogram
-from tinyc.quantize.options import Criterion, QuantizeOptions
+from tinyc.quantize.options import Criterion, QuantizeOptions, Weights
 from tinyc.quantize.ranges import Candidate, Range, candidates, rounding_error
 from tinyc.quantize.scheme import Groups, settle
 from tinyc.quantize.simulate import Simulation, noise_ratio
@@ -44,11 +44,12 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """One choice and one quantization per group, in the order of the groups."""
+    """One choice and one quantization per group, in the order of the groups, and the type of the weights."""
 
     groups: Groups
     choices: tuple[Choice, ...]
     quantizations: tuple[Quantization, ...]
+    weights: Weights = Weights.INT8
 
     def by_tensor(self) -> dict[TensorName, Quantization]:
         return {name: self.quantizations[index] for name, index in self.groups.of().items()}
@@ -56,14 +57,17 @@ class Chosen:
     def replaced(self, graph: Graph, index: int, choice: Choice) -> Chosen:
         """A copy with another choice for one group."""
         choices = (*self.choices[:index], choice, *self.choices[index + 1 :])
-        return Chosen(self.groups, choices, _quantizations(graph, self.groups, choices))
+        quantizations = _quantizations(graph, self.groups, choices, self.weights)
+        return replace(self, choices=choices, quantizations=quantizations)
 
 
-def _quantizations(graph: Graph, groups: Groups, choices: Sequence[Choice]) -> tuple[Quantization, ...]:
+def _quantizations(
+    graph: Graph, groups: Groups, choices: Sequence[Choice], weights: Weights
+) -> tuple[Quantization, ...]:
     wanted = [
         group.fixed or choice.range.quantization() for group, choice in zip(groups, choices, strict=True)
     ]
-    return settle(graph, groups, wanted)
+    return settle(graph, groups, wanted, weights)
 
 
 def _fixed_range(quantization: Quantization) -> Range:
@@ -105,7 +109,8 @@ def choose_by_tensor(
         trials = [Trial(c.label, error) for c, error in zip(found, errors, strict=True)]
         choices.append(Choice(found[best].label, found[best].range, tuple(trials)))
         tried.append(found)
-    return Chosen(groups, tuple(choices), _quantizations(graph, groups, choices)), tuple(tried)
+    quantizations = _quantizations(graph, groups, choices, options.weights)
+    return Chosen(groups, tuple(choices), quantizations, options.weights), tuple(tried)
 
 
 def choose_by_output(

@@ -11,10 +11,12 @@ from tinyc.ir.ops import Quantize
 from tinyc.ir.ops.base import Op
 from tinyc.ir.tensor import DType, Quantization, Tensor, TensorName
 from tinyc.quantize.choose import Chosen
+from tinyc.quantize.options import Weights
 from tinyc.quantize.scheme import (
     RULES,
     quantize_weights,
     scaled_inputs,
+    weight_limit,
     weight_scales,
     weighted_operands,
 )
@@ -27,7 +29,7 @@ def integer_graph(graph: Graph, chosen: Chosen) -> Graph:
     quantizations differ; QUANTIZE layers are added where `Groups.requantized` asks for them.
     """
     quantizations = chosen.by_tensor()
-    builder = _Builder(graph, quantizations)
+    builder = _Builder(graph, quantizations, chosen.weights)
     for op in graph.ops:
         for name in scaled_inputs(op):
             if (op.name, name) in chosen.groups.requantized:
@@ -39,8 +41,9 @@ def integer_graph(graph: Graph, chosen: Chosen) -> Graph:
 
 
 class _Builder:
-    def __init__(self, graph: Graph, quantizations: dict[TensorName, Quantization]) -> None:
+    def __init__(self, graph: Graph, quantizations: dict[TensorName, Quantization], widths: Weights) -> None:
         self.graph = graph
+        self.widths = widths
         self.quantizations = quantizations
         self.ops: list[Op] = []
         self.tensors: dict[TensorName, Tensor] = {}
@@ -84,7 +87,8 @@ class _Builder:
         inputs = [self._reads.get((op.name, name), name) for name in op.inputs]
         weighted, axis = weighted_operands(self.graph, op), RULES[op.kind].weights_axis
         if weighted is not None and axis is not None:
-            weights, bias = _weights(self.graph, op, axis, self.quantizations[op.inputs[0]].scale[0])
+            input_scale, limit = self.quantizations[op.inputs[0]].scale[0], weight_limit(op, self.widths)
+            weights, bias = _weights(self.graph, op, axis, input_scale, limit)
             inputs[1] = self._constant(weights, op)
             if bias is not None:
                 inputs[2] = self._constant(bias, op)
@@ -99,18 +103,19 @@ def _int8(tensor: Tensor, quantization: Quantization) -> Tensor:
     return Tensor(tensor.name, tensor.shape, DType.INT8, quantization, data)
 
 
-def _weights(graph: Graph, op: Op, axis: int, input_scale: float) -> tuple[Tensor, Tensor | None]:
+def _weights(graph: Graph, op: Op, axis: int, input_scale: float, limit: int) -> tuple[Tensor, Tensor | None]:
     """int8 weights and int32 bias (scale: input scale times weight scale, zero point 0)."""
     weights = graph[op.inputs[1]]
     bias = graph[op.inputs[2]] if len(op.inputs) > 2 else None
-    scales = weight_scales(weights.constant, axis, None if bias is None else bias.constant, input_scale)
+    values = None if bias is None else bias.constant
+    scales = weight_scales(weights.constant, axis, values, input_scale, limit)
     zeros = (0,) * len(scales)
     quantized = Tensor(
         weights.name,
         weights.shape,
         DType.INT8,
         Quantization(tuple(float(scale) for scale in scales), zeros, axis),
-        quantize_weights(weights.constant, scales, axis),
+        quantize_weights(weights.constant, scales, axis, limit),
     )
     if bias is None:
         return quantized, None

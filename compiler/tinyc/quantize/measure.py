@@ -15,9 +15,10 @@ from tinyc.quantize.bill import Accuracy, LayerBill, MethodBill, OutputBill, Ten
 from tinyc.quantize.calibrate import Sample
 from tinyc.quantize.choose import Chosen, Progress
 from tinyc.quantize.fixed_point import Rounding
+from tinyc.quantize.options import Weights
 from tinyc.quantize.ranges import Range
-from tinyc.quantize.scheme import scaled_inputs
-from tinyc.quantize.simulate import Simulation, noise_ratio, sqnr
+from tinyc.quantize.scheme import INT4_KINDS, scaled_inputs
+from tinyc.quantize.simulate import Simulation, noise_ratio, rounded_weights, sqnr
 
 
 def quantize_input(tensor: Tensor, value: Array) -> Array:
@@ -45,7 +46,7 @@ def run_quantized(graph: Graph, sample: Sample) -> dict[TensorName, Array]:
 
 
 def measure_layers(
-    simulation: Simulation, integer: Graph, gains: dict[str, float]
+    simulation: Simulation, integer: Graph, gains: dict[str, float], weight_gains: dict[str, float]
 ) -> tuple[float, tuple[LayerBill, ...], tuple[OutputBill, ...]]:
     """SQNR of the network, of each layer's first output and of the outputs, int8 against float.
 
@@ -64,7 +65,14 @@ def measure_layers(
                 signal[name] = signal.get(name, 0.0) + float(np.square(wanted).sum())
     ratio = {name: decibel(sqnr(noise_ratio(noise[name], signal[name]))) for name in noise}
     layers = tuple(
-        LayerBill(op.name, op.kind, op.outputs[0], ratio[op.outputs[0]], gains.get(op.name))
+        LayerBill(
+            op.name,
+            op.kind,
+            op.outputs[0],
+            ratio[op.outputs[0]],
+            gains.get(op.name),
+            weight_gains.get(op.name),
+        )
         for op in simulation.graph.ops
     )
     outputs = tuple(OutputBill(name, ratio[name]) for name in integer.outputs)
@@ -90,6 +98,24 @@ def int16_gains(simulation: Simulation, chosen: Chosen, progress: Progress | Non
             largest = Range(-1.0, 1.0) if group.fixed is not None else choice.range
             wide[name] = largest.quantization_int16()
         error = simulation.error(simulation.with_changes(wide, bits=16))
+        gains[op.name] = decibel(sqnr(error) - base)
+    return gains
+
+
+def int8_weight_gains(simulation: Simulation, graph: Graph, progress: Progress | None) -> dict[str, float]:
+    """By layer name: rise of the network's SQNR, in dB, with only this layer's weights in eight bits.
+
+    `simulation` has weights of four bits; `graph` is the float graph as it was before they were clipped.
+    """
+    base = sqnr(simulation.error())
+    wide = rounded_weights(graph, simulation.quantizations, Weights.INT8)
+    gains = {}
+    for position, op in enumerate(graph.ops):
+        if op.kind not in INT4_KINDS:
+            continue
+        if progress is not None:
+            progress("measuring 8-bit weights", position / len(graph.ops))
+        error = simulation.error(simulation.with_changes({}, weights={op.name: wide[op.name]}))
         gains[op.name] = decibel(sqnr(error) - base)
     return gains
 

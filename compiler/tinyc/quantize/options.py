@@ -31,6 +31,13 @@ class Criterion(Enum):
     TENSOR = "tensor"
 
 
+class Weights(Enum):
+    """The type of the weights of CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED."""
+
+    INT8 = "int8"
+    INT4 = "int4"
+
+
 @dataclass(frozen=True, slots=True)
 class QuantizeOptions:
     """Options of post-training quantization.
@@ -44,6 +51,7 @@ class QuantizeOptions:
     `max_drop` is how many percent points of top-1 accuracy a transformer may lose on the labelled
     calibration samples before tensors of it get 16 bits; None leaves them all as they are.
     `embedding_bits`: 4, 6 or 8 bits for the token tables of embeddings, below 8 with a scale for each row.
+    `weights` is for models that are no transformers.
     Raises TinycError for values outside their limits.
     """
 
@@ -57,6 +65,7 @@ class QuantizeOptions:
     measure_samples: int = 32
     max_drop: float | None = None
     embedding_bits: int = 8
+    weights: Weights = Weights.INT8
 
     def __post_init__(self) -> None:
         problems = []

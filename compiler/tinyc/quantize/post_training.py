@@ -13,6 +13,7 @@ from tinyc.quantize.arithmetic import check_arithmetic
 from tinyc.quantize.bill import Bill, Treatment
 from tinyc.quantize.calibrate import Sample, check_samples, collect, float_trace, spread
 from tinyc.quantize.choose import Progress, choose_by_output, choose_by_tensor, group_histograms
+from tinyc.quantize.clip_weights import clip_weights
 from tinyc.quantize.correct_bias import correct_bias
 from tinyc.quantize.equalize import Ranges, equalize, find_pairs
 from tinyc.quantize.global_pools import pools_to_means
@@ -20,12 +21,13 @@ from tinyc.quantize.integer_graph import integer_graph
 from tinyc.quantize.measure import (
     check_labels,
     decibel,
+    int8_weight_gains,
     int16_gains,
     measure_accuracy,
     measure_layers,
     tensor_bills,
 )
-from tinyc.quantize.options import QuantizeOptions
+from tinyc.quantize.options import QuantizeOptions, Weights
 from tinyc.quantize.scheme import check_quantizable, make_groups
 from tinyc.quantize.simulate import Simulation, sqnr
 from tinyc.quantize.transformer.tables import with_bits
@@ -67,20 +69,25 @@ def quantize_graph(
     report("calibrating", 0.0)
     histograms = group_histograms(groups, collect(real, checked, groups.of()))
     chosen, tried = choose_by_tensor(real, groups, histograms, options)
-    simulation = Simulation(real, measured, chosen.by_tensor())
+    simulation = Simulation(real, measured, chosen.by_tensor(), widths=options.weights)
+    if options.weights is Weights.INT4:
+        trial = simulation.exchanged(clip_weights(real), real)
+        treatments.append(_treatment("clipping of weights", simulation.error(), trial.error()))
+        if treatments[-1].kept:
+            simulation = trial
     chosen = choose_by_output(chosen, tried, simulation, options, report)
+    weight_gains = int8_weight_gains(simulation, real, report) if options.weights is Weights.INT4 else {}
     if options.correct_bias:
         report("correcting biases", 0.0)
-        trial = Simulation(correct_bias(simulation), simulation.samples, chosen.by_tensor(), reference=real)
-        treatment = _treatment("bias correction", simulation.error(), trial.error())
-        treatments.append(treatment)
-        if treatment.kept:
+        trial = simulation.exchanged(correct_bias(simulation), real)
+        treatments.append(_treatment("bias correction", simulation.error(), trial.error()))
+        if treatments[-1].kept:
             simulation = trial
     integer = integer_graph(simulation.graph, chosen)
     check_arithmetic(integer)
     gains = int16_gains(simulation, chosen, report) if options.int16_gain else {}
     report("measuring layers", 0.0)
-    network, layers, outputs = measure_layers(simulation, integer, gains)
+    network, layers, outputs = measure_layers(simulation, integer, gains, weight_gains)
     accuracy = None if classes is None else measure_accuracy(graph, integer, checked, classes, report)
     bill = Bill(
         model=graph.name,
@@ -140,7 +147,7 @@ def _error_by_tensor(graph: Graph, samples: Sequence[Sample], options: QuantizeO
     groups = make_groups(graph)
     histograms = group_histograms(groups, collect(graph, samples, groups.of()))
     chosen, _ = choose_by_tensor(graph, groups, histograms, options)
-    return Simulation(graph, samples, chosen.by_tensor()).error()
+    return Simulation(graph, samples, chosen.by_tensor(), widths=options.weights).error()
 
 
 def _largest_outputs(

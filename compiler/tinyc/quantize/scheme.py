@@ -1,7 +1,8 @@
 """The quantization scheme: what each op kind asks of its tensors, and which tensors share a scale.
 
 The scheme is TensorFlow Lite's for int8 ("TensorFlow Lite 8-bit quantization specification"):
-per-channel symmetric weights in [-127, 127], asymmetric int8 activations, int32 biases.
+per-channel symmetric weights in [-127, 127], asymmetric int8 activations, int32 biases. Weights of four bits
+are in [-7, 7].
 A new op kind gets one line in `RULES`.
 """
 
@@ -17,9 +18,13 @@ from tinyc.errors import Problem, TinycError
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops.base import Op
 from tinyc.ir.tensor import Array, DType, Quantization, TensorName
+from tinyc.quantize.options import Weights
 from tinyc.quantize.ranges import SMALLEST_SCALE
 
 WEIGHT_LIMIT = 127
+INT4_LIMIT = 7
+INT4_KINDS = frozenset({"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"})
+"""Those whose weights may have four bits."""
 # A bias keeps half of the int32 range free for the sum of products.
 BIAS_LIMIT = 2**30
 
@@ -224,17 +229,24 @@ def make_groups(graph: Graph) -> Groups:
     return Groups(members, frozenset(requantized))
 
 
-def weight_scales(weights: Array, axis: int, bias: Array | None, input_scale: float) -> Array:
+def weight_limit(op: Op, weights: Weights) -> int:
+    """The largest weight of a layer; its negative is the smallest."""
+    return INT4_LIMIT if weights is Weights.INT4 and op.kind in INT4_KINDS else WEIGHT_LIMIT
+
+
+def weight_scales(
+    weights: Array, axis: int, bias: Array | None, input_scale: float, limit: int = WEIGHT_LIMIT
+) -> Array:
     """Scale of each channel of float weights along `axis`, float64 holding float32 values.
 
-    The largest magnitude becomes 127. A channel of zeros takes the largest scale of its
+    The largest magnitude becomes `limit`. A channel of zeros takes the largest scale of its
     neighbours. A scale is raised where the bias in steps of input scale times weight scale would
     not fit into int32.
     """
     others = tuple(index for index in range(weights.ndim) if index != axis)
     largest = np.abs(weights.astype(np.float64)).max(axis=others, initial=0.0)
-    scales = largest / WEIGHT_LIMIT
-    scales = np.where(scales > 0.0, scales, scales.max(initial=0.0) or 1.0 / WEIGHT_LIMIT)
+    scales = largest / limit
+    scales = np.where(scales > 0.0, scales, scales.max(initial=0.0) or 1.0 / limit)
     scales = np.maximum(scales, SMALLEST_SCALE)
     if bias is not None:
         scales = np.maximum(scales, np.abs(bias.astype(np.float64).reshape(-1)) / (input_scale * BIAS_LIMIT))
@@ -246,13 +258,15 @@ def along(axis: int, values: Array, rank: int) -> Array:
     return values.reshape([-1 if index == axis else 1 for index in range(rank)])
 
 
-def quantize_weights(weights: Array, scales: Array, axis: int) -> Array:
-    """int8 weights in [-127, 127]."""
+def quantize_weights(weights: Array, scales: Array, axis: int, limit: int = WEIGHT_LIMIT) -> Array:
+    """int8 weights in [-limit, limit]."""
     steps = np.rint(weights.astype(np.float64) / along(axis, scales, weights.ndim))
-    return np.clip(steps, -WEIGHT_LIMIT, WEIGHT_LIMIT).astype(np.int8)
+    return np.clip(steps, -limit, limit).astype(np.int8)
 
 
-def settle(graph: Graph, groups: Groups, wanted: Sequence[Quantization]) -> tuple[Quantization, ...]:
+def settle(
+    graph: Graph, groups: Groups, wanted: Sequence[Quantization], widths: Weights
+) -> tuple[Quantization, ...]:
     """`wanted`, one per group, with scales raised to what the integer kernels can represent.
 
     A scale that grows may raise the floor of a later layer, so this repeats until nothing changes;
@@ -280,7 +294,9 @@ def settle(graph: Graph, groups: Groups, wanted: Sequence[Quantization]) -> tupl
             if weighted is not None and rule.weights_axis is not None:
                 weights, bias_name = weighted
                 bias = None if bias_name is None else graph[bias_name].constant
-                per_channel = weight_scales(graph[weights].constant, rule.weights_axis, bias, scales[0])
+                limit = weight_limit(op, widths)
+                constant = graph[weights].constant
+                per_channel = weight_scales(constant, rule.weights_axis, bias, scales[0], limit)
                 scales.append(float(per_channel.max()))
             for name in op.outputs:
                 changed |= raise_to(name, rule.floor(scales))

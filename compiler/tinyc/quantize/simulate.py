@@ -16,7 +16,15 @@ from tinyc.ir.ops.base import Op
 from tinyc.ir.tensor import Array, Quantization, TensorName
 from tinyc.quantize.calibrate import Sample, float_trace
 from tinyc.quantize.fixed_point import Rounding
-from tinyc.quantize.scheme import RULES, along, quantize_weights, weight_scales, weighted_operands
+from tinyc.quantize.options import Weights
+from tinyc.quantize.scheme import (
+    RULES,
+    along,
+    quantize_weights,
+    weight_limit,
+    weight_scales,
+    weighted_operands,
+)
 
 # Activations kept for measuring; more samples than fit are not used.
 _MEMORY_LIMIT = 512 * 2**20
@@ -35,7 +43,7 @@ def rounded(values: Array, quantization: Quantization, bits: int = 8) -> Array:
     return np.asarray(steps * scale, dtype=np.float32)
 
 
-def rounded_weights(graph: Graph, quantizations: Quantizations) -> Values:
+def rounded_weights(graph: Graph, quantizations: Quantizations, widths: Weights) -> Values:
     """Weights after quantization, by layer name, float32; biases hardly round and stay real."""
     result: Values = {}
     for op in graph.ops:
@@ -44,8 +52,9 @@ def rounded_weights(graph: Graph, quantizations: Quantizations) -> Values:
             continue
         weights = graph[weighted[0]].constant
         bias = None if weighted[1] is None else graph[weighted[1]].constant
-        scales = weight_scales(weights, axis, bias, quantizations[op.inputs[0]].scale[0])
-        steps = quantize_weights(weights, scales, axis)
+        limit = weight_limit(op, widths)
+        scales = weight_scales(weights, axis, bias, quantizations[op.inputs[0]].scale[0], limit)
+        steps = quantize_weights(weights, scales, axis, limit)
         result[op.name] = (steps * along(axis, scales, weights.ndim)).astype(np.float32)
     return result
 
@@ -102,6 +111,7 @@ class Simulation:
     """The quantized network on a few samples, kept evaluated while its parts are exchanged.
 
     `quantizations` maps activations to their int8 parameters; a tensor without an entry stays real.
+    `widths` is the type of the weights.
     `real` holds the traces of `reference`, the float graph that errors are measured against (by
     default the graph itself).
     """
@@ -112,10 +122,12 @@ class Simulation:
         samples: Sequence[Sample],
         quantizations: Quantizations,
         reference: Graph | None = None,
+        widths: Weights = Weights.INT8,
     ) -> None:
         per_sample = sum(t.elements * 4 * 2 for t in graph.tensors.values() if not t.is_constant)
         count = max(1, min(len(samples), _MEMORY_LIMIT // max(per_sample, 1)))
         self.graph = graph
+        self.widths = widths
         self.points = measuring_points(graph)
         self.samples = tuple(samples[index * len(samples) // count] for index in range(count))
         self.real = [dict(float_trace(reference or graph, sample)) for sample in self.samples]
@@ -127,10 +139,14 @@ class Simulation:
         self.values: list[Values] = []
         self.requantize(quantizations)
 
+    def exchanged(self, graph: Graph, reference: Graph) -> Simulation:
+        """The same with another graph; errors are those against `reference`."""
+        return Simulation(graph, self.samples, self.quantizations, reference, self.widths)
+
     def requantize(self, quantizations: Quantizations) -> None:
         """Evaluate everything anew with these parameters."""
         self.quantizations = dict(quantizations)
-        self.weights = rounded_weights(self.graph, quantizations)
+        self.weights = rounded_weights(self.graph, quantizations, self.widths)
         self.values = [self._all(sample) for sample in self.samples]
 
     def _round(self, name: TensorName, values: Array, changed: Quantizations, bits: int) -> Array:
@@ -146,25 +162,29 @@ class Simulation:
         for name, value in zip(self.graph.inputs, sample, strict=True):
             values[name] = self._round(name, value, {}, 8)
         for op in self.graph.ops:
-            self._step(op, values, {}, 8)
+            self._step(op, values, self.weights, {}, 8)
         return values
 
-    def _step(self, op: Op, values: Values, changed: Quantizations, bits: int) -> None:
-        results = evaluate(self.graph, op, values, self.weights.get(op.name))
+    def _step(self, op: Op, values: Values, weights: Values, changed: Quantizations, bits: int) -> None:
+        results = evaluate(self.graph, op, values, weights.get(op.name))
         for name, value in zip(op.outputs, results, strict=True):
             values[name] = self._round(name, value, changed, bits)
 
-    def with_changes(self, changed: Quantizations, bits: int = 8) -> list[Values]:
+    def with_changes(
+        self, changed: Quantizations, bits: int = 8, weights: Values | None = None
+    ) -> list[Values]:
         """The values of all samples if the tensors in `changed` had these parameters.
 
-        Only what depends on them is computed. Weights stay as they are.
+        Only what depends on them is computed. Weights stay as they are, but for the layers in `weights`.
         """
         return [
-            self._partial(sample, values, changed, bits)
+            self._partial(sample, values, changed, bits, weights or {})
             for sample, values in zip(self.samples, self.values, strict=True)
         ]
 
-    def _partial(self, sample: Sample, old: Values, changed: Quantizations, bits: int) -> Values:
+    def _partial(
+        self, sample: Sample, old: Values, changed: Quantizations, bits: int, weights: Values
+    ) -> Values:
         values = dict(old)
         dirty: set[TensorName] = set()
         for name, value in zip(self.graph.inputs, sample, strict=True):
@@ -177,9 +197,10 @@ class Simulation:
                 values[name] = rounded(tensor.constant, changed[name], bits)
                 dirty.add(name)
         for op in self.graph.ops:
-            if dirty.isdisjoint(op.inputs) and changed.keys().isdisjoint(op.outputs):
+            is_same = dirty.isdisjoint(op.inputs) and changed.keys().isdisjoint(op.outputs)
+            if is_same and op.name not in weights:
                 continue
-            self._step(op, values, changed, bits)
+            self._step(op, values, self.weights | weights, changed, bits)
             dirty.update(op.outputs)
         return values
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from tinyc.errors import TinycError
 from tinyc.ir.graph import Graph
 from tinyc.ir.tensor import Array
 from tinyc.quantize.arithmetic import check_arithmetic
@@ -13,7 +14,7 @@ from tinyc.quantize.calibrate import Sample, spread
 from tinyc.quantize.choose import Chosen, Progress
 from tinyc.quantize.histogram import Histogram
 from tinyc.quantize.measure import check_labels, decibel, tensor_bills
-from tinyc.quantize.options import Criterion, QuantizeOptions
+from tinyc.quantize.options import Criterion, QuantizeOptions, Weights
 from tinyc.quantize.post_training import Quantized
 from tinyc.quantize.scheme import Group, Groups
 from tinyc.quantize.simulate import sqnr
@@ -44,6 +45,12 @@ def quantize_transformer(
     Raises TinycError as that does.
     """
     options = options or QuantizeOptions()
+    if options.weights is not Weights.INT8:
+        raise TinycError(
+            "the layers of a transformer have weights of eight bits",
+            where=f"model {graph.name}",
+            hint="leave out --weights, and weights of tinyc.toml; --embedding-bits packs token tables",
+        )
     graph = with_bits(graph, options.embedding_bits)
     check_layers(graph)
     checked = check_sentences(graph, samples)

@@ -23,7 +23,26 @@
 
 /* ---- include/fully_connected.h ---- */
 
-/* ---- portable/fully_connected_s8.c ---- */
+/* ---- tinyc_fully_connected_s8__portable ---- */
+/* Sums wrap like the reference's. */
+TINYC_KERNEL void tinyc_fully_connected_s8__portable(const struct tinyc_fully_connected *layer,
+                                                     const int8_t *input, int8_t *output) {
+    for (int32_t row = 0; row < layer->rows; row++) {
+        const int8_t *weights = layer->weights;
+        for (int32_t unit = 0; unit < layer->units; unit++) {
+            uint32_t acc = (uint32_t)layer->bias[unit];
+            for (int32_t d = 0; d < layer->depth; d++) {
+                acc += (uint32_t)((input[d] + layer->input_offset) * weights[d]);
+            }
+            const int32_t channel = layer->per_channel ? unit : 0;
+            const int32_t scaled =
+                tinyc_requantize((int32_t)acc, layer->multiplier[channel], layer->shift[channel]);
+            *output++ = (int8_t)tinyc_clamp(scaled + layer->output_offset, layer->low, layer->high);
+            weights += layer->depth;
+        }
+        input += layer->depth;
+    }
+}
 
 /* ---- memory of `tiny_net` ---- */
 static uint8_t tiny_net_arena_memory[TINY_NET_ARENA_SIZE] TINYC_ALIGNED(16);
