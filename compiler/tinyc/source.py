@@ -40,9 +40,9 @@ class Source:
     allow_float: bool = False
 
     @property
-    def time_axis(self) -> int:
-        """The axis of the model's input along which a stream has its frames."""
-        return self.config.streaming.axis if self.config else 1
+    def time_axis(self) -> int | None:
+        """The axis of the model's input along which a stream has its frames; None: its layout says."""
+        return self.config.streaming.axis if self.config else None
 
     @property
     def labels(self) -> tuple[str, ...]:

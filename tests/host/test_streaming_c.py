@@ -9,22 +9,25 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from strategies import STRATEGIES
 from strategies.common import activation
 from support.stream_networks import (
     Network,
     frames_of,
+    in_float32,
     long_input,
     lstm_network,
     random_network,
     streamed_outputs,
     svdf_network,
 )
-from support.tflite_writer import write
+from support.tflite_writer import Layer, write, write_layers
 from tinyc import interpreter
 from tinyc.boards import load_board
 from tinyc.cli.app import app
 from tinyc.ir.graph import Graph
-from tinyc.ir.ops import Conv2D
+from tinyc.ir.ops import Conv2D, FullyConnected
+from tinyc.ir.tensor import DType, Quantization, Tensor
 from tinyc.passes.stream import stream
 from tinyc.pipeline import compile_graph
 from tinyc.toolchain.host import HostBundle
@@ -39,6 +42,7 @@ def test_the_c_gives_what_the_reference_gives_frame_by_frame() -> None:
         random_network(np.random.default_rng(seed), causal=bool(seed % 2))
         for seed in range(100, 100 + _NETWORKS)
     ]
+    networks += [(in_float32(np.random.default_rng(2), batch), axis) for batch, axis in networks[:6]]
     networks += [(make(np.random.default_rng(7)), 2) for make in (lstm_network, svdf_network)]
     board, rng, programs, records, expected = load_board("host"), np.random.default_rng(1), [], [], []
     for number, (batch, axis) in enumerate(networks):
@@ -110,6 +114,20 @@ def test_check_and_build_tell_what_a_stream_costs(project: Path) -> None:
     assert plain["streaming"] is None
     wrong = CliRunner().invoke(app, ["profile", str(project / "out"), "--no-streaming"])
     assert "is a build that streams" in str(wrong.exception)
+
+
+def test_inspect_names_what_is_not_compiled_and_an_input_without_frames(tmp_path: Path) -> None:
+    unknown = Layer("RNN", ("x",), ("y",))
+    tensors = [Tensor(name, (1, 4, 4), DType.INT8, Quantization((0.5,), (0,))) for name in ("x", "y")]
+    (tmp_path / "rnn.tflite").write_bytes(write_layers([unknown], tensors, ("x",), ("y",)))
+    wrong = CliRunner().invoke(app, ["inspect", str(tmp_path / "rnn.tflite"), "--streaming"])
+    assert wrong.exit_code == 1
+    assert "1 operator of 1 cannot be compiled" in str(wrong.exception)
+    assert "stream" not in str(wrong.exception)
+    dense = STRATEGIES[FullyConnected](np.random.default_rng(5))
+    (tmp_path / "dense.tflite").write_bytes(write(dense))
+    wrong = CliRunner().invoke(app, ["inspect", str(tmp_path / "dense.tflite"), "--streaming"])
+    assert "has no frames along time" in str(wrong.exception)
 
 
 def test_verify_and_inspect_take_the_streaming_model(project: Path) -> None:

@@ -108,6 +108,7 @@ from tinyc.ir.ops import (
     Sqrt,
     Square,
     SquaredDifference,
+    StreamSum,
     StreamTaps,
     StreamWindow,
     StridedSlice,
@@ -187,6 +188,7 @@ STRATEGIES: dict[type[Op], Strategy] = {
     Rsqrt: unary.random_rsqrt,
     Sum: reductions.random_sum,
     AssignVariable: recurrent.random_assign_variable,
+    StreamSum: streams.random_sum,
     StreamTaps: streams.random_taps,
     StreamWindow: streams.random_window,
     Svdf: recurrent.random_svdf,
@@ -269,7 +271,7 @@ def strategy_of(kernel: Kernel) -> Strategy:
     return (FLOAT_STRATEGIES if in_float else STRATEGIES)[kernel.op]
 
 
-_MADE_HERE = (AssignVariable, Lookup, SequenceLength, StreamTaps, StreamWindow)
+_MADE_HERE = (AssignVariable, Lookup, SequenceLength, StreamSum, StreamTaps, StreamWindow)
 IN_FILES = tuple(op for op in STRATEGIES if op.kind in OPS and op not in _MADE_HERE)
 """Those that model files hold."""
 

@@ -1,7 +1,8 @@
-"""A network over a stretch of time, trained by Keras for a few steps, quantized by TensorFlow's converter.
+"""Networks over a stretch of time from Keras, quantized by TensorFlow's converter.
 
-`python -m support.keras_stream OUT.npz`, a process of its own as `support.keras_zoo.convert`. The three
-outputs are classes per frame, for the last frame and for the mean of all frames.
+`python -m support.keras_stream OUT.npz`, a process of its own as `support.keras_zoo.convert`. A convolutional
+one, trained for a few steps, has three outputs: classes per frame, for the last frame and for the mean of all
+frames. A GRU takes one frame and keeps its state in a resource variable, or all frames at once.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ import numpy as np
 FRAMES, FEATURES = 16, 6
 
 
-def network(keras: Any) -> Any:
+def network(keras: Any, batch: int | None = None) -> Any:
     """Causal convolutions, plain, depthwise and dilated, with what is beside and behind them in practice."""
     layers = keras.layers
-    x = entry = keras.Input((FRAMES, FEATURES))
+    x = entry = keras.Input(batch_shape=(batch, FRAMES, FEATURES))
     x = layers.Conv1D(8, 3, padding="causal", use_bias=False)(x)
     x = layers.ReLU()(layers.BatchNormalization()(x))
     y = layers.DepthwiseConv1D(3)(layers.ZeroPadding1D((2, 0))(x))
@@ -30,6 +31,24 @@ def network(keras: Any) -> Any:
     x = layers.Add()([x, y])
     ends = (x, x[:, -1], layers.GlobalAveragePooling1D()(x))
     return keras.Model(entry, [layers.Dense(3, activation="softmax")(end) for end in ends])
+
+
+def recurrent(keras: Any, frames: int, *, stateful: bool) -> Any:
+    """A GRU over so many frames at once, three numbers for each."""
+    entry = keras.Input(batch_shape=(1, frames, FEATURES))
+    x = keras.layers.GRU(6, unroll=True, return_sequences=True, stateful=stateful)(entry)
+    return keras.Model(entry, keras.layers.Dense(3)(x))
+
+
+def convert(tf: Any, model: Any, samples: Any = None) -> bytes:
+    """A .tflite file: int8 with `samples` to calibrate on, or else float32."""
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    if samples is not None:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = lambda: ([row[None]] for row in samples)
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = converter.inference_output_type = tf.int8
+    return bytes(converter.convert())
 
 
 def main(path: Path) -> None:
@@ -49,16 +68,18 @@ def main(path: Path) -> None:
     for _ in range(5):
         model.train_on_batch(x, labels)
 
-    # A batch of one: with an open one the file leaves shapes to be computed.
-    signature = [tf.TensorSpec((1, FRAMES, FEATURES), tf.float32)]
-    concrete = tf.function(lambda x: model(x), input_signature=signature).get_concrete_function()
-    floats = tf.lite.TFLiteConverter.from_concrete_functions([concrete])
-    whole = tf.lite.TFLiteConverter.from_concrete_functions([concrete])
-    whole.optimizations = [tf.lite.Optimize.DEFAULT]
-    whole.representative_dataset = lambda: ([row[None]] for row in x)
-    whole.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-    whole.inference_input_type = whole.inference_output_type = tf.int8
-    files = {"int8": whole.convert(), "float32": floats.convert()}
+    # Where the batch is open the file has a REDUCE_PROD, which TensorFlow Lite Micro has not.
+    single = network(keras, 1)
+    single.set_weights(model.get_weights())
+    step, whole = recurrent(keras, 1, stateful=True), recurrent(keras, FRAMES, stateful=False)
+    whole.set_weights(step.get_weights())
+    files = {
+        "int8": convert(tf, single, x),
+        "float32": convert(tf, model),
+        "gru_int8": convert(tf, step, x.reshape(-1, 1, FEATURES)[:100]),
+        "gru_float32": convert(tf, step),
+        "gru_whole_float32": convert(tf, whole),
+    }
     np.savez(path, **{name: np.frombuffer(data, np.uint8) for name, data in files.items()})
 
 

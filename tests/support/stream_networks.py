@@ -8,10 +8,12 @@ import numpy as np
 
 from strategies.common import activation, constant, random_inputs
 from strategies.convolution import random_activation, random_bias, random_filters, random_output
+from strategies.real import usual
 from strategies.recurrent import random_lstm, random_svdf
 from tinyc import interpreter
 from tinyc.ir.graph import Graph, verify
 from tinyc.ir.ops import (
+    Activation,
     Add,
     AveragePool2D,
     Concatenation,
@@ -26,6 +28,7 @@ from tinyc.ir.ops import (
     Relu,
     Reshape,
     StridedSlice,
+    Sum,
     UnidirectionalSequenceLstm,
 )
 from tinyc.ir.state import State
@@ -177,8 +180,31 @@ class Network:
         self.add(Relu(name=name, inputs=(self.last.name,), outputs=outputs))
 
     def mean(self) -> None:
+        """Over time and the axis across."""
         name, outputs = self._names("mean")
         self.add(Mean(name=name, inputs=(self.last.name,), outputs=outputs, axes=(1, 2)))
+
+    def sum(self) -> None:
+        """As `mean`, with a scale of its own."""
+        name, outputs = self._names("sum")
+        result = self.last.with_(quantization=activation(self.rng, "y", (1,), low=0.05).quantization)
+        op = Sum(name=name, inputs=(self.last.name,), outputs=outputs, axes=(1, 2), keep_dims=True)
+        self.add(op, result=result)
+
+    def pool_all(self) -> None:
+        """The mean as a pool over all of time."""
+        name, outputs = self._names("pool")
+        height, width = self.last.shape[1:3]
+        self.add(
+            AveragePool2D(
+                name=name,
+                inputs=(self.last.name,),
+                outputs=outputs,
+                filter_height=height,
+                filter_width=width,
+                activation=Activation.RELU,
+            )
+        )
 
     def dense(self, units: int, *, over_time: bool) -> None:
         """Per frame, or over the whole of time."""
@@ -231,10 +257,23 @@ def random_network(rng: np.random.Generator, *, causal: bool, head: bool = True)
             break
     end = int(rng.integers(0, 4)) if head else 0
     if end == 1:
-        net.mean()
+        (net.mean, net.sum, net.pool_all)[int(rng.integers(3))]()
     elif end > 1:
         net.dense(3, over_time=end == 2)
     return net.graph(), axis
+
+
+def in_float32(rng: np.random.Generator, graph: Graph) -> Graph:
+    """The same layers with float32 weights."""
+    tensors = {
+        name: tensor.with_(
+            dtype=DType.FLOAT32,
+            quantization=None,
+            data=usual(rng, tensor.shape) if tensor.is_constant else None,
+        )
+        for name, tensor in graph.tensors.items()
+    }
+    return verify(Graph(graph.name, tensors, graph.ops, graph.inputs, graph.outputs))
 
 
 def lstm_network(rng: np.random.Generator, *, causal: bool = True) -> Graph:

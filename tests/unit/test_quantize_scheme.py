@@ -51,7 +51,7 @@ def test_every_op_kind_has_a_rule() -> None:
     comparisons = {"EQUAL", "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL", "NOT_EQUAL", "SELECT_V2"}
     truths = {"LOGICAL_AND", "LOGICAL_NOT", "LOGICAL_OR", "REDUCE_ALL", "REDUCE_ANY"}
     with_state = {"ASSIGN_VARIABLE", "SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM"}
-    with_state |= {"STREAM_TAPS", "STREAM_WINDOW"}
+    with_state |= {"STREAM_SUM", "STREAM_TAPS", "STREAM_WINDOW"}
     # The sums of int8 CUMSUM begin at a value that the float model does not have, as the border of PADV2.
     integer_only = {"QUANTIZE", "DEQUANTIZE", "CAST", "CUMSUM", "LOOKUP", "NEG", "PADV2"}
     # They come from files that are quantized already.

@@ -68,7 +68,10 @@ class PlaceView:
 
 @dataclass(frozen=True, slots=True)
 class StateView:
-    """A state: its place in the arena, and its initial `values` or, where all bytes are alike, `fill`."""
+    """A state: its place in the arena, and its initial value.
+
+    Where all bytes are alike that is `fill`, or else the `count` numbers `values`, again and again.
+    """
 
     symbol: str
     offset: int
@@ -174,14 +177,16 @@ def model_view(program: Program) -> ModelView:
 
 def _state(program: Program, index: int, state: State) -> StateView:
     tensor, alike = program.graph[state.name], set(state.initial.tobytes())
+    first = state.initial.reshape(-1)[:1]
+    values = first if first.tobytes() * tensor.elements == state.initial.tobytes() else state.initial
     return StateView(
         symbol=f"{symbols.prefix(program)}_state_{index}",
         offset=program.plan.offset(state.name),
         size=tensor.bytes,
         c_type=c_type(state.initial),
-        count=tensor.elements,
+        count=values.size,
         fill=min(alike),
-        values=initializer(state.initial) if len(alike) > 1 else "",
+        values=initializer(values) if len(alike) > 1 else "",
     )
 
 

@@ -14,7 +14,7 @@ from tinyc.kernels.kernel import Kernel, Lowered
 from tinyc.kernels.work import FittedWork
 
 
-def _accepts(op: Op, graph: Graph) -> bool:
+def updates_states(op: Op, graph: Graph) -> bool:
     """Whether what it writes are the states that it reads."""
     states = {state.name: state.update for state in graph.states}
     kept = tuple(op.outputs[position] for position in op.state_outputs)
@@ -68,7 +68,7 @@ KERNELS = (
         op=StreamWindow,
         source="portable/stream_window_x8.c",
         headers=("include/streams.h",),
-        accepts=_accepts,
+        accepts=updates_states,
         lower=_lower_window,
         work=FittedWork("tinyc_stream_window_x8__portable", _window_features),
     ),
@@ -77,7 +77,7 @@ KERNELS = (
         op=StreamTaps,
         source="portable/stream_taps_x8.c",
         headers=("include/streams.h",),
-        accepts=_accepts,
+        accepts=updates_states,
         lower=_lower_taps,
         work=FittedWork("tinyc_stream_taps_x8__portable", _taps_features),
     ),

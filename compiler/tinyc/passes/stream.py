@@ -25,8 +25,9 @@ _HINT = (
 )
 
 
-def stream(graph: Graph, axis: int = 1) -> Graph:
-    """The streaming form of `graph`, whose input has its frames along `axis`.
+def stream(graph: Graph, axis: int | None = None) -> Graph:
+    """The streaming form of `graph`, whose input has its frames along `axis`: by default along axis 1 of [1,
+    frames, ...], where frames have an axis of their own.
 
     Its outputs are those of `graph` frame by frame, bit for bit, after `Stream.warm_up` inferences. An
     inference takes as many frames as the strides along time ask for.
@@ -36,6 +37,8 @@ def stream(graph: Graph, axis: int = 1) -> Graph:
         raise TinycError("a streaming model has one input", where=f"model {graph.name}")
     (name,) = graph.inputs
     shape = graph[name].shape
+    if axis is None:
+        axis = _usual_axis(graph, name)
     if not 0 <= axis < len(shape) or math.prod(shape[:axis]) != 1:
         raise TinycError(
             f"axis {axis} of input `{name}`, {list(shape)}, cannot be time",
@@ -62,6 +65,19 @@ def stream(graph: Graph, axis: int = 1) -> Graph:
             return _rewritten(graph, axis, step)
         except Coarser as error:
             step *= error.factor
+
+
+def _usual_axis(graph: Graph, name: TensorName) -> int:
+    shape = graph[name].shape
+    if len(shape) < 3:
+        raise TinycError(
+            f"input `{name}`, {list(shape)}, has no frames along time",
+            where=f"model {graph.name}",
+            allowed="[1, frames, ...], where each frame has at least one axis",
+            hint="time_axis = 1 under [model] in tinyc.toml if each number is a frame, as samples are; "
+            "leave `streaming` out if they are the features of one inference",
+        )
+    return 1
 
 
 def _rewritten(graph: Graph, axis: int, step: int) -> Graph:

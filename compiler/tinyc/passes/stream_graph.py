@@ -13,7 +13,7 @@ from tinyc.ir.ops import Op, StreamTaps, StreamWindow, StridedSlice
 from tinyc.ir.state import State
 from tinyc.ir.tensor import DType, Tensor, TensorName
 from tinyc.passes.rewrite import fresh_name
-from tinyc.passes.stream_time import Frames, Refused, Timing, Whole
+from tinyc.passes.stream_time import Frames, Refused, Timing
 
 
 def label(op: Op) -> str:
@@ -39,7 +39,7 @@ class StreamGraph:
     named: dict[TensorName, TensorName] = field(default_factory=dict)
     problems: list[tuple[str, str]] = field(default_factory=list)
     """(layer, why it has no streaming form) of those that do not hinder the layers behind them."""
-    _windows: dict[tuple[TensorName, tuple[int, ...], int], TensorName] = field(default_factory=dict)
+    _windows: dict[tuple[TensorName, tuple[int, ...], float], TensorName] = field(default_factory=dict)
 
     def here(self, name: TensorName) -> Tensor:
         """What the tensor of the batch model is here."""
@@ -95,9 +95,9 @@ class StreamGraph:
         if phase:
             name = self.cut(op, name, frames.axis, 0, count)
         inputs = [name if each == source else each for each in op.inputs]
-        self.add(op, inputs, Whole((frames.lag + count + phase) // frames.step - 1))
+        self.add(op, inputs, frames.whole(count))
 
-    def last(self, op: Op, source: TensorName, count: int, fill: int | None = None) -> TensorName:
+    def last(self, op: Op, source: TensorName, count: int, fill: float | None = None) -> TensorName:
         """The last `count` frames of a tensor, as many as an inference has or more, as one tensor.
 
         `fill` is what was there before the first frame, by default real zero.
@@ -107,7 +107,7 @@ class StreamGraph:
             return x.name
         if count < frames.step:
             return self.cut(op, x.name, frames.axis, frames.step - count, count)
-        fill = self._before(frames, x, fill)
+        fill = self.before(source, fill)
         if (known := self._windows.get((x.name, (count,), fill))) is not None:
             return known
         state, after = self._state(f"{op.name}/window", x, frames.axis, count, fill)
@@ -122,25 +122,23 @@ class StreamGraph:
         return after
 
     def taps(
-        self, op: Op, source: TensorName, oldest: int, apart: int, count: int, fill: int | None = None
+        self, op: Op, source: TensorName, oldest: int, apart: int, count: int, fill: float | None = None
     ) -> TensorName:
         """`count` frames, the first one `oldest` frames old, each next one `apart` frames younger."""
         x, frames = self.here(source), self.frames(source)
-        fill = self._before(frames, x, fill)
+        fill = self.before(source, fill)
         key = (x.name, (oldest, apart, count), fill)
         if key in self._windows:
             return self._windows[key]
         ring, ring_after = self._state(f"{op.name}/ring", x, frames.axis, oldest - frames.step + 1, fill)
-        place = Tensor(f"{ring}/place", (1,), DType.INT32)
-        place_after = place.with_(name=f"{place.name}/after")
+        place, place_after = self.keep(Tensor(f"{ring}/place", (1,), DType.INT32), 0)
         shape = (*x.shape[: frames.axis], count, *x.shape[frames.axis + 1 :])
         taken = x.with_(name=fresh_name(self.tensors, f"{op.name}/taps"), shape=shape)
-        self.tensors |= {tensor.name: tensor for tensor in (place, place_after, taken)}
-        self.states.append(State(place.name, place_after.name, np.zeros(1, np.int32)))
+        self.tensors[taken.name] = taken
         layer = StreamTaps(
             name=self._layer(f"{op.name}/taps"),
-            inputs=(x.name, ring, place.name),
-            outputs=(taken.name, ring_after, place_after.name),
+            inputs=(x.name, ring, place),
+            outputs=(taken.name, ring_after, place_after),
             axis=frames.axis,
             oldest=oldest,
             apart=apart,
@@ -176,21 +174,29 @@ class StreamGraph:
         self.ops.append(layer)
         return part.name
 
-    def _before(self, frames: Frames, x: Tensor, fill: int | None) -> int:
+    def before(self, source: TensorName, fill: float | None = None) -> float:
+        """What a tensor has before its first frame: padding, or else `fill`, by default real zero."""
+        frames = self.frames(source)
         if frames.lag < 0 and frames.fill is not None:
             return frames.fill
-        return _fill(x) if fill is None else fill
+        return _fill(self.here(source)) if fill is None else fill
 
-    def _state(self, stem: str, x: Tensor, axis: int, count: int, fill: int) -> tuple[TensorName, TensorName]:
+    def keep(self, like: Tensor, initial: float) -> tuple[TensorName, TensorName]:
+        """A state like a tensor, all of it `initial` at first, and the tensor that it becomes."""
+        state = like.with_(name=fresh_name(self.tensors, like.name))
+        after = state.with_(name=f"{state.name}/after")
+        self.tensors |= {state.name: state, after.name: after}
+        self.states.append(State(state.name, after.name, np.full(state.shape, initial, state.dtype.numpy)))
+        return state.name, after.name
+
+    def _state(
+        self, stem: str, x: Tensor, axis: int, count: int, fill: float
+    ) -> tuple[TensorName, TensorName]:
         """A state of `count` frames like those of x, and the tensor it becomes."""
         if math.prod(x.shape[:axis]) != 1:
             raise Refused("needs more than one frame of a tensor whose frames are not contiguous")
         shape = (*x.shape[:axis], count, *x.shape[axis + 1 :])
-        state = x.with_(name=fresh_name(self.tensors, stem), shape=shape)
-        after = state.with_(name=f"{state.name}/after")
-        self.tensors |= {state.name: state, after.name: after}
-        self.states.append(State(state.name, after.name, np.full(shape, fill, x.dtype.numpy)))
-        return state.name, after.name
+        return self.keep(x.with_(name=stem, shape=shape), fill)
 
     def _layer(self, stem: str) -> str:
         return fresh_name(dict.fromkeys(op.name for op in (*self.batch.ops, *self.ops)), stem)

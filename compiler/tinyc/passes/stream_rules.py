@@ -33,6 +33,7 @@ from tinyc.ir.ops.reduction import Reduction
 from tinyc.ir.ops.strided_slice import StridedSlice
 from tinyc.ir.tensor import TensorName
 from tinyc.passes.stream_graph import StreamGraph
+from tinyc.passes.stream_sums import over_all_time
 from tinyc.passes.stream_time import Frames, Refused, Whole, kept_axis
 from tinyc.passes.stream_windows import convolution, pad, pool, strided_slice
 
@@ -153,7 +154,7 @@ def _reduction(stream: StreamGraph, op: Op) -> None:
     frames, rank = stream.frames(op.inputs[0]), len(stream.batch[op.inputs[0]].shape)
     reduced = op.reduced(rank)
     if frames.axis in reduced:
-        stream.whole(op)
+        over_all_time(stream, op)
         return
     gone = 0 if op.keep_dims else sum(axis < frames.axis for axis in reduced)
     _frame_wise(stream, op, frames.axis - gone)

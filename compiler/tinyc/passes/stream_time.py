@@ -48,6 +48,10 @@ class Frames:
         """The age of the last of the batch model's `extent` frames in the inference that completes them."""
         return -(extent + self.lag) % self.step
 
+    def whole(self, extent: int) -> Whole:
+        """When a result of all of the batch model's `extent` frames is that of its own."""
+        return Whole((self.lag + extent + self.phase(extent)) // self.step - 1)
+
     def require_no_border(self) -> None:
         """Raises Refused for a tensor that rests on padding behind the last frame."""
         if self.border:

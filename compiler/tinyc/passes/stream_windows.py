@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tinyc.ir.ops import MaxPool2D, Op, Padding, StridedSlice
-from tinyc.ir.ops.common import same_padding
+from tinyc.ir.ops.common import LARGEST_FLOAT, same_padding
 from tinyc.ir.ops.convolution import Convolution, Pads
 from tinyc.ir.ops.pad import Pad
 from tinyc.ir.ops.pooling import Pool2D
 from tinyc.ir.tensor import DType
 from tinyc.passes.stream_graph import StreamGraph, label
+from tinyc.passes.stream_sums import over_all_time
 from tinyc.passes.stream_time import Frames, Refused, Sliding, Whole, kept_axis, slide
 
 
@@ -82,19 +83,22 @@ def pool(stream: StreamGraph, op: Op) -> None:
     resolved = _pool_pads(op, stream.batch[op.inputs[0]].shape)
     pads = resolved[2 * time], resolved[2 * time + 1]
     if _is_whole(stream, op, 1 + time, pads):
-        stream.whole(op)
+        over_all_time(stream, op)
         return
     if pads[0] and not isinstance(op, MaxPool2D):
         raise Refused("is a mean over fewer frames at first")
-    if pads[0] and stream.batch[op.inputs[0]].dtype is DType.FLOAT32:
-        raise Refused("is a maximum of float32 over fewer frames at first")
     reach, stride = ((op.filter_height, op.stride_height), (op.filter_width, op.stride_width))[time]
     frames, sliding = _sliding(stream, op, reach, stride, pads)
     padding, left_over = _without(resolved, time)
-    fill = stream.batch[op.inputs[0]].dtype.limits[0] if pads[0] else None
+    fill = _least(stream.batch[op.inputs[0]].dtype) if pads[0] else None
     source = stream.last(op, op.inputs[0], sliding.oldest + 1, fill)
     layer = op.with_(padding=padding, pads=left_over)
     stream.add(layer, (source,), _after(op, frames, sliding, pads[1]))
+
+
+def _least(dtype: DType) -> float:
+    """What a maximum begins with: no infinity in float32, as in TensorFlow Lite."""
+    return -LARGEST_FLOAT if dtype is DType.FLOAT32 else dtype.limits[0]
 
 
 def _pool_pads(op: Pool2D, shape: tuple[int, ...]) -> Pads:

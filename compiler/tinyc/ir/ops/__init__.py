@@ -67,6 +67,7 @@ from tinyc.ir.ops.space_to_batch_nd import BatchToSpaceNd, SpaceToBatchNd
 from tinyc.ir.ops.split import Split
 from tinyc.ir.ops.sqrt import Sqrt
 from tinyc.ir.ops.squared_difference import SquaredDifference
+from tinyc.ir.ops.stream_sum import Finish, StreamSum
 from tinyc.ir.ops.stream_taps import StreamTaps
 from tinyc.ir.ops.stream_window import StreamWindow
 from tinyc.ir.ops.strided_slice import StridedSlice
@@ -165,6 +166,7 @@ OPS: dict[str, type[Op]] = {
         Square,
         SquaredDifference,
         SquaredRelu,
+        StreamSum,
         StreamTaps,
         StreamWindow,
         StridedSlice,
@@ -208,6 +210,7 @@ __all__ = [
     "Embedding",
     "Equal",
     "Exp",
+    "Finish",
     "Floor",
     "FullyConnected",
     "Gather",
@@ -269,6 +272,7 @@ __all__ = [
     "Square",
     "SquaredDifference",
     "SquaredRelu",
+    "StreamSum",
     "StreamTaps",
     "StreamWindow",
     "StridedSlice",

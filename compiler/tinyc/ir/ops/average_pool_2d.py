@@ -14,6 +14,11 @@ from tinyc.ir.ops.pooling import Pool2D
 from tinyc.ir.tensor import Array, Shape, Tensor
 
 
+def rounded_mean(total: Array, count: int) -> Array:
+    """Sums of `count` elements divided by it, to nearest, ties away from zero."""
+    return np.asarray(np.sign(total) * ((np.abs(total) + count // 2) // count))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AveragePool2D(Pool2D):
     """See `Pool2D`. Quantized means round to nearest, ties away from zero; scales are not changed."""
@@ -30,5 +35,4 @@ class AveragePool2D(Pool2D):
         count = window.shape[1] * window.shape[2]
         if window.dtype == np.float32:
             return np.asarray(sum_of(ordered(window, (1, 2))) / np.float32(count))
-        total = window.sum(axis=(1, 2))
-        return np.asarray(np.sign(total) * ((np.abs(total) + count // 2) // count))
+        return rounded_mean(window.sum(axis=(1, 2)), count)

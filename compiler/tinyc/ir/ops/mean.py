@@ -28,6 +28,13 @@ def mean_multiplier(operand: Tensor, result: Tensor, count: int) -> tuple[int, i
     return (multiplier << headroom) // count, shift - headroom
 
 
+def rescaled_mean(total: Array, operand: Tensor, result: Tensor, count: int) -> Array:
+    """The mean in the result's type, from sums of `count` elements less their zero points."""
+    scaled = multiply_by_quantized_multiplier(total, *mean_multiplier(operand, result, count))
+    y: Array = np.clip(scaled + result.zero_point, *limits(result.dtype)).astype(result.dtype.numpy)
+    return y
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mean(Reduction):
     """input: x; output as every `Reduction`. No axes at all copy the input."""
@@ -53,8 +60,5 @@ class Mean(Reduction):
             return (np.asarray(y).reshape(result.shape),)
         if not self.axes:
             return (x.reshape(result.shape).astype(result.dtype.numpy),)
-        multiplier, shift = mean_multiplier(operand, result, count)
         total = x.astype(np.int64).sum(axis=reduced) - operand.zero_point * count
-        scaled = multiply_by_quantized_multiplier(total, multiplier, shift) + result.zero_point
-        y = np.clip(scaled, *limits(result.dtype))
-        return (y.reshape(result.shape).astype(result.dtype.numpy),)
+        return (rescaled_mean(total, operand, result, count).reshape(result.shape),)

@@ -21,6 +21,13 @@ def sum_multiplier(operand: Tensor, result: Tensor) -> tuple[int, int]:
     return quantize_multiplier(float(np.float32(operand.scale)) / float(np.float32(result.scale)))
 
 
+def rescaled_sum(total: Array, operand: Tensor, result: Tensor) -> Array:
+    """The sum in the result's type, from sums of elements less their zero points."""
+    scaled = multiply_by_quantized_multiplier(total, *sum_multiplier(operand, result))
+    y: Array = np.clip(scaled + result.zero_point, *limits(result.dtype)).astype(result.dtype.numpy)
+    return y
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sum(Reduction):
     """input: x; output as every `Reduction`, with a scale of its own.
@@ -53,6 +60,4 @@ class Sum(Reduction):
             y = running_sums(ordered(x, reduced))[-1] + np.float32(self.first_zero(x.ndim))
             return (y.reshape(result.shape),)
         total = x.astype(np.int64).sum(axis=reduced) - operand.zero_point * self.count(x.shape)
-        scaled = multiply_by_quantized_multiplier(total, *sum_multiplier(operand, result))
-        y = np.clip(scaled + result.zero_point, *limits(result.dtype))
-        return (y.reshape(result.shape).astype(result.dtype.numpy),)
+        return (rescaled_sum(total, operand, result).reshape(result.shape),)
