@@ -69,7 +69,9 @@ def with_blocks(graph: Graph) -> Graph:
 
 
 def _is_row(op: Op, graph: Graph) -> bool:
-    """Blocks compute in integers; a float32 curve is a layer like any other."""
+    """Blocks compute in integers, and curves of bytes; another curve is a layer like any other."""
+    if isinstance(op, Curved) and graph[op.inputs[0]].dtype is not DType.INT8:
+        return False
     return isinstance(op, ROW_OPS) and graph[op.outputs[0]].dtype is not DType.FLOAT32
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from strategies.common import random_inputs
-from support.keras_zoo import FAMILIES, Case, Numbers
+from support.keras_zoo import FAMILIES, Case, Numbers, fused_lstm
 from support.kernel_firmware import KernelFirmware
 from support.litert import reference_interpreter, run_interpreter
 from support.tflite_micro import micro_interpreter, run_micro
@@ -41,10 +41,10 @@ NOT_PLAIN = {
     *("elu", "repeat-vector", "tile", "upsample-nearest-0", "upsample-nearest-1", "upsample1d"),
     *("depth-to-space-2", "depth-to-space-3"),
 }
-# LiteRT's SUM and TensorFlow Lite Micro's differ. tinyc's is the latter's.
+# LiteRT's SUM and TensorFlow Lite Micro's differ, and RSQRT of int16. tinyc's are the latter's.
 NOT_IN_LITERT = {
     *("sum-1", "sum-2", "sum-12", "sum-last", "unit-norm"),
-    *("sum-1-int16", "sum-12-int16", "squared-difference-int16"),
+    *("sum-1-int16", "sum-12-int16", "squared-difference-int16", "rsqrt-int16"),
 }
 # Operators that TensorFlow Lite Micro lacks, or has in float32 alone; and its RELU6 takes its output to have
 # the scale of its input, LiteRT's does not.
@@ -54,6 +54,7 @@ NOT_IN_MICRO = {
     *("upsample-nearest-0", "upsample-nearest-1", "upsample1d"),
     *("globalmaxpooling1d-int16", "max-12-int16", "min-last-int16", "resize-bilinear-int16"),
     *("pad-reflect-int16", "take-int16"),
+    *("gelu-int16", "gelu-exact-int16", "exp-int16", "log-int16", "mish-int16"),
     # Its ratio of scales is another one than LiteRT's, rarely with another result.
     "multiply-2-int16",
     # It refuses int4 weights with a scale for each unit.
@@ -151,6 +152,23 @@ def test_every_byte_is_that_of_the_reference_kernels(
     for (index, _), reference, answer in zip(records, expected, answers, strict=True):
         agrees(cases[index], reference, answer)
     record_property("Keras models", len(cases))
+
+
+@pytest.mark.host
+def test_a_fused_lstm_keeps_its_state_as_tensorflow_lite_micro() -> None:
+    data = FILES[fused_lstm.NAME]
+    graph = passes.legalize(passes.run(tflite.load_bytes(data, "lstm")))
+    assert [op.kind for op in graph.ops] == ["UNIDIRECTIONAL_SEQUENCE_LSTM"]
+    rng = np.random.default_rng(5)
+    sequence = [tuple(random_inputs(rng, graph)) for _ in range(INPUTS)]
+    micro = micro_interpreter(data)
+    expected = [run_micro(micro, inputs, 1) for inputs in sequence]
+    program = pipeline.compile_graph(graph, load_board("host"), name="lstm")
+    answers = HostBundle([program]).run_all([(0, inputs) for inputs in sequence])
+    for standard, reference, answer in zip(
+        expected, interpreter.run_sequence(graph, sequence), answers, strict=True
+    ):
+        assert standard[0].tobytes() == reference[0].tobytes() == answer[0].tobytes()
 
 
 @pytest.mark.unit

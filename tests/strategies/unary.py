@@ -29,7 +29,7 @@ from tinyc.ir.ops import (
     Sqrt,
     Tanh,
 )
-from tinyc.ir.tensor import Quantization, Tensor
+from tinyc.ir.tensor import DType, Quantization, Tensor
 
 
 def _shape(rng: np.random.Generator) -> tuple[int, ...]:
@@ -51,8 +51,17 @@ random_relu_0_to_1 = _strategy(Relu0To1)
 random_relu_n1_to_1 = _strategy(ReluN1To1)
 random_abs = at_times_int16(_strategy(Abs))
 random_elu = _strategy(Elu)
-random_exp = _strategy(Exp)
-random_log = _strategy(Log)
+random_log = at_times_int16(_strategy(Log))
+
+
+def random_exp(rng: np.random.Generator) -> Graph:
+    """Powers of int16 stay within float32, as TensorFlow Lite's table needs them."""
+    graph = sometimes_int16(rng, _strategy(Exp)(rng))
+    x = graph["x"]
+    if x.dtype is DType.INT8 or x.scale < 88 / 32768:
+        return graph
+    x = x.with_(quantization=Quantization((random_scale(rng, 1e-5, 88 / 32768),), (0,)))
+    return single_op_graph(graph.ops[0], [x, graph["y"]])
 
 
 def _from_zero_on(op: type[Op]) -> Callable[[np.random.Generator], Graph]:
@@ -70,12 +79,12 @@ random_sqrt = _from_zero_on(Sqrt)
 
 
 def random_rsqrt(rng: np.random.Generator) -> Graph:
-    """An int16 output is not finer than fixed point has it."""
+    """With int16, also so fine an output that no root fits."""
     graph = _from_zero_on(Rsqrt)(rng)
     if rng.random() < 0.8:
         return graph
     x, y = widened(graph["x"]), widened(graph["y"])
-    scale = float(np.float32(10.0 ** rng.uniform(-5, -2) / np.sqrt(x.scale)))
+    scale = float(np.float32(10.0 ** rng.uniform(-9, -2) / np.sqrt(x.scale)))
     return single_op_graph(graph.ops[0], [x, y.with_(quantization=Quantization((scale,), (0,)))])
 
 
@@ -89,7 +98,7 @@ def random_neg(rng: np.random.Generator) -> Graph:
 def random_gelu(rng: np.random.Generator) -> Graph:
     x = activation(rng, "x", _shape(rng))
     layer = Gelu(name="layer", inputs=("x",), outputs=("y",), approximate=bool(rng.integers(2)))
-    return single_op_graph(layer, [x, activation(rng, "y", x.shape)])
+    return sometimes_int16(rng, single_op_graph(layer, [x, activation(rng, "y", x.shape)]))
 
 
 def _fixed_output(op: type[Op], scale: float, zero_point: int) -> Callable[[np.random.Generator], Graph]:

@@ -20,6 +20,10 @@ def int8(name: str, scale: float = 0.5, zero_point: int = 0) -> Tensor:
     return Tensor(name, SHAPE, DType.INT8, Quantization((scale,), (zero_point,)))
 
 
+def int16(name: str, scale: float = 0.5) -> Tensor:
+    return Tensor(name, SHAPE, DType.INT16, Quantization((scale,), (0,)))
+
+
 def plain(name: str, dtype: DType) -> Tensor:
     return Tensor(name, SHAPE, dtype)
 
@@ -54,6 +58,8 @@ INT32_WITH_SCALE = [wide(name, 0) for name in "aby"]
         ("QUANTIZE", [int8("x"), wide("y", 3)], "int32 with zero point 3"),
         ("QUANTIZE", [wide("x", 0), wide("y", 0, 0.25)], "works on int32"),
         ("CEIL", [int8("x"), int8("y")], "no quantized form"),
+        ("EXP", [int16("x", 2.0**-8), int16("y")], "no finite result"),
+        ("RSQRT", [int16("x", 2.0**-40), int16("y", 2.0**-20)], "too fine"),
         ("WHILE", [int8("x"), int8("y")], "which operators run"),
     ],
 )

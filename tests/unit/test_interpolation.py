@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tinyc.quantize.interpolation import (
+    function_table,
     interpolate,
     interpolation_table,
     logistic,
@@ -22,10 +23,24 @@ EVERY = np.arange(-32768, 32768)
 
 
 def test_an_interpolated_function_is_within_two_steps() -> None:
-    table = interpolation_table(math.exp, -10.0, 0.0)
+    table = interpolation_table(math.exp, np.float64(-10), np.float64(0), 2**15)
     assert table.shape == (513,) and table.dtype == np.int16
     real = np.exp((EVERY + 32768) / 65536 * 10 - 10)
     assert np.abs(interpolate(EVERY, table) / 32768 - real).max() < 2 / 32768
+
+
+def test_a_table_that_jumps_wraps_around() -> None:
+    table = np.full(513, -32768, np.int16)
+    table[257:] = 32767
+    y = interpolate(np.array([-1, 0, 64, 65, 127, 128]), table)
+    assert y.tolist() == [-32768, -32768, -32768, 32767, 32767, 32767]
+
+
+def test_the_function_of_a_table_is_cut_off_where_it_has_no_value() -> None:
+    table = function_table(lambda x: math.log(x) if x > 0 else -math.inf, 1e-3, 1e-3)
+    assert (table[:256] == -32768).all() and table[-1] == round(math.log(32.767) / 1e-3)
+    with pytest.raises(ValueError, match="no finite result"):
+        function_table(lambda x: math.exp(x) if x < 88.7 else math.inf, 0.01, 1.0)
 
 
 def test_the_logistic_table_rises_to_one() -> None:

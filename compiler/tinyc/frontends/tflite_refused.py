@@ -16,7 +16,7 @@ REASONS: Mapping[str, str] = {
     "FLOOR_MOD": _FLOAT,
     "IF": _FLOW,
     "L2_POOL_2D": _FLOAT,
-    "WHILE": _FLOW,
+    "WHILE": f"{_FLOW}; recurrent layers of Keras are written without it with unroll=True",
 }
 
 

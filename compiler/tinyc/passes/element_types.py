@@ -19,13 +19,10 @@ from tinyc.ir.ops import (
     Div,
     Elu,
     Equal,
-    Exp,
     Gather,
     GatherNd,
-    Gelu,
     HardSwish,
     L2Normalization,
-    Log,
     LogicalAnd,
     LogicalNot,
     LogicalOr,
@@ -66,8 +63,8 @@ MOVES = (
 )
 _INT32 = (Add, Sub, Mul, Div, SquaredDifference, Maximum, Minimum)
 _NOT_INT16 = (
-    *(AddN, ArgMax, ArgMin, Cumsum, Div, Elu, Exp, Gelu, HardSwish, L2Normalization, Log, LogSoftmax),
-    *(Relu0To1, ReluN1To1, Sqrt),
+    *(AddN, ArgMax, ArgMin, Cumsum, Div, Elu, HardSwish, L2Normalization, LogSoftmax, Relu0To1, ReluN1To1),
+    Sqrt,
 )
 _SIGNED = {DType.INT8, DType.INT16, DType.INT32}
 _TRUTHS = (LogicalAnd, LogicalOr, LogicalNot, ReduceAll, ReduceAny)

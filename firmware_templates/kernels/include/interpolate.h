@@ -3,12 +3,17 @@
 
 #include <stdint.h>
 
-/* A function of an int16 value from 513 samples, 128 apart. */
+/* A function of an int16 value from 513 samples, 128 apart. Slopes wrap around at 16 bits. */
 TINYC_INLINE int32_t tinyc_interpolate(int32_t x, const int16_t *table) {
     const int32_t index = 256 + (x >> 7);
-    const int32_t slope = (int32_t)table[index + 1] - table[index];
+    const int32_t slope = (int16_t)(table[index + 1] - table[index]);
     return table[index] + ((slope * (x & 127) + 64) >> 7);
 }
+
+struct tinyc_lookup_s16 {
+    int32_t count;
+    const int16_t *table; /* 513 samples */
+};
 
 /* LOGISTIC and TANH of int16: x is brought to steps of 1 / (3 * 4096), then interpolated between
    samples of the logistic function, 24 to the unit. */

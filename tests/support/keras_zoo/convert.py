@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from strategies.int4 import weight_names, with_int4_weights
-from support.keras_zoo import FAMILIES, Case, Numbers
+from support.keras_zoo import FAMILIES, Case, Numbers, fused_lstm
 from support.tflite_writer import write
 from tinyc.frontends import tflite
 
@@ -68,8 +68,9 @@ def main(path: Path) -> None:
     # It says something of the way it is called for every model.
     logging.getLogger("absl").setLevel(logging.ERROR)
     cases = [case for family in FAMILIES.values() for case in family]
-    files = {case.name: np.frombuffer(converted(keras, tf, case), np.uint8) for case in cases}
-    np.savez(path, **files)
+    files = {case.name: converted(keras, tf, case) for case in cases}
+    files[fused_lstm.NAME] = fused_lstm.converted(tf)
+    np.savez(path, **{name: np.frombuffer(data, np.uint8) for name, data in files.items()})
 
 
 if __name__ == "__main__":

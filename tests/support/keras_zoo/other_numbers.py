@@ -20,6 +20,7 @@ _CHOSEN: dict[Numbers, dict[str, tuple[str, ...]]] = {
         ),
         "elements": (
             *("relu", "relu6", "leaky_relu", "tanh", "sigmoid", "silu", "softmax", "hard_sigmoid", "abs"),
+            *("gelu", "gelu-exact", "exp", "log", "rsqrt", "mish"),
             *("add-0", "subtract-1", "multiply-2", "maximum-1", "minimum-2", "squared-difference"),
             *("add-constant", "scalar-subtract", "multiply-constant", "average"),
         ),

@@ -1,4 +1,4 @@
-"""GELU, SILU, SQUARED_RELU: activations that are tables of 256 when their input is int8.
+"""GELU, SILU, SQUARED_RELU: activations that are tables when they are quantized.
 
 GELU(x) = x * Phi(x), with Phi the normal distribution's (Hendrycks and Gimpel, 2016), or its form with
 tanh; SILU(x) = x / (1 + exp(-x)); SQUARED_RELU(x) = max(x, 0)^2 (So et al., "Primer", 2021).
@@ -14,15 +14,20 @@ from typing import ClassVar
 import numpy as np
 
 from tinyc.ir.ops.elementwise import Unary, limits
-from tinyc.ir.tensor import Array, Tensor
+from tinyc.ir.tensor import Array, DType, Tensor
 from tinyc.quantize import float_math
 from tinyc.quantize.fixed_point import IntArray
+from tinyc.quantize.interpolation import function_table, interpolate
 from tinyc.quantize.lookup_table import apply_real_function
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curved(Unary):
-    """input: x; output of the same shape. Quantized: x int8, y int8 or int16, through a table."""
+    """input: x; output of the same shape.
+
+    Quantized: x int8, y int8 or int16, through a table of all codes; or both int16 with zero points 0,
+    interpolated in a table.
+    """
 
     @abstractmethod
     def function(self, x: float) -> float:
@@ -40,7 +45,16 @@ class Curved(Unary):
             *limits(result.dtype),
         )
 
+    def samples(self, operand: Tensor, result: Tensor) -> IntArray:
+        """What `interpolate` takes for x of int16: int16 [513].
+
+        Raises ValueError when the function leaves float32 within the range of the input.
+        """
+        return function_table(self.function, operand.scale, result.scale)
+
     def quantized(self, x: IntArray, operand: Tensor, result: Tensor) -> IntArray:
+        if operand.dtype is DType.INT16:
+            return interpolate(x, self.samples(operand, result))
         return np.asarray(self.table(operand, result)[x + 128])
 
 

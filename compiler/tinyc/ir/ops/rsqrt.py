@@ -18,12 +18,15 @@ _FRACTION_BITS = 20
 def root_multiplier(operand: Tensor, result: Tensor) -> tuple[int, int]:
     """(multiplier, shift) from an inverse root in steps of 2^-20 to the output.
 
-    Raises ValueError when the output scale is so fine that results cannot be represented.
+    Raises ValueError when the output scale is so fine that an inverse root could leave 32 bits.
     """
     product = np.sqrt(np.float32(operand.scale)) * np.float32(result.scale)
-    multiplier, shift = quantize_multiplier(1.0 / float(product))
-    if shift > _FRACTION_BITS:
-        raise ValueError(f"output scale {result.scale:g} is too fine for an input of {operand.scale:g}")
+    try:
+        multiplier, shift = quantize_multiplier(1.0 / float(product))
+    except ValueError:
+        raise ValueError(
+            f"output scale {result.scale:g} is too fine for an input of {operand.scale:g}"
+        ) from None
     return multiplier, shift - _FRACTION_BITS
 
 

@@ -65,7 +65,11 @@ def int16_multiplier(scale: float, beta: float) -> tuple[int, int]:
 
 def int16_tables() -> tuple[IntArray, IntArray]:
     """exp over [-10, 0] and 1 / (1 + x) over [0, 1], for `interpolate`."""
-    return interpolation_table(math.exp, -10.0, 0.0), interpolation_table(lambda x: 1 / (1 + x), 0.0, 1.0)
+    zero, one = np.float64(0), np.float64(1)
+    return (
+        interpolation_table(math.exp, np.float64(-10), zero, 2**15),
+        interpolation_table(lambda x: 1 / (1 + x), zero, one, 2**15),
+    )
 
 
 def _int16(rows: IntArray, scale: float, beta: float) -> IntArray:
