@@ -11,16 +11,26 @@ from tinyc.emit.environment import render
 from tinyc.errors import TinycError
 
 
-def scaffold(folder: Path, model: Path, *, board: str = "nrf52840", audio: bool = False) -> Path:
+def scaffold(
+    folder: Path,
+    model: Path,
+    *,
+    board: str = "nrf52840",
+    audio: bool = False,
+    calibration: Path | None = None,
+) -> Path:
     """Write `tinyc.toml` for `model` into `folder`, and return its path.
 
-    The model's path is written relative to the folder when it lies below it or beside it.
-    Raises TinycError when the file exists already, when the model is not there, and when the
-    folder cannot be written.
+    The paths of the model and of its calibration data are written relative to the folder when they lie
+    below it or beside it.
+    Raises TinycError when the file exists already, when the model or its data are not there, and when
+    the folder cannot be written.
     """
     path = folder / CONFIG_NAME
     if not model.exists():
         raise TinycError("no such model", where=str(model))
+    if calibration is not None and not calibration.is_file():
+        raise TinycError("no such calibration data", where=str(calibration))
     text = render(
         "project/tinyc.toml.j2",
         model=_quoted(_relative(model, folder)),
@@ -28,6 +38,7 @@ def scaffold(folder: Path, model: Path, *, board: str = "nrf52840", audio: bool 
         board=_quoted(board),
         quantized=model.suffix == ".tflite",
         audio=AudioSettings() if audio else None,
+        calibration=None if calibration is None else _quoted(_relative(calibration, folder)),
     )
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -41,10 +52,10 @@ def scaffold(folder: Path, model: Path, *, board: str = "nrf52840", audio: bool 
     return path
 
 
-def _relative(model: Path, folder: Path) -> str:
-    relative = Path(os.path.relpath(model.resolve(), folder.resolve()))
+def _relative(path: Path, folder: Path) -> str:
+    relative = Path(os.path.relpath(path.resolve(), folder.resolve()))
     far = len(relative.parts) > 2 and relative.parts[:2] == ("..", "..")
-    return (model.resolve() if far else relative).as_posix()
+    return (path.resolve() if far else relative).as_posix()
 
 
 def _quoted(text: str) -> str:

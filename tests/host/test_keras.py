@@ -85,6 +85,17 @@ def test_inputs_and_outputs_keep_the_models_order(suffix: str, tensorflow: Any, 
         assert np.allclose(np.asarray(want), got, atol=1e-5)
 
 
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_a_sequential_model(suffix: str, tensorflow: Any, tmp_path: Path) -> None:
+    """Without `keras.Input` as with it: what counts is that the model was built."""
+    layers = tensorflow.keras.layers
+    network = tensorflow.keras.Sequential([layers.Dense(4, activation="relu"), layers.Dense(2)])
+    network.build((None, 6))
+    network.save(tmp_path / f"net{suffix}")
+    graph = frontends.load(tmp_path / f"net{suffix}")
+    check(graph, network)
+
+
 def test_layers_keep_the_models_names(tensorflow: Any, tmp_path: Path) -> None:
     """TensorFlow numbers names anew; with Keras's own numbers that would name the wrong layer."""
     layers = tensorflow.keras.layers

@@ -212,6 +212,16 @@ def test_a_scaffold_loads(tmp_path: Path, name: str, audio: bool) -> None:
     assert config.audio == (AudioSettings() if audio else None)
 
 
+def test_a_scaffold_names_the_calibration_data(tmp_path: Path) -> None:
+    model, data = tmp_path / "net.keras", tmp_path / "data" / "some.npz"
+    data.parent.mkdir()
+    model.touch(), data.touch()
+    config = load_config(scaffold(tmp_path / "project", model, calibration=data))
+    assert config.calibration is not None and config.calibration.samefile(data)
+    with pytest.raises(TinycError, match="no such calibration data"):
+        scaffold(tmp_path / "other", model, calibration=tmp_path / "none.npz")
+
+
 def test_a_scaffold_overwrites_nothing(project: Path) -> None:
     path = write(project, "mine\n")
     with pytest.raises(TinycError, match="exists already"):

@@ -205,6 +205,8 @@ def _keras(tensorflow: Any, model: Any, path: Path) -> tuple[Any, Any, tuple[str
             where=str(path),
             hint="give the first layer an input shape, or call the model once before saving",
         )
+    # A Sequential model has one input, which only `inputs` tells.
+    structure = getattr(model, "input", inputs[0])
     layers = _number_layers(model)
     specs = []
     for index, tensor in enumerate(inputs):
@@ -213,7 +215,7 @@ def _keras(tensorflow: Any, model: Any, path: Path) -> tuple[Any, Any, tuple[str
 
     def call(*arguments: Any) -> Any:
         # Keras flattens nested input structures in this order.
-        packed = tensorflow.nest.pack_sequence_as(model.input, arguments)
+        packed = tensorflow.nest.pack_sequence_as(structure, arguments)
         return model(packed, training=False)
 
     function = tensorflow.function(call, input_signature=specs)
