@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from support.gru import FEATURES, UNITS, gru
 from support.litert import reference_interpreter
 from support.litert import run_interpreter as run_litert
 from support.resource_model import with_variables
@@ -82,6 +83,27 @@ def test_variables_are_states(model) -> None:  # type: ignore[no-untyped-def]
     for sanitize in (False, True):
         with HostModel(program, sanitize=sanitize) as host:
             assert [row[0].tobytes() for row in host.run_many(vectors)] == expected
+
+
+def test_a_gru_frame_by_frame_gives_what_all_frames_at_once_give() -> None:
+    """The batch model has no state: its cells are side by side, and the first of them reads zeros."""
+    count = 7
+    frames = [x[0] for x in _vectors(((1, FEATURES),))]
+    zeros = np.zeros((1, UNITS), np.int8)
+    batch = compile_graph(passes.legalize(passes.run(gru(count))), load_board("host"), name="batch")
+    with HostModel(batch) as host:
+        *rows, _ = host.run([*frames, zeros])
+    expected = [row.tobytes() for row in rows]
+    assert len(set(expected)) == count
+    data = with_variables(gru(1), {"h0": "h1"}, {})
+    micro = micro_interpreter(data)
+    assert [run_micro(micro, [x], 1)[0].tobytes() for x in frames] == expected
+    graph = passes.legalize(passes.run(load_bytes(data, "step")))
+    assert [state.name for state in graph.states] == ["h0"]
+    with HostModel(compile_graph(graph, load_board("host"), name="step")) as host:
+        for _ in range(2):
+            assert [host.run([x])[0].tobytes() for x in frames] == expected
+            host.reset()
 
 
 def test_variables_that_exchange_their_values_are_refused() -> None:

@@ -124,6 +124,8 @@ def test_inspect_names_what_is_not_compiled_and_an_input_without_frames(tmp_path
     assert wrong.exit_code == 1
     assert "1 operator of 1 cannot be compiled" in str(wrong.exception)
     assert "stream" not in str(wrong.exception)
+    wrong = CliRunner().invoke(app, ["inspect", str(tmp_path / "rnn.tflite"), "--streaming", "--raw"])
+    assert "--raw shows a model as loaded" in str(wrong.exception)
     dense = STRATEGIES[FullyConnected](np.random.default_rng(5))
     (tmp_path / "dense.tflite").write_bytes(write(dense))
     wrong = CliRunner().invoke(app, ["inspect", str(tmp_path / "dense.tflite"), "--streaming"])

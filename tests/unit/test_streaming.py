@@ -34,6 +34,7 @@ from tinyc.ir.ops import (
     Mean,
     Op,
     Padding,
+    ReduceMax,
     StreamSum,
     Svdf,
     UnidirectionalSequenceLstm,
@@ -374,15 +375,34 @@ def test_sums_begin_with_the_padding_in_front() -> None:
     assert streamed_outputs(streaming, x)[-1].tobytes() == wanted.tobytes()
 
 
+@pytest.mark.parametrize("axis", [1, 2])
+def test_a_maximum_over_time_keeps_those_of_each_frame(axis: int) -> None:
+    """Both axes are reduced, or there is one alone."""
+    across = {1: (5, 3), 2: (1, 3)}[axis]
+    for of_pool in (False, True):
+        net = _network(27, axis=axis)
+        net.relu()
+        height, width = net.last.shape[1:3]
+        names = {"name": "most", "inputs": (net.last.name,), "outputs": ("most",)}
+        reduction = ReduceMax(axes=(1, 2), **names)
+        pool = MaxPool2D(filter_height=height, filter_width=width, stride_height=2, stride_width=2, **names)
+        net.add(pool if of_pool else reduction)
+        streaming = _assert_whole_equal(net.graph(), axis)
+        assert [op.kind for op in streaming.ops].count(pool.kind if of_pool else reduction.kind) == 3 - axis
+        (state,) = streaming.states
+        assert state.initial.size == 24 * across[-1]
+
+
 def test_other_layouts_and_float32_keep_a_window() -> None:
     """Means over channels have what is reduced behind what stays; in float32 the order of a sum matters."""
     net = _network(24)
     net.add(Mean(name="mean", inputs=("x",), outputs=("y",), axes=(1, 3)))
     assert [op.kind for op in _assert_whole_equal(net.graph()).ops] == ["STREAM_WINDOW", "MEAN"]
-    net = _network(25)
-    net.mean()
-    real = in_float32(net.rng, net.graph())
-    assert [op.kind for op in _assert_whole_equal(real).ops] == ["STREAM_WINDOW", "MEAN"]
+    for kind in (Mean, ReduceMax):
+        net = _network(25)
+        net.add(kind(name="y", inputs=("x",), outputs=("y",), axes=(1, 2)))
+        real = in_float32(net.rng, net.graph())
+        assert [op.kind for op in _assert_whole_equal(real).ops] == ["STREAM_WINDOW", kind.kind]
 
 
 def test_an_input_of_features_has_no_frames_unless_the_user_says_so() -> None:

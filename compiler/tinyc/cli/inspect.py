@@ -8,6 +8,7 @@ import typer
 
 from tinyc.cli import output
 from tinyc.cli.options import Json, Model, Streaming
+from tinyc.errors import TinycError
 from tinyc.ir.tensor import Tensor
 
 
@@ -24,6 +25,8 @@ def command(
     from tinyc.passes.stream import stream
     from tinyc.source import resolve
 
+    if raw and streaming:
+        raise TinycError("--raw shows a model as loaded, --streaming after the passes", hint="leave one out")
     source = resolve(model, streaming=streaming)
     graph = frontends.load(source.path)
     if not raw:

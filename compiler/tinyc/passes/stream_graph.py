@@ -85,12 +85,16 @@ class StreamGraph:
             self.timing[name] = timing
         self.ops.append(op)
 
-    def whole(self, op: Op) -> None:
-        """`op` as the batch model has it, over the whole of time: the last frames, as many as it takes."""
+    def whole(self, op: Op, count: int | None = None) -> None:
+        """`op` as the batch model has it, over the whole of time: the last frames, as many as it takes.
+
+        `count` says how many these are, where what `op` reads is no tensor of the batch model.
+        """
         (source,) = (name for name in op.inputs if name in self.timing)
-        frames, extent = self.frames(source), self.batch[source].shape
+        frames = self.frames(source)
         frames.require_no_border()
-        phase, count = frames.phase(extent[frames.axis]), extent[frames.axis]
+        count = self.batch[source].shape[frames.axis] if count is None else count
+        phase = frames.phase(count)
         name = self.last(op, source, count + phase)
         if phase:
             name = self.cut(op, name, frames.axis, 0, count)
@@ -112,7 +116,7 @@ class StreamGraph:
             return known
         state, after = self._state(f"{op.name}/window", x, frames.axis, count, fill)
         layer = StreamWindow(
-            name=self._layer(f"{op.name}/window"),
+            name=self.layer_name(f"{op.name}/window"),
             inputs=(x.name, state),
             outputs=(after,),
             axis=frames.axis,
@@ -136,7 +140,7 @@ class StreamGraph:
         taken = x.with_(name=fresh_name(self.tensors, f"{op.name}/taps"), shape=shape)
         self.tensors[taken.name] = taken
         layer = StreamTaps(
-            name=self._layer(f"{op.name}/taps"),
+            name=self.layer_name(f"{op.name}/taps"),
             inputs=(x.name, ring, place),
             outputs=(taken.name, ring_after, place_after),
             axis=frames.axis,
@@ -163,7 +167,7 @@ class StreamGraph:
         part = x.with_(name=fresh_name(self.tensors, f"{op.name}/frames"), shape=size)
         self.tensors[part.name] = part
         layer = StridedSlice(
-            name=self._layer(f"{op.name}/frames"),
+            name=self.layer_name(f"{op.name}/frames"),
             inputs=(source,),
             outputs=(part.name,),
             begin=tuple(begin if at == axis else 0 for at in range(len(size))),
@@ -198,5 +202,6 @@ class StreamGraph:
         shape = (*x.shape[:axis], count, *x.shape[axis + 1 :])
         return self.keep(x.with_(name=stem, shape=shape), fill)
 
-    def _layer(self, stem: str) -> str:
+    def layer_name(self, stem: str) -> str:
+        """A name that no layer has yet."""
         return fresh_name(dict.fromkeys(op.name for op in (*self.batch.ops, *self.ops)), stem)

@@ -33,7 +33,7 @@ from tinyc.ir.ops.reduction import Reduction
 from tinyc.ir.ops.strided_slice import StridedSlice
 from tinyc.ir.tensor import TensorName
 from tinyc.passes.stream_graph import StreamGraph
-from tinyc.passes.stream_sums import over_all_time
+from tinyc.passes.stream_reductions import over_all_time
 from tinyc.passes.stream_time import Frames, Refused, Whole, kept_axis
 from tinyc.passes.stream_windows import convolution, pad, pool, strided_slice
 

@@ -11,7 +11,7 @@ from tinyc.ir.ops.pad import Pad
 from tinyc.ir.ops.pooling import Pool2D
 from tinyc.ir.tensor import DType
 from tinyc.passes.stream_graph import StreamGraph, label
-from tinyc.passes.stream_sums import over_all_time
+from tinyc.passes.stream_reductions import over_all_time
 from tinyc.passes.stream_time import Frames, Refused, Sliding, Whole, kept_axis, slide
 
 
