@@ -21,8 +21,9 @@ from support.stream_networks import (
     streamed_outputs,
     svdf_network,
 )
+from support.tflite_micro import micro_interpreter, run_micro
 from support.tflite_writer import Layer, write, write_layers
-from tinyc import interpreter
+from tinyc import frontends, interpreter, passes
 from tinyc.boards import load_board
 from tinyc.cli.app import app
 from tinyc.ir.graph import Graph
@@ -30,7 +31,7 @@ from tinyc.ir.ops import Conv2D, FullyConnected
 from tinyc.ir.tensor import DType, Quantization, Tensor
 from tinyc.passes.stream import stream
 from tinyc.pipeline import compile_graph
-from tinyc.toolchain.host import HostBundle
+from tinyc.toolchain.host import HostBundle, HostModel
 
 pytestmark = pytest.mark.host
 
@@ -56,6 +57,25 @@ def test_the_c_gives_what_the_reference_gives_frame_by_frame() -> None:
     found = HostBundle(programs).run_all(records)
     for index, (wanted, (given, *_)) in enumerate(zip(expected, found, strict=True)):
         assert given.tobytes() == wanted.tobytes(), f"record {index}: network {records[index][0]}"
+
+
+def test_a_wake_word_model_gives_what_tensorflow_lite_micro_gives_for_the_last_frames(shared: Path) -> None:
+    """That of MLPerf Tiny. Its convolutions pad nowhere: each inference is one of the last 30 frames.
+
+    The spectra are no noise of full scale, which would leave one answer of the softmax.
+    """
+    path = shared / "models" / "mlperf_tiny" / "str_ww_ref_model.tflite"
+    batch, micro = passes.legalize(passes.run(frontends.load(path))), micro_interpreter(path.read_bytes())
+    streaming = stream(batch)
+    assert streaming.stream is not None
+    assert (streaming.stream.frames, streaming.stream.warm_up, streaming.stream.batch_frames) == (1, 29, 30)
+    assert streaming.macs() * 17 < batch.macs()
+    x = np.random.default_rng(3).normal(60, 15, (1, 36, 1, 40)).astype(np.int8)
+    with HostModel(compile_graph(streaming, load_board("host"), name="wake")) as model:
+        found = [model.run([frames_of(x, 1, at, 1)])[0].tobytes() for at in range(36)]
+    wanted = [run_micro(micro, [frames_of(x, 1, at, 30)], 1)[0].tobytes() for at in range(7)]
+    assert found[29:] == wanted
+    assert len(set(wanted)) > 3
 
 
 def _batch() -> Graph:
