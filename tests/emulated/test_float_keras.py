@@ -25,7 +25,7 @@ SHAPE = (1, 12, 10, 1)
 
 @pytest.fixture(scope="module")
 def keras(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The .tflite of a small network with convolutions, pools, TANH and SOFTMAX."""
+    """The .tflite of a small network with convolutions, pools, TANH, an LSTM and SOFTMAX."""
     tf = pytest.importorskip("tensorflow", reason="tensorflow is not installed")
     from support.int16_models import converter_of
 
@@ -35,10 +35,38 @@ def keras(tmp_path_factory: pytest.TempPathFactory) -> Path:
     y = layers.Conv2D(8, 3, strides=2, padding="same", activation="relu")(x)
     y = layers.DepthwiseConv2D(3, padding="same", activation="tanh")(y)
     y = layers.AveragePooling2D(2)(layers.MaxPooling2D(2)(y))
-    y = layers.Dense(4, activation="softmax")(layers.Flatten()(y))
+    y = layers.LSTM(5)(layers.Reshape((2, 4))(y))
+    y = layers.Dense(4, activation="softmax")(y)
     path = tmp_path_factory.mktemp("keras") / "model.tflite"
     path.write_bytes(bytes(converter_of(tf.keras.Model(x, y)).convert()))
     return path
+
+
+@pytest.fixture(scope="module")
+def recurrent(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The .tflite of layers that Keras writes as loops over five steps."""
+    tf = pytest.importorskip("tensorflow", reason="tensorflow is not installed")
+    from support.int16_models import converter_of
+
+    tf.keras.utils.set_random_seed(2)
+    layers = tf.keras.layers
+    x = tf.keras.Input((5, 3))
+    y = layers.Bidirectional(layers.LSTM(3, return_sequences=True))(x)
+    y = layers.SimpleRNN(4)(layers.GRU(4, return_sequences=True)(y))
+    path = tmp_path_factory.mktemp("recurrent") / "model.tflite"
+    path.write_bytes(bytes(converter_of(tf.keras.Model(x, y)).convert()))
+    return path
+
+
+def test_loops_over_time_are_near_litert(recurrent: Path) -> None:
+    """Within 2^-21: three layers of functions that are libm's there."""
+    graph = prepare(resolve(recurrent, allow_float=True)).graph
+    model = reference_interpreter(recurrent.read_bytes())
+    rng = np.random.default_rng(4)
+    for _ in range(20):
+        x = rng.normal(0, 2, (1, 5, 3)).astype(np.float32)
+        (expected,), (actual,) = run_interpreter(model, [x]), interpreter.run(graph, [x])
+        assert expected.shape == actual.shape and np.abs(expected - actual).max() <= 2.0**-21
 
 
 def test_a_keras_model_is_near_litert(keras: Path) -> None:

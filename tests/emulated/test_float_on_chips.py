@@ -9,18 +9,23 @@ import pytest
 
 from support import tflite_writer
 from support.command_line import tinyc
-from support.float_models import float_functions, float_keywords
+from support.float_models import float_functions, float_keywords, float_recurrent
 
 pytestmark = pytest.mark.emulated
 
 
-MODELS = {"keywords": float_keywords(np.random.default_rng(5)), "functions": float_functions()}
+MODELS = {
+    "keywords": float_keywords(np.random.default_rng(5)),
+    "functions": float_functions(),
+    "recurrent": float_recurrent(np.random.default_rng(6)),
+}
 
 
 @pytest.mark.parametrize(
     ("name", "board"),
     [
         *(("keywords", board) for board in ("nrf52840", "microbit")),
+        *(("recurrent", board) for board in ("nrf52840", "microbit")),
         *(("functions", board) for board in ("nrf52840", "microbit", "esp32c3")),
     ],
 )

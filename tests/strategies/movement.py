@@ -53,9 +53,11 @@ def random_pad(rng: np.random.Generator) -> Graph:
 
 def random_pad_v2(rng: np.random.Generator) -> Graph:
     x = any_input(rng, some_shape(rng))
-    if x.quantization is None:
+    if x.dtype is DType.BOOL:
         x = Tensor("x", x.shape, DType.INT32)
-    fill = int(rng.integers(-128, 128)) * (1 if x.dtype.size == 1 else int(rng.integers(200)))
+    fill: int | float = int(rng.integers(-128, 128)) * (1 if x.dtype.size == 1 else int(rng.integers(200)))
+    if x.dtype is DType.FLOAT32:
+        fill = float(rng.choice(np.array([np.finfo(np.float32).min, -0.0, 1e-40, rng.normal()], np.float32)))
     op = PadV2(name="layer", inputs=("x",), outputs=("y",), paddings=_paddings(rng, x), fill=fill)
     return moving_graph(op, x)
 

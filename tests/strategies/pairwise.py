@@ -26,7 +26,9 @@ from tinyc.ir.ops import (
 from tinyc.ir.ops.comparison import Comparison, Equal, NotEqual
 from tinyc.ir.ops.elementwise import broadcast_shape
 from tinyc.ir.ops.extremes import Extreme
+from tinyc.ir.ops.floored import Floored
 from tinyc.ir.tensor import Array, DType, Quantization, Tensor
+from tinyc.quantize.fixed_point import INT32_MAX
 
 Strategy = Callable[[np.random.Generator], Graph]
 
@@ -62,6 +64,17 @@ def extreme(op: type[Extreme]) -> Strategy:
             quantization = Quantization((random_scale(rng),), (zero_point,))
         shapes = {"left": left_shape, "right": right_shape, "y": broadcast_shape(left_shape, right_shape)}
         left, right, y = (Tensor(name, shape, dtype, quantization) for name, shape in shapes.items())
+        layer = op(name="layer", inputs=("left", "right"), outputs=("y",))
+        return single_op_graph(layer, [*with_constant(rng, left, right), y])
+
+    return random_graph
+
+
+def floored(op: type[Floored]) -> Strategy:
+    def random_graph(rng: np.random.Generator) -> Graph:
+        left_shape, right_shape = operand_shapes(rng)
+        shapes = {"left": left_shape, "right": right_shape, "y": broadcast_shape(left_shape, right_shape)}
+        left, right, y = (plain(name, shape, DType.INT32) for name, shape in shapes.items())
         layer = op(name="layer", inputs=("left", "right"), outputs=("y",))
         return single_op_graph(layer, [*with_constant(rng, left, right), y])
 
@@ -106,9 +119,13 @@ def with_defined_answers(graph: Graph, inputs: Sequence[Array]) -> tuple[Graph, 
     if isinstance(graph.ops[0], Rsqrt):
         zero = graph[graph.inputs[0]].zero_point
         return graph, [np.maximum(data, zero).astype(data.dtype) for data in inputs]
-    divisors = {op.inputs[1]: graph[op.inputs[1]] for op in graph.ops if isinstance(op, Div)}
+    dividends = {op.inputs[0] for op in graph.ops if isinstance(op, Floored)}
+    divisors = {op.inputs[1]: graph[op.inputs[1]] for op in graph.ops if isinstance(op, Div | Floored)}
 
     def defined(name: str, data: Array) -> Array:
+        if name in dividends and data.dtype == np.int32:
+            # -2^31 / -1 is no int32.
+            data = np.maximum(data, -INT32_MAX).astype(np.int32)
         if name not in divisors:
             return data
         zero = 0 if divisors[name].quantization is None else divisors[name].zero_point

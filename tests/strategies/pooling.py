@@ -1,4 +1,4 @@
-"""Random AVERAGE_POOL_2D and MAX_POOL_2D layers: odd windows, edges, all strides up to 3."""
+"""Random AVERAGE_POOL_2D, L2_POOL_2D and MAX_POOL_2D layers: odd windows, edges, all strides up to 3."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from strategies.common import activation, single_op_graph
 from strategies.int16 import sometimes_int16
 from tinyc.ir.graph import Graph
-from tinyc.ir.ops import Activation, AveragePool2D, MaxPool2D, Padding
+from tinyc.ir.ops import Activation, AveragePool2D, L2Pool2D, MaxPool2D, Padding
 from tinyc.ir.ops.pooling import Pool2D
 
 
@@ -63,3 +63,8 @@ def random_average_pool(rng: np.random.Generator) -> Graph:
 
 def random_max_pool(rng: np.random.Generator) -> Graph:
     return _random_graph(rng, MaxPool2D)
+
+
+def random_l2_pool(rng: np.random.Generator) -> Graph:
+    """For `real.real`: there is none in integers."""
+    return _random_graph(rng, L2Pool2D)

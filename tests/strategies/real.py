@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -46,7 +47,10 @@ def real(random_graph: Strategy, stays: Sequence[TensorName] = ()) -> Strategy:
             return tensor.with_(dtype=DType.FLOAT32, quantization=None, data=data)
 
         tensors = {name: change(tensor) for name, tensor in graph.tensors.items()}
-        return verify(Graph(graph.name, tensors, graph.ops, graph.inputs, graph.outputs))
+        states = tuple(
+            replace(state, initial=np.zeros(state.initial.shape, np.float32)) for state in graph.states
+        )
+        return verify(Graph(graph.name, tensors, graph.ops, graph.inputs, graph.outputs, states))
 
     return drawn
 

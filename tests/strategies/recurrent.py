@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from strategies import real
 from strategies.common import activation, constant, random_scale
 from strategies.int16 import with_int16_activations
 from tinyc.ir.graph import Graph, verify
-from tinyc.ir.ops import AssignVariable, Op, Svdf, UnidirectionalSequenceLstm
+from tinyc.ir.ops import Activation, AssignVariable, Op, Svdf, UnidirectionalSequenceLstm
 from tinyc.ir.state import State
 from tinyc.ir.tensor import DType, Quantization, Shape, Tensor
 
@@ -64,6 +65,13 @@ def random_svdf(rng: np.random.Generator) -> Graph:
     names = tuple(tensor.name for tensor in tensors[:5])
     op = Svdf(name="layer", inputs=names, outputs=("y", "state:after"), rank=rank)
     return _graph(op, tensors, {"state": "state:after"})
+
+
+def random_float_svdf(rng: np.random.Generator) -> Graph:
+    """In float32, which has any activation."""
+    graph = real.real(random_svdf)(rng)
+    chosen = Activation(rng.choice([a.value for a in Activation]))
+    return graph.rebuilt(ops=[op.with_(activation=chosen) for op in graph.ops])
 
 
 def random_lstm(rng: np.random.Generator) -> Graph:

@@ -14,10 +14,13 @@ from tinyc.ir.ops import (
     Dequantize,
     Elu,
     Exp,
+    FloorDiv,
+    FloorMod,
     FullyConnected,
     Gelu,
     HardSwish,
     L2Normalization,
+    L2Pool2D,
     Log,
     Logistic,
     LogSoftmax,
@@ -26,12 +29,16 @@ from tinyc.ir.ops import (
     Op,
     Padding,
     Quantize,
+    Reshape,
     Rsqrt,
     Sin,
     Softmax,
     Sqrt,
+    Svdf,
     Tanh,
+    UnidirectionalSequenceLstm,
 )
+from tinyc.ir.state import State
 from tinyc.ir.tensor import DType, Quantization, Shape, Tensor
 
 
@@ -148,3 +155,62 @@ def float_between_int8() -> Graph:
         Quantize(name="out", inputs=("likely",), outputs=("y",)),
     )
     return verify(Graph("mixed", {t.name: t for t in tensors}, ops, ("x",), ("y",)))
+
+
+def float_recurrent(rng: np.random.Generator) -> Graph:
+    """x [1, 4, 6]: an LSTM, an SVDF of its outputs, which is divided; the squares of x are pooled."""
+    shapes = {
+        "x": (1, 4, 6),
+        "hidden": (1, 5),
+        "cell": (1, 5),
+        "steps": (1, 4, 5),
+        "row": (1, 20),
+        "memory": (1, 18),
+        "features": (1, 3),
+        "whole": (1, 3),
+        "rest": (1, 3),
+        "image": (1, 4, 6, 1),
+        "power": (1, 2, 2, 1),
+    }
+    states = {name: f"{name}:after" for name in ("hidden", "cell", "memory")}
+    shapes |= {update: shapes[name] for name, update in states.items()}
+    weights = [float_constant(rng, f"input{gate}", (5, 6)) for gate in range(4)]
+    weights += [float_constant(rng, f"recurrent{gate}", (5, 5)) for gate in range(4)]
+    weights += [float_constant(rng, f"bias{gate}", (5,)) for gate in range(4)]
+    filters = [
+        float_constant(rng, name, shape) for name, shape in (("f", (6, 20)), ("t", (6, 3)), ("b", (3,)))
+    ]
+    divisors = float_constant(rng, "divisors", (3,))
+    tensors = [Tensor(name, shape, DType.FLOAT32) for name, shape in shapes.items()]
+    ops = (
+        UnidirectionalSequenceLstm(
+            name="lstm",
+            inputs=("x", *(tensor.name for tensor in weights), "hidden", "cell"),
+            outputs=("steps", "hidden:after", "cell:after"),
+        ),
+        Reshape(name="flat", inputs=("steps",), outputs=("row",), shape=(1, 20)),
+        Svdf(
+            name="svdf",
+            inputs=("row", *(tensor.name for tensor in filters), "memory"),
+            outputs=("features", "memory:after"),
+            rank=2,
+            activation=Activation.NONE,
+        ),
+        FloorDiv(name="whole", inputs=("features", "divisors"), outputs=("whole",)),
+        FloorMod(name="rest", inputs=("features", "divisors"), outputs=("rest",)),
+        Reshape(name="image", inputs=("x",), outputs=("image",), shape=(1, 4, 6, 1)),
+        L2Pool2D(
+            name="power",
+            inputs=("image",),
+            outputs=("power",),
+            filter_height=2,
+            filter_width=3,
+            stride_height=2,
+            stride_width=3,
+        ),
+    )
+    table = {tensor.name: tensor for tensor in (*tensors, *weights, *filters, divisors)}
+    kept = tuple(State(name, after, np.zeros(shapes[name], np.float32)) for name, after in states.items())
+    return verify(
+        Graph("recurrent", table, ops, ("x",), ("steps", "features", "whole", "rest", "power"), kept)
+    )

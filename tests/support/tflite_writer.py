@@ -311,6 +311,7 @@ _WRITERS: dict[str, Callable[[Any, Draft], Layer]] = {
     "GATHER": _gather,
     "GELU": _gelu,
     "L2_NORMALIZATION": _l2_normalization,
+    "L2_POOL_2D": _pool,
     "LEAKY_RELU": _leaky_relu,
     "MAX_POOL_2D": _pool,
     "MEAN": _reduction,

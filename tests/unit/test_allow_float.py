@@ -7,14 +7,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from strategies import STRATEGIES
+from strategies import FLOAT_STRATEGIES, STRATEGIES
 from support import tflite_writer
 from support.command_line import tinyc
 from support.float_models import float_dense
-from tinyc import passes
+from tinyc import frontends, passes
 from tinyc.errors import TinycError
 from tinyc.ir.graph import Graph, verify
-from tinyc.ir.ops import Dequantize, Floor, FullyConnected, Quantize
+from tinyc.ir.ops import (
+    Dequantize,
+    Floor,
+    FullyConnected,
+    Op,
+    PadV2,
+    Quantize,
+    Svdf,
+    UnidirectionalSequenceLstm,
+)
 from tinyc.ir.tensor import DType, Quantization, Tensor
 from tinyc.pipeline import prepare
 from tinyc.source import resolve
@@ -46,6 +55,12 @@ def float_island() -> Graph:
     return verify(Graph("island", {t.name: t for t in tensors}, ops, ("x",), ("y",)))
 
 
+def padded(fill: float) -> Graph:
+    tensors = {"x": Tensor("x", (1, 3), DType.FLOAT32), "y": Tensor("y", (1, 5), DType.FLOAT32)}
+    op = PadV2(name="layer", inputs=("x",), outputs=("y",), paddings=((0, 0), (1, 1)), fill=fill)
+    return verify(Graph("padded", tensors, (op,), ("x",), ("y",)))
+
+
 def test_a_float_model_is_refused_with_both_ways_out(model: Path) -> None:
     said = tinyc("check", model, "--board", "nrf52840")
     assert said.code == 1
@@ -59,6 +74,24 @@ def test_a_float_layer_in_an_int8_model_is_refused_by_name() -> None:
     assert "FLOOR middle" in problem.where and "--allow-float" in problem.allowed
     assert "tinyc quantize" in caught.value.hint and "--allow-float" in caught.value.hint
     assert passes.legalize(float_island(), allow_float=True).ops == float_island().ops
+
+
+@pytest.mark.parametrize("op", [Svdf, UnidirectionalSequenceLstm], ids=lambda op: op.kind)
+def test_a_float_layer_with_state_is_refused_by_name(op: type[Op]) -> None:
+    graph = FLOAT_STRATEGIES[op](np.random.default_rng(1))
+    with pytest.raises(TinycError) as caught:
+        passes.legalize(graph)
+    (problem,) = caught.value.problems
+    assert f"{op.kind} layer" in problem.where and "--allow-float" in problem.allowed
+    assert passes.legalize(graph, allow_float=True) is graph
+
+
+@pytest.mark.parametrize("fill", [-3e38, -0.0, 0.1])
+def test_a_border_holds_the_number_of_the_file(fill: float, tmp_path: Path) -> None:
+    path = tmp_path / "padded.tflite"
+    path.write_bytes(tflite_writer.write(padded(fill)))
+    (op,) = frontends.load(path).ops
+    assert isinstance(op, PadV2) and np.float32(op.fill).tobytes() == np.float32(fill).tobytes()
 
 
 def test_a_float_model_is_compiled_as_it_is(model: Path) -> None:

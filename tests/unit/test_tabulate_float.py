@@ -14,6 +14,7 @@ from tinyc.ir.ops import (
     Dequantize,
     Elu,
     Floor,
+    FloorMod,
     Lookup,
     Mul,
     Neg,
@@ -59,7 +60,7 @@ def test_a_function_is_a_table(op: type[Op]) -> None:
 
 
 def test_a_row_of_functions_and_a_constant_are_one_table() -> None:
-    graph = network(layer(Sin), layer(Mul, 1, "two"), layer(Square, 2))
+    graph = network(layer(Sin), layer(Mul, 1, "two"), layer(Square, 2), layer(FloorMod, 3, "two"))
     rewritten = passes.run(graph)
     assert [op.kind for op in rewritten.ops] == ["LOOKUP"]
     (expected,), (actual,) = interpreter.run(graph, [EVERY]), interpreter.run(rewritten, [EVERY])

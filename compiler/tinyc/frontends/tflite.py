@@ -9,12 +9,13 @@ import numpy as np
 
 from tinyc.errors import Problem, TinycError
 from tinyc.frontends.names import Names, common_scope, input_name, layer_name
+from tinyc.frontends.tflite_loops import unrolled
 from tinyc.frontends.tflite_node import Chain, Node, Reject
 from tinyc.frontends.tflite_open import fits
 from tinyc.frontends.tflite_ops import DECODERS
 from tinyc.frontends.tflite_reader import RawModel, RawOperator, RawTensor, read
 from tinyc.frontends.tflite_refused import why
-from tinyc.frontends.tflite_shapes import fold_shape_arithmetic
+from tinyc.frontends.tflite_shapes import folded
 from tinyc.frontends.tflite_variables import KINDS, Variables
 from tinyc.ir.graph import Graph, GraphError, verify
 from tinyc.ir.ops import Op, Reshape, Source, Unsupported
@@ -37,7 +38,7 @@ def load_bytes(data: bytes, name: str) -> Graph:
     Operators that tinyc cannot compile become `Unsupported` ops, which `passes.legalize` reports.
     A dynamic batch is 1. Raises TinycError for a file that is damaged or has no usable graph.
     """
-    raw = read(data, name)
+    raw = unrolled(read(data, name))
     if not raw.operators:
         raise TinycError("the model has no operators", where=name)
     if not raw.inputs or not raw.outputs:
@@ -251,16 +252,8 @@ class _Builder:
 
     def _folded(self, node: Node, operator: RawOperator) -> bool:
         """True when the results are known already and were stored as constants."""
-        try:
-            with np.errstate(all="ignore"):
-                values = fold_shape_arithmetic(node)
-        except (ValueError, IndexError, ArithmeticError, TypeError, Reject):
-            return False
-        if values is None or len(values) != len(node.results):
-            return False
-        if any(
-            v.shape != t.shape or v.dtype != t.dtype.numpy for v, t in zip(values, node.results, strict=True)
-        ):
+        values = folded(node)
+        if values is None:
             return False
         for index, value, tensor in zip(operator.outputs, values, node.results, strict=True):
             self._by_index[index] = self.tensors[tensor.name] = tensor.with_(data=np.array(value))

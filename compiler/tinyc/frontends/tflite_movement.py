@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from tinyc.frontends.tflite_chain import Steps
 from tinyc.frontends.tflite_node import Chain, Decoder, Node, Reject, normal_axis, plain, present
 from tinyc.frontends.tflite_open import reshaped
@@ -18,7 +20,7 @@ from tinyc.ir.ops import (
     StridedSlice,
     Transpose,
 )
-from tinyc.ir.tensor import DType, Shape, Tensor
+from tinyc.ir.tensor import Shape, Tensor
 
 
 def paddings_of(node: Node, x: Tensor) -> tuple[tuple[int, int], ...]:
@@ -36,10 +38,9 @@ def _pad(node: Node) -> Op:
         if fill[0].data is None or fill[0].elements != 1:
             raise Reject("the padded value is computed at run time", "a constant")
         value, zero = fill[0].data.item(), 0 if x.quantization is None else x.zero_point
-        if value != zero and x.dtype is DType.FLOAT32:
-            raise Reject(f"pads with {value}", "0, or a quantized tensor")
-        if value != zero:
-            return PadV2(**node.common(x), paddings=paddings, fill=int(value))
+        # A border of -0.0 is none of zeros.
+        if fill[0].data.tobytes() != np.array(zero, x.dtype.numpy).tobytes():
+            return PadV2(**node.common(x), paddings=paddings, fill=value)
     return Pad(**node.common(x), paddings=paddings)
 
 

@@ -91,6 +91,8 @@ class RawOperator:
     """What a VAR_HANDLE calls its variable."""
     called: RawModel | None = None
     """The subgraph of a CALL_ONCE."""
+    loop: tuple[RawModel, RawModel] | None = None
+    """The condition and the body of a WHILE."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +190,13 @@ def _read_model(reader: Reader) -> RawModel:
 
 
 def _read_subgraph(reader: Reader, model: Any, kinds: list[str], number: int) -> RawModel:
-    """A subgraph. Others are reached by CALL_ONCE of the first one, or by control flow, which is refused."""
+    """A subgraph. Others are reached by CALL_ONCE and WHILE of the first one."""
+
+    def other(index: int | float) -> RawModel:
+        if not 0 < index < int(model.SubgraphsLength()):
+            raise Damaged(f"it calls subgraph {index}")
+        return _read_subgraph(reader, model, kinds, int(index))
+
     reader.place = f"subgraph {number}"
     graph = model.Subgraphs(number)
     tensor_count = reader.count(graph, "Tensors", MAX_TENSORS)
@@ -198,11 +206,12 @@ def _read_subgraph(reader: Reader, model: Any, kinds: list[str], number: int) ->
     for index in range(reader.count(graph, "Operators", MAX_OPERATORS)):
         reader.place = f"operator {index}"
         operator = _operator(reader, graph.Operators(index), index, kinds, tensor_count)
-        if operator.kind == "CALL_ONCE" and number == 0 and operator.options is not None:
-            called = int(operator.options["InitSubgraphIndex"])
-            if not 0 < called < int(model.SubgraphsLength()):
-                raise Damaged(f"it calls subgraph {called}")
-            operator = replace(operator, called=_read_subgraph(reader, model, kinds, called))
+        options = {} if operator.options is None or number else operator.options
+        if operator.kind == "CALL_ONCE" and options:
+            operator = replace(operator, called=other(options["InitSubgraphIndex"]))
+        elif operator.kind == "WHILE" and options:
+            loop = other(options["CondSubgraphIndex"]), other(options["BodySubgraphIndex"])
+            operator = replace(operator, loop=loop)
         operators.append(operator)
     used = {*inputs, *outputs}
     for operator in operators:

@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 _FLOW = "it decides at run time which operators run"
-_FLOAT = "TensorFlow Lite has no quantized form of it, and tinyc computes in integers"
 
 UNKNOWN = "the operator is not supported"
 CUSTOM = "a custom operator: the file does not say what it computes"
 
 REASONS: Mapping[str, str] = {
     "DYNAMIC_UPDATE_SLICE": "it writes to a place that is computed at run time",
-    "FLOOR_DIV": _FLOAT,
-    "FLOOR_MOD": _FLOAT,
     "IF": _FLOW,
-    "L2_POOL_2D": _FLOAT,
-    "WHILE": f"{_FLOW}; recurrent layers of Keras are written without it with unroll=True",
+    "WHILE": "how often it goes around is not known before run time",
 }
 
 

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from tinyc.frontends.tflite_node import Chain, Node
+from tinyc.frontends.tflite_node import Chain, Node, Reject
 from tinyc.frontends.tflite_ops import DECODERS
-from tinyc.ir.tensor import DType
+from tinyc.ir.tensor import Array, DType
 from tinyc.quantize.fixed_point import Rounding
 
 # Operators whose results are always constants.
 CONSTANTS = ("BROADCAST_ARGS", "SHAPE")
-_MOVEMENT = ("CONCATENATION", "GATHER", "SLICE", "STRIDED_SLICE")
+_MOVEMENT = ("CONCATENATION", "GATHER", "RESHAPE", "SLICE", "STRIDED_SLICE")
 
 
-def fold_shape_arithmetic(node: Node) -> list[np.ndarray[Any, Any]] | None:
-    """The results of an operator on shapes that is known before run time, or None.
+def folded(node: Node) -> list[Array] | None:
+    """The results of an operator on shapes that is known before run time, or None."""
+    try:
+        with np.errstate(all="ignore"):
+            values = _fold(node)
+    except (ValueError, IndexError, ArithmeticError, TypeError, Reject):
+        return None
+    if values is None or len(values) != len(node.results):
+        return None
+    fit = (v.shape == t.shape and v.dtype == t.dtype.numpy for v, t in zip(values, node.results, strict=True))
+    return values if all(fit) else None
+
+
+def _fold(node: Node) -> list[Array] | None:
+    """The results, of any shape and type.
 
     These are the extents of a tensor and integer arithmetic on them.
     Converters leave SHAPE, STRIDED_SLICE and PACK before a RESHAPE when the batch is dynamic.

@@ -14,6 +14,7 @@ from tinyc.ir.ops.common import LARGEST_FLOAT, real_range
 from tinyc.ir.ops.conv_2d import Conv2D
 from tinyc.ir.ops.depthwise_conv_2d import DepthwiseConv2D
 from tinyc.ir.ops.fully_connected import FullyConnected
+from tinyc.ir.ops.l2_pool_2d import L2Pool2D
 from tinyc.ir.ops.max_pool_2d import MaxPool2D
 from tinyc.ir.ops.pooling import Pool2D
 from tinyc.ir.ops.transpose_conv import TransposeConv
@@ -109,7 +110,7 @@ def _lower_pool(op: Op, graph: Graph) -> Lowered:
     return Lowered("tinyc_pool_2d_f32", {"window": window, **_clamp(op.activation)})
 
 
-def _pool(op: type[Pool2D], kind: str, start: float) -> Kernel:
+def _pool(op: type[Pool2D], kind: str, start: float, header: str = "pool_2d_f32.h") -> Kernel:
     def specialize(layer: Op, graph: Graph) -> Mapping[str, object]:
         return {"kind": kind, "start": start, "variant": "windows"}
 
@@ -117,7 +118,7 @@ def _pool(op: type[Pool2D], kind: str, start: float) -> Kernel:
         symbol=f"tinyc_{kind}_2d_f32__portable",
         op=op,
         source="portable/pool_2d_f32.c.j2",
-        headers=("include/pool_2d_f32.h",),
+        headers=(f"include/{header}",),
         accepts=all_float,
         lower=_lower_pool,
         specialize=specialize,
@@ -170,6 +171,7 @@ KERNELS = (
         lower=_lower_transposed,
     ),
     _pool(AveragePool2D, "average_pool", 0.0),
+    _pool(L2Pool2D, "l2_pool", 0.0, "l2_pool_2d_f32.h"),
     _pool(MaxPool2D, "max_pool", -LARGEST_FLOAT),
     Kernel(
         symbol="tinyc_batch_matmul_f32__portable",

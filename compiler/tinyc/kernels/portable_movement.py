@@ -95,16 +95,23 @@ def _accepts_pad(op: Op, graph: Graph) -> bool:
     """Whether the border is made of equal bytes."""
     assert isinstance(op, Pad)
     (result,) = graph.results(op)
-    return (result.dtype.size == 1 or op.border(result) == 0) and _accepts_move(op, graph)
+    return (result.dtype.size == 1 or _border_bits(op, result) == 0) and _accepts_move(op, graph)
+
+
+def _border_bits(op: Pad, result: Tensor) -> int:
+    """What the border holds, with the bits of a float32 as an int32."""
+    border = op.border(result)
+    return np.float32(border).view(np.int32).item() if result.dtype is DType.FLOAT32 else int(border)
 
 
 def _accepts_wide_pad(op: Op, graph: Graph) -> bool:
-    return graph.results(op)[0].dtype in (DType.INT16, DType.INT32) and _accepts_move(op, graph)
+    wide = (DType.INT16, DType.INT32, DType.FLOAT32)
+    return graph.results(op)[0].dtype in wide and _accepts_move(op, graph)
 
 
 def _border_type(op: Op, graph: Graph) -> Mapping[str, object]:
     dtype = graph.results(op)[0].dtype
-    return {"type": dtype.c_type, "variant": f"s{8 * dtype.size}"}
+    return {"type": dtype.c_type, "variant": dtype.value[0]}
 
 
 def _walk(op: Op, graph: Graph) -> tuple[list[Axis], int]:
@@ -117,7 +124,7 @@ def _walk(op: Op, graph: Graph) -> tuple[list[Axis], int]:
 
 def _lower_move(op: Op, graph: Graph) -> Lowered:
     (result,) = graph.results(op)
-    fill = op.border(result) if isinstance(op, Pad) else 0
+    fill = _border_bits(op, result) if isinstance(op, Pad) else 0
     return move_layer(*_walk(op, graph), *_axes(op, graph)[1:], result, fill)
 
 

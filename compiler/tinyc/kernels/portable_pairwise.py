@@ -27,6 +27,7 @@ from tinyc.ir.ops.comparison import (
 from tinyc.ir.ops.div import Div, quotient_multiplier
 from tinyc.ir.ops.elementwise import Binary, limits
 from tinyc.ir.ops.extremes import LogicalAnd, LogicalOr, Maximum, Minimum
+from tinyc.ir.ops.floored import FloorDiv, FloorMod
 from tinyc.ir.ops.mul import Mul
 from tinyc.ir.ops.prelu import Prelu, slopes
 from tinyc.ir.ops.squared_difference import SquaredDifference, square_scaling
@@ -198,6 +199,8 @@ _PLAIN = _Pairs("pairs.h", "tinyc_pairs", _nothing)
 _COMPARED = _Pairs("compare.h", "tinyc_compare", _compared)
 _QUOTIENTS = _Pairs("div.h", "tinyc_div", _divided)
 _INTEGERS = _Pairs("integers.h", "tinyc_integers", _ends)
+_WHOLE = _Pairs("integers.h", "tinyc_pairs", _nothing)
+_FLOORED = _Pairs("floored_f32.h", "tinyc_pairs", _nothing)
 _REALS = _Pairs("pairs_f32.h", "tinyc_pairs", _nothing)
 _REAL_ARITHMETIC = _Pairs("pairs_f32.h", "tinyc_pairs_f32", _real_ends)
 _ARITHMETIC: tuple[type[Binary], ...] = (Add, Sub, Mul, Div, SquaredDifference)
@@ -237,6 +240,11 @@ KERNELS = (
         for op in (Maximum, Minimum, Prelu)
     ),
     *(_REALS.kernel(op, DType.FLOAT32, DType.BOOL, f"tinyc_{op.kind.lower()}_f32") for op in _COMPARISONS),
+    *(
+        pairs.kernel(op, dtype, dtype, f"tinyc_{op.kind.lower()}_{_NAMES[dtype]}")
+        for op in (FloorDiv, FloorMod)
+        for pairs, dtype in ((_WHOLE, DType.INT32), (_FLOORED, DType.FLOAT32))
+    ),
     _QUOTIENTS.kernel(Div, DType.INT8, DType.INT8, "tinyc_div"),
     *(
         _Pairs(f"{struct}.h", f"tinyc_{struct}", numbers).kernel(

@@ -1,4 +1,4 @@
-"""Portable kernels of the layers with state: SVDF and UNIDIRECTIONAL_SEQUENCE_LSTM."""
+"""Portable kernels of the layers with state in integers: SVDF and UNIDIRECTIONAL_SEQUENCE_LSTM."""
 
 from __future__ import annotations
 
@@ -27,8 +27,25 @@ def _updates(op: Op, graph: Graph, results: dict[int, int]) -> bool:
     )
 
 
-def _accepts_svdf(op: Op, graph: Graph) -> bool:
-    return _updates(op, graph, {1: 4})
+def accepts_svdf(dtype: DType) -> Callable[[Op, Graph], bool]:
+    """Inputs of this type, constant weights."""
+
+    def accepts(op: Op, graph: Graph) -> bool:
+        return graph.operands(op)[0].dtype is dtype and _updates(op, graph, {1: 4})
+
+    return accepts
+
+
+def svdf_extents(op: Svdf, graph: Graph) -> dict[str, FieldValue]:
+    """The first fields of `struct tinyc_svdf`."""
+    x, _, times, _, _ = graph.operands(op)
+    return {
+        "batches": x.shape[0],
+        "inputs": x.shape[1],
+        "units": graph.results(op)[0].shape[1],
+        "rank": op.rank,
+        "memory": times.shape[1],
+    }
 
 
 def _lower_svdf(op: Op, graph: Graph) -> Lowered:
@@ -39,11 +56,7 @@ def _lower_svdf(op: Op, graph: Graph) -> Lowered:
     return Lowered(
         "tinyc_svdf",
         {
-            "batches": x.shape[0],
-            "inputs": x.shape[1],
-            "units": results[0].shape[1],
-            "rank": op.rank,
-            "memory": times.shape[1],
+            **svdf_extents(op, graph),
             "input_offset": -x.zero_point,
             "output_offset": results[0].zero_point,
             "state_zero_point": state.zero_point,
@@ -65,14 +78,31 @@ def _specialize_svdf(op: Op, graph: Graph) -> Mapping[str, object]:
     return {"variant": dtype.value[0], "type": dtype.c_type, "low": low, "high": high}
 
 
-def _accepts_lstm(dtype: DType) -> Callable[[Op, Graph], bool]:
+def accepts_lstm(dtype: DType) -> Callable[[Op, Graph], bool]:
+    """Inputs of this type, constant weights."""
+
     def accepts(op: Op, graph: Graph) -> bool:
         return graph.operands(op)[0].dtype is dtype and _updates(op, graph, {1: 13, 2: 14})
 
     return accepts
 
 
-def _stacked(tensors: tuple[Tensor, ...]) -> Array:
+def lstm_extents(op: UnidirectionalSequenceLstm, graph: Graph) -> dict[str, FieldValue]:
+    """The first fields of `struct tinyc_lstm`."""
+    operands = graph.operands(op)
+    shape = operands[0].shape
+    steps, batches = shape[:2] if op.time_major else shape[1::-1]
+    return {
+        "batches": batches,
+        "steps": steps,
+        "inputs": shape[2],
+        "units": operands[9].elements,
+        "time_major": int(op.time_major),
+    }
+
+
+def stacked(tensors: tuple[Tensor, ...]) -> Array:
+    """Constants of one shape, the four gates of an LSTM, as one."""
     return np.stack([tensor.constant for tensor in tensors])
 
 
@@ -90,15 +120,10 @@ def _lower_lstm(op: Op, graph: Graph) -> Lowered:
     operands = graph.operands(op)
     x, scaling = operands[0], op.scaling(operands)
     wide = x.dtype is DType.INT16
-    steps, batches = x.shape[:2] if op.time_major else x.shape[1::-1]
     return Lowered(
         "tinyc_lstm",
         {
-            "batches": batches,
-            "steps": steps,
-            "inputs": x.shape[2],
-            "units": operands[9].elements,
-            "time_major": int(op.time_major),
+            **lstm_extents(op, graph),
             "input_offset": -x.zero_point,
             "hidden_offset": -operands[13].zero_point,
             **_gates("input", scaling.input, wide),
@@ -112,9 +137,9 @@ def _lower_lstm(op: Op, graph: Graph) -> Lowered:
             "tanh_multiplier": scaling.tanh[0],
             "tanh_shift": scaling.tanh[1],
             "clip": scaling.clip,
-            "weights": _stacked(operands[1:5]),
-            "recurrent": _stacked(operands[5:9]),
-            "bias": _stacked(operands[9:13]),
+            "weights": stacked(operands[1:5]),
+            "recurrent": stacked(operands[5:9]),
+            "bias": stacked(operands[9:13]),
             "table": logistic_table(),
         },
     )
@@ -134,7 +159,7 @@ KERNELS = (
         op=Svdf,
         source="portable/svdf_s8.c.j2",
         headers=("include/recurrent.h",),
-        accepts=_accepts_svdf,
+        accepts=accepts_svdf(DType.INT8),
         lower=_lower_svdf,
         specialize=_specialize_svdf,
     ),
@@ -144,7 +169,7 @@ KERNELS = (
             op=UnidirectionalSequenceLstm,
             source="portable/unidirectional_sequence_lstm.c.j2",
             headers=("include/interpolate.h", "include/recurrent.h", "include/sums_s16.h"),
-            accepts=_accepts_lstm(dtype),
+            accepts=accepts_lstm(dtype),
             lower=_lower_lstm,
             specialize=_specialize_lstm,
         )

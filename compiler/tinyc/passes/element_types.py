@@ -19,10 +19,13 @@ from tinyc.ir.ops import (
     Div,
     Elu,
     Equal,
+    FloorDiv,
+    FloorMod,
     Gather,
     GatherNd,
     HardSwish,
     L2Normalization,
+    L2Pool2D,
     LogicalAnd,
     LogicalNot,
     LogicalOr,
@@ -66,6 +69,8 @@ _NOT_INT16 = (
     *(AddN, ArgMax, ArgMin, Cumsum, Div, Elu, HardSwish, L2Normalization, LogSoftmax, Relu0To1, ReluN1To1),
     Sqrt,
 )
+_ONLY_INT32 = (FloorDiv, FloorMod)
+_ONLY_FLOAT = (FloatFunction, L2Pool2D)
 _SIGNED = {DType.INT8, DType.INT16, DType.INT32}
 _TRUTHS = (LogicalAnd, LogicalOr, LogicalNot, ReduceAll, ReduceAny)
 ANY_FLOAT = "int8; float32 with --allow-float"
@@ -89,7 +94,7 @@ def type_findings(op: Op, graph: Graph, tensors: Iterable[Tensor], allow_float: 
             yield f"casts {listed(types)}", "bool, int8, uint8, int16 and int32"
     elif isinstance(op, _TRUTHS):
         yield from _only(types, {DType.BOOL})
-    elif isinstance(op, FloatFunction):
+    elif isinstance(op, _ONLY_FLOAT):
         if types - {DType.FLOAT32}:
             yield "TensorFlow Lite has no quantized form of it", "float32 between DEQUANTIZE and QUANTIZE"
         elif not allow_float:
@@ -108,6 +113,7 @@ def type_findings(op: Op, graph: Graph, tensors: Iterable[Tensor], allow_float: 
     else:
         known = {DType.INT8, DType.INT16} | ({DType.INT32} if isinstance(op, _INT32) else set())
         known -= {DType.INT16} if isinstance(op, _NOT_INT16) else set()
+        known = {DType.INT32} if isinstance(op, _ONLY_INT32) else known
         # int8 slopes of int16, of which the shape rule knows.
         yield from _computes(_types(results) if isinstance(op, Prelu) else types, known, allow_float)
         if types == {DType.INT32} and any(tensor.quantization is not None for tensor in results):

@@ -25,7 +25,9 @@ from tinyc.ir.ops import (
     ResizeBilinear,
     SelectV2,
     Softmax,
+    Svdf,
     TransposeConv,
+    UnidirectionalSequenceLstm,
     Unsupported,
 )
 from tinyc.ir.ops.common import channel_multipliers, quantization_mismatch
@@ -124,8 +126,9 @@ def _findings(op: Op, graph: Graph, allow_float: bool, arithmetic: _Arithmetic) 
     if op.kind in TRANSFORMER_KINDS or _widens(op, graph):
         found = list(_transformer(op, graph, allow_float))
     elif op.state_outputs:
-        # The shape rules of layers with state say all about their types.
-        found = []
+        # The shape rules of layers with state say all else about their types.
+        real = isinstance(op, Svdf | UnidirectionalSequenceLstm) and results[0].dtype is DType.FLOAT32
+        found = [("computes in float32", ANY_FLOAT)] if real and not allow_float else []
     else:
         found = list(type_findings(op, graph, tensors, allow_float))
         if not found and not isinstance(op, (*MOVES, Cast)):

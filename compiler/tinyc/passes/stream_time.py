@@ -42,7 +42,7 @@ class Frames:
     lag: int = 0
     border: int = 0
     padded_by: tuple[str, ...] = ()
-    fill: int | None = None
+    fill: float | None = None
 
     def phase(self, extent: int) -> int:
         """The age of the last of the batch model's `extent` frames in the inference that completes them."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops import Dequantize, Lookup, Op, Quantize
-from tinyc.ir.ops.elementwise import Binary, Unary, on_row
+from tinyc.ir.ops.elementwise import Pairwise, Unary, on_row
 from tinyc.ir.tensor import Array, DType
 from tinyc.passes.remove_dead import remove_dead
 from tinyc.passes.rewrite import uses
@@ -45,7 +45,7 @@ def _row(last: Op, graph: Graph) -> list[Op] | None:
 
 def _is_function(op: Op, graph: Graph) -> bool:
     """It computes each element from one other, and from constants that are the same for all."""
-    if not isinstance(op, Unary | Binary):
+    if not isinstance(op, Unary | Pairwise):
         return False
     activations = graph.activations(op)
     constants = [tensor for tensor in graph.operands(op) if tensor.is_constant]

@@ -35,4 +35,24 @@ TINYC_INLINE int32_t tinyc_div_s32(const struct tinyc_integers *layer, int32_t a
     return tinyc_clamp(quotient, layer->low, layer->high);
 }
 
+/* Rounded down; what has no answer as above. */
+TINYC_INLINE int32_t tinyc_floor_div_s32(const struct tinyc_pairs *layer, int32_t a, int32_t b) {
+    (void)layer;
+    if (b == 0 || (b == -1 && a < -INT32_MAX)) {
+        return b == 0 ? 0 : INT32_MAX;
+    }
+    const int32_t quotient = a / b;
+    return quotient * b != a && (a < 0) != (b < 0) ? quotient - 1 : quotient;
+}
+
+/* The rest of that division has the sign of b. */
+TINYC_INLINE int32_t tinyc_floor_mod_s32(const struct tinyc_pairs *layer, int32_t a, int32_t b) {
+    (void)layer;
+    if (b == 0 || b == -1) {
+        return 0;
+    }
+    const int32_t rest = a % b;
+    return rest != 0 && (rest < 0) != (b < 0) ? rest + b : rest;
+}
+
 #endif

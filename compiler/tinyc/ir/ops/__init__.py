@@ -31,10 +31,12 @@ from tinyc.ir.ops.embedding import Embedding
 from tinyc.ir.ops.exp import Exp
 from tinyc.ir.ops.extremes import LogicalAnd, LogicalOr, Maximum, Minimum
 from tinyc.ir.ops.float_functions import Ceil, Cos, Floor, Round, Sin, Square
+from tinyc.ir.ops.floored import FloorDiv, FloorMod
 from tinyc.ir.ops.fully_connected import FullyConnected
 from tinyc.ir.ops.gather import Gather, GatherNd
 from tinyc.ir.ops.hard_swish import HardSwish
 from tinyc.ir.ops.l2_normalization import L2Normalization
+from tinyc.ir.ops.l2_pool_2d import L2Pool2D
 from tinyc.ir.ops.leaky_relu import LeakyRelu
 from tinyc.ir.ops.linear import Linear
 from tinyc.ir.ops.log import Log
@@ -111,6 +113,8 @@ OPS: dict[str, type[Op]] = {
         Equal,
         Exp,
         Floor,
+        FloorDiv,
+        FloorMod,
         FullyConnected,
         Gather,
         GatherNd,
@@ -119,6 +123,7 @@ OPS: dict[str, type[Op]] = {
         GreaterEqual,
         HardSwish,
         L2Normalization,
+        L2Pool2D,
         LayerNorm,
         LeakyRelu,
         Less,
@@ -212,6 +217,8 @@ __all__ = [
     "Exp",
     "Finish",
     "Floor",
+    "FloorDiv",
+    "FloorMod",
     "FullyConnected",
     "Gather",
     "GatherNd",
@@ -220,6 +227,7 @@ __all__ = [
     "GreaterEqual",
     "HardSwish",
     "L2Normalization",
+    "L2Pool2D",
     "LayerNorm",
     "LeakyRelu",
     "Less",

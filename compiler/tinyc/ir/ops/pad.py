@@ -26,7 +26,7 @@ class Pad(Op):
 
     paddings: tuple[tuple[int, int], ...]
 
-    def border(self, result: Tensor) -> int:
+    def border(self, result: Tensor) -> int | float:
         """The stored value that the border holds."""
         return 0 if result.quantization is None else result.zero_point
 

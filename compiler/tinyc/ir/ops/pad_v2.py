@@ -11,11 +11,11 @@ from tinyc.ir.tensor import Tensor
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PadV2(Pad):
-    """`Pad` whose border holds `fill`, a stored value of the tensor's type."""
+    """`Pad` whose border holds `fill`, a stored value of the tensor's type, finite."""
 
     kind: ClassVar[str] = "PADV2"
 
-    fill: int
+    fill: int | float
 
-    def border(self, result: Tensor) -> int:
+    def border(self, result: Tensor) -> int | float:
         return self.fill

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from tinyc.ir.ops import recurrent_float
 from tinyc.ir.ops.base import Activation, Op
 from tinyc.ir.ops.elementwise import limits
 from tinyc.ir.tensor import Array, DType, Shape, Tensor
@@ -37,11 +38,12 @@ def svdf_multipliers(operands: Sequence[Tensor], result: Tensor) -> tuple[tuple[
 class Svdf(Op):
     """inputs: x [n, in] int8, features [filters, in] int8, times [filters, memory], bias [units] int32 and
     the state [n, filters * memory]; times and state are int16, or both int8. There are units * rank filters.
-    Outputs: y [n, units] int8, and the state after.
+    Or all of it is float32. Outputs: y [n, units] of the type of x, and the state after.
 
-    Each filter keeps the products of its features with the last `memory` inputs.
+    Each filter keeps the products of its features with the last `memory` inputs. int8 has the activation RELU
+    only.
     Source: Nakkiran et al., "Compressing Deep Neural Networks using a Rank-Constrained Topology" (2015);
-    TensorFlow Lite Micro, `EvalIntegerSvdfReference`.
+    TensorFlow Lite Micro, `EvalIntegerSvdfReference` and `EvalFloatSvdfReference`.
     """
 
     kind: ClassVar[str] = "SVDF"
@@ -54,15 +56,16 @@ class Svdf(Op):
         if len(operands) != _INPUTS:
             raise ValueError(f"needs {_INPUTS} inputs, got {len(operands)}")
         x, features, times, bias, state = operands
+        real = x.dtype is DType.FLOAT32
         kept = DType.INT8 if state.dtype is DType.INT8 else DType.INT16
         types = (DType.INT8, DType.INT8, kept, DType.INT32, kept)
-        for tensor, dtype in zip(operands, types, strict=True):
+        for tensor, dtype in zip(operands, (DType.FLOAT32,) * _INPUTS if real else types, strict=True):
             if tensor.dtype is not dtype:
                 raise ValueError(f"{tensor.name!r} is {tensor.dtype.value[0]}, not {dtype.value[0]}")
-        if any(tensor.quantization is None or tensor.zero_point for tensor in (features, times)):
+        if not real and any(tensor.quantization is None or tensor.zero_point for tensor in (features, times)):
             raise ValueError("weights need a scale and the zero point 0")
         filters, memory = times.shape
-        if self.activation is not Activation.RELU:
+        if not real and self.activation is not Activation.RELU:
             raise ValueError(f"activation {self.activation.value}, int8 has RELU only")
         if self.rank < 1 or filters % self.rank or features.shape != (filters, x.shape[-1]):
             raise ValueError(f"{filters} filters of rank {self.rank} do not fit {list(features.shape)}")
@@ -80,6 +83,8 @@ class Svdf(Op):
         results: Sequence[Tensor],
         rounding: Rounding,
     ) -> tuple[Array, ...]:
+        if operands[0].dtype is DType.FLOAT32:
+            return recurrent_float.svdf(values, self.rank, self.activation, rounding)
         x, features, times, bias, state = (value.astype(np.int64) for value in values)
         to_state, to_output = svdf_multipliers(operands, results[0])
         batch, (filters, memory) = x.shape[0], times.shape

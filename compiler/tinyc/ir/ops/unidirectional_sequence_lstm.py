@@ -1,4 +1,7 @@
-"""UNIDIRECTIONAL_SEQUENCE_LSTM: long short-term memory over a sequence, int8 or int16, with an int16 cell."""
+"""UNIDIRECTIONAL_SEQUENCE_LSTM: long short-term memory over a sequence.
+
+It is int8 or int16, with an int16 cell, or float32.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import ClassVar, TypeAlias
 
 import numpy as np
 
+from tinyc.ir.ops import recurrent_float
 from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.elementwise import limits
 from tinyc.ir.ops.wide_sums import check_wide_sums, has_wide_sums
@@ -58,10 +62,11 @@ class UnidirectionalSequenceLstm(Op):
     """inputs: x [n, time, in], or [time, n, in] when `time_major`; four weights [units, in] and four
     recurrent ones [units, units], int8; four biases [units]; the hidden state [n, units] and the cell
     [n, units] int16, whose scale is a power of two. The four are the gates in the order of `GATES`.
-    x and the hidden state are int8 and the biases int32, or int16 with zero point 0 and int64.
+    x and the hidden state are int8 and the biases int32, or int16 with zero point 0 and int64. Or all of it
+    is float32.
 
-    Outputs: the hidden state of every step, and both states after the last. The gates are rounded to steps of
-    2^-12, their activations to 2^-15; `cell_clip` bounds the cell (real units), 0 does not.
+    Outputs: the hidden state of every step, and both states after the last. Gates of integers are rounded to
+    steps of 2^-12, their activations to 2^-15; `cell_clip` bounds the cell (real units), 0 does not.
     Source: Hochreiter and Schmidhuber, "Long Short-Term Memory" (1997); TensorFlow Lite Micro, `lstm_eval`.
     """
 
@@ -75,16 +80,7 @@ class UnidirectionalSequenceLstm(Op):
         if len(operands) != 15:
             raise ValueError(f"needs 15 inputs, got {len(operands)}")
         x, weights, biases, (hidden, cell) = operands[0], operands[1:9], operands[9:13], operands[13:]
-        kept, summed = (DType.INT16, DType.INT64) if x.dtype is DType.INT16 else (DType.INT8, DType.INT32)
-        types = (kept,) + (DType.INT8,) * 8 + (summed,) * 4 + (kept, DType.INT16)
-        for tensor, dtype in zip(operands, types, strict=True):
-            if tensor.dtype is not dtype:
-                raise ValueError(f"{tensor.name!r} is {tensor.dtype.value[0]}, not {dtype.value[0]}")
-        for tensor in (*weights, cell, *((x, hidden) if kept is DType.INT16 else ())):
-            if tensor.quantization is None or tensor.quantization.per_channel or tensor.zero_point:
-                raise ValueError(f"{tensor.name!r} needs one scale and the zero point 0")
-        if math.frexp(cell.scale)[0] != 0.5 or not 2.0**-27 <= cell.scale <= 1.0:
-            raise ValueError(f"the cell's scale {cell.scale:g} is no power of two up to 1")
+        self._check_types(operands)
         if len(x.shape) != 3:
             raise ValueError(f"input needs shape [batch, time, channels], got {list(x.shape)}")
         batch, units = x.shape[1 if self.time_major else 0], biases[0].elements
@@ -93,6 +89,22 @@ class UnidirectionalSequenceLstm(Op):
         if not fits or hidden.elements != batch * units or cell.elements != batch * units:
             raise ValueError(f"weights, biases and states do not fit {units} units")
         return (*x.shape[:2], units), hidden.shape, cell.shape
+
+    def _check_types(self, operands: Sequence[Tensor]) -> None:
+        x, weights, (hidden, cell) = operands[0], operands[1:9], operands[13:]
+        real = x.dtype is DType.FLOAT32
+        kept, summed = (DType.INT16, DType.INT64) if x.dtype is DType.INT16 else (DType.INT8, DType.INT32)
+        types = (kept,) + (DType.INT8,) * 8 + (summed,) * 4 + (kept, DType.INT16)
+        for tensor, dtype in zip(operands, (DType.FLOAT32,) * 15 if real else types, strict=True):
+            if tensor.dtype is not dtype:
+                raise ValueError(f"{tensor.name!r} is {tensor.dtype.value[0]}, not {dtype.value[0]}")
+        if real:
+            return
+        for tensor in (*weights, cell, *((x, hidden) if kept is DType.INT16 else ())):
+            if tensor.quantization is None or tensor.quantization.per_channel or tensor.zero_point:
+                raise ValueError(f"{tensor.name!r} needs one scale and the zero point 0")
+        if math.frexp(cell.scale)[0] != 0.5 or not 2.0**-27 <= cell.scale <= 1.0:
+            raise ValueError(f"the cell's scale {cell.scale:g} is no power of two up to 1")
 
     def scaling(self, operands: Sequence[Tensor]) -> LstmScaling:
         """Fixed-point parameters. Raises ValueError for scales that cannot be represented."""
@@ -127,6 +139,8 @@ class UnidirectionalSequenceLstm(Op):
         results: Sequence[Tensor],
         rounding: Rounding,
     ) -> tuple[Array, ...]:
+        if operands[0].dtype is DType.FLOAT32:
+            return recurrent_float.lstm(values, self.time_major, self.cell_clip, rounding)
         wide = [value.astype(np.int64) for value in values]
         x = wide[0] if self.time_major else wide[0].swapaxes(0, 1)
         scaling, table, units = self.scaling(operands), logistic_table(), operands[9].elements
