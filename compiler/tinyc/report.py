@@ -57,7 +57,8 @@ def _saved_by_int4(program: Program, step: Step) -> int:
         return 0
     stored = step.lowered.fields["weights"]
     assert isinstance(stored, np.ndarray)
-    return program.graph.operands(step.op)[1].elements - stored.nbytes
+    weights = program.graph.operands(step.op)[1]
+    return weights.elements - (stored.nbytes - step.lowered.channel_bytes)
 
 
 def _parts(program: Program, step: Step) -> dict[str, Any]:

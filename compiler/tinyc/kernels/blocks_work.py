@@ -36,6 +36,17 @@ def block_features(op: Op, graph: Graph, *, one_step: bool, driver: str, shared:
     return {**found, **_of_border(gather, inside[border])}
 
 
+def unpacked_features(op: Op, graph: Graph, *, one_step: bool) -> Features:
+    """`tinyc_unpack_records`, once a layer."""
+    records, words = len(slots_of(graph.results(op)[0].shape[3])[0]), Gather.of(op, graph).words
+    return {
+        "records": records,
+        "double_records": 0 if one_step else records,
+        "unpacked_words": records * (words // 2),
+        "odd_words": records * (words % 2),
+    }
+
+
 def pixel_features(op: Op, graph: Graph, blocks: int, *, one_step: bool) -> dict[str, float]:
     """The same for so many blocks over the pixels themselves."""
     assert isinstance(op, Conv2D)

@@ -7,6 +7,9 @@ Four windows at a time are gathered and widened into a panel of int16, which all
 read. Weights take the room of int8: a halfword holds two channels, see `conv_2d_s8_2x4.c.j2`. Outputs
 need one multiply and one saturating shift where `requantization.one_step` proves it, else the double
 rounding itself.
+
+Weights that fit four bits may lie in flash two in a byte. A call unpacks them once into the scratch, for all
+pixels, and goes on as the others do.
 """
 
 from __future__ import annotations
@@ -24,10 +27,11 @@ from tinyc.ir.ops.conv_2d import Conv2D
 from tinyc.ir.tensor import Array
 from tinyc.kernels import portable_convolution
 from tinyc.kernels.blocks_gather import SHARED_PART, Gather, first_pixels, slots_of
-from tinyc.kernels.blocks_work import block_features
+from tinyc.kernels.blocks_work import block_features, unpacked_features
 from tinyc.kernels.features import Features
+from tinyc.kernels.int4 import fits
 from tinyc.kernels.kernel import FieldValue, Kernel, Lowered, Overlap
-from tinyc.kernels.layer_constants import weight_rows
+from tinyc.kernels.layer_constants import round_up, weight_rows
 from tinyc.kernels.requantization import Accumulators, OneStep, TwoSteps, one_step, two_steps
 from tinyc.kernels.work import FittedWork
 
@@ -115,10 +119,20 @@ def _wrapped(values: Array) -> Array:
     return wrapped
 
 
-def _lower(op: Op, graph: Graph, *, shared: bool = False) -> Lowered:
+def _packed(records: Array, gather: Gather, head: int) -> Array:
+    """The records with one word for each two words of weights, as tinyc_blocks_s4.h describes them."""
+    weights = np.ascontiguousarray(records[:, head : head + gather.words])
+    bytes_ = (weights.view(np.int16).astype(np.int64) + 0x0808).astype(np.uint16).view(np.uint32)
+    bytes_ = np.concatenate([bytes_, np.zeros((len(records), gather.words % 2), np.uint32)], axis=1)
+    nibbles = (bytes_[:, 0::2] | bytes_[:, 1::2] << 4).view(np.int32)
+    return np.concatenate([records[:, :head], nibbles, records[:, head + gather.words :]], axis=1)
+
+
+def _lower(op: Op, graph: Graph, *, tile: _Tile) -> Lowered:
     assert isinstance(op, Conv2D)
-    gather = Gather.of(op, graph, shared=shared)
+    gather = Gather.of(op, graph, shared=tile.any_depth)
     records = _records(op, graph, gather)
+    stored = _packed(records, gather, 1 if _shift(op, graph) >= 0 else 2) if tile.nibbles else records
     geometry = portable_convolution.geometry(op, graph)
     kept = (
         *("batches", "input_height", "input_width", "output_height", "output_width", "output_channels"),
@@ -130,7 +144,7 @@ def _lower(op: Op, graph: Graph, *, shared: bool = False) -> Lowered:
         "depth": graph.operands(op)[0].shape[3],
         "words": gather.words,
         "record": records.shape[1],
-        "weights": records.reshape(-1),
+        "weights": stored.reshape(-1),
     }
     return Lowered("tinyc_conv_2d_blocks", fields, 4 * len(records) * (records.shape[1] - gather.words))
 
@@ -172,11 +186,18 @@ def _specialize(op: Op, graph: Graph, *, tile: _Tile) -> Mapping[str, object]:
         "dual": tile.dual,
         "window": gather,
         "pitch": gather.pitch,
+        "nibbles": tile.nibbles,
+        "unpacked_at": round_up(gather.scratch, 8),
     }
 
 
 def _scratch(op: Op, graph: Graph, *, tile: _Tile) -> int:
-    return Gather.of(op, graph, shared=tile.any_depth).scratch
+    gather = Gather.of(op, graph, shared=tile.any_depth)
+    if not tile.nibbles:
+        return gather.scratch
+    records = len(slots_of(graph.results(op)[0].shape[3])[0])
+    record = gather.words + (1 + 4 if _shift(op, graph) >= 0 else 2 + 6)
+    return round_up(gather.scratch, 8) + 4 * records * record
 
 
 def _overlaps(op: Op, graph: Graph) -> tuple[Overlap, ...]:
@@ -199,6 +220,10 @@ def _features(op: Op, graph: Graph, *, tile: _Tile) -> Features:
     )
 
 
+def _unpacked(op: Op, graph: Graph) -> Features:
+    return unpacked_features(op, graph, one_step=_shift(op, graph) >= 0)
+
+
 def _code(op: Op, graph: Graph, *, tile: _Tile) -> int:
     """Code bytes of one variant: its assembly, and what is its own of the driver."""
     part = SHARED_PART if tile.any_depth else Gather.of(op, graph).part
@@ -209,6 +234,7 @@ def _code(op: Op, graph: Graph, *, tile: _Tile) -> int:
         + ending
         + 60 * tile.any_depth
         + tile.driver_code
+        + 50 * tile.nibbles
     )
 
 
@@ -218,7 +244,7 @@ class _Tile:
 
     `any_depth`: the assembly serves any depth, else it is unrolled for that of the layer. `fpu`: its
     registers hold weights, else the stack does. `dual`: for cores that issue two instructions at a time. What
-    those take is not known: the kernel ranks like the one that it replaces.
+    those take is not known: the kernel ranks like the one that it replaces. `nibbles`: four bits a weight.
     """
 
     name: str
@@ -228,8 +254,12 @@ class _Tile:
     any_depth: bool = False
     fpu: bool = True
     dual: bool = False
+    nibbles: bool = False
 
     def accepts(self, op: Op, graph: Graph) -> bool:
+        return (not self.nibbles or fits(op, graph)) and self._walks(op, graph)
+
+    def _walks(self, op: Op, graph: Graph) -> bool:
         if self.driver in ("rows", "windows"):
             return _accepts_windows(op, graph, driver=self.driver)
         # Shared code steps from the low to the high channel of a pair.
@@ -244,22 +274,31 @@ class _Tile:
         better = frozenset() if self.any_depth else frozenset({"dual_issue"})
         return better if self.fpu else better | {"fpu"}
 
+    @property
+    def work(self) -> FittedWork:
+        """Weights of four bits take their unpacking more."""
+        tile = self.name.removesuffix("_dual")
+        blocks = FittedWork(f"tinyc_conv_2d_s8_{tile}__cortex_m4", partial(_features, tile=self))
+        return FittedWork("tinyc_unpack_records", _unpacked, exact=blocks) if self.nibbles else blocks
+
     def kernel(self) -> Kernel:
-        symbol = f"tinyc_conv_2d_s8_{self.name}__cortex_m4"
+        symbol = f"tinyc_conv_2d_{'s4' if self.nibbles else 's8'}_{self.name}__cortex_m4"
+        packed = ("include/tinyc_blocks_s4.h",) if self.nibbles else ()
         return Kernel(
             symbol=symbol,
             op=Conv2D,
             source="cortex_m4/conv_2d_s8_2x4.c.j2",
-            headers=(f"include/tinyc_blocks_{self.header}.h",),
+            headers=(f"include/tinyc_blocks_{self.header}.h", *packed),
             requires=_CORE | {"dual_issue"} if self.dual else _FPU if self.fpu else _CORE,
             superseded=self.superseded,
             accepts=self.accepts,
-            lower=partial(_lower, shared=self.any_depth),
+            lower=partial(_lower, tile=self),
             scratch=partial(_scratch, tile=self),
             specialize=partial(_specialize, tile=self),
             overlaps=_overlaps,
-            work=FittedWork(symbol.replace("_dual__", "__"), partial(_features, tile=self)),
+            work=self.work,
             code=partial(_code, tile=self),
+            weight_bits=4 if self.nibbles else 8,
         )
 
 
@@ -274,6 +313,9 @@ KERNELS = (
     _Tile("1x1_2x4_unrolled", "pixels", "pixels", 20).kernel(),
     _Tile("1x1_2x4_shared", "pixels", "pixels", 20, any_depth=True).kernel(),
     *ANY_WINDOW,
+    _Tile("1x1_2x4", "pointwise", "pointwise", 240, nibbles=True).kernel(),
+    _Tile("2x4", "windows", "windows", 40, nibbles=True).kernel(),
+    _Tile("2x4_rows", "rows", "rows", 430, nibbles=True).kernel(),
     _Tile("1x1_2x4_core", "pointwise", "pointwise", 240, fpu=False).kernel(),
     _Tile("1x1_2x4_shared_core", "pixels", "pixels", 20, any_depth=True, fpu=False).kernel(),
     _Tile("2x4_core", "windows", "windows", 40, fpu=False).kernel(),

@@ -16,9 +16,11 @@ LOWEST, HIGHEST = -8, 7
 
 
 def fits(op: Op, graph: Graph) -> bool:
-    """Whether the weights, a constant, fit four bits."""
-    weights = graph.operands(op)[1].constant
-    return bool(weights.min() >= LOWEST and weights.max() <= HIGHEST)
+    """Whether the weights are a constant that fits four bits."""
+    weights = graph.operands(op)[1]
+    if not weights.is_constant:
+        return False
+    return bool(weights.constant.min() >= LOWEST and weights.constant.max() <= HIGHEST)
 
 
 def _nothing(op: Op, graph: Graph) -> Features:
@@ -41,7 +43,7 @@ def narrowed(
     features = base.work.features
 
     def accepts(op: Op, graph: Graph) -> bool:
-        return base.accepts(op, graph) and fits(op, graph)
+        return fits(op, graph) and base.accepts(op, graph)
 
     def lower(op: Op, graph: Graph) -> Lowered:
         found = base.lower(op, graph)
