@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
-LONG = tests/host/test_kernels.py tests/host/test_tokenizer_c.py
+LONG = tests/host/test_kernels.py tests/host/test_tokenizer_c.py tests/host/test_bootloader_crypto.py \
+	tests/unit/test_characters.py tests/emulated/test_upload_speed.py tests/emulated/test_work.py
 DEMO_INPUTS = $(patsubst examples/keyword_spotting/%,%,$(sort $(wildcard examples/keyword_spotting/inputs/*.wav)))
 
-.PHONY: demo test long lint bench fuzz powercut flower golden wheel clean
+.PHONY: demo test pytest long lint bench fuzz powercut flower golden wheel clean
 
 # The demo installs only what the compiler needs; the tests add TensorFlow, LiteRT and the linters.
 $(VENV)/.tinyc: pyproject.toml
@@ -24,10 +25,14 @@ demo: $(VENV)/.tinyc
 	cd examples/keyword_spotting && ../../$(BIN)/tinyc run --board nrf52840 $(patsubst %,--input %,$(DEMO_INPUTS))
 	cd examples/keyword_spotting && ../../$(BIN)/tinyc verify --board nrf52840 --count 5 --limit 20
 
-test: lint
+# mypy runs while the test workers collect.
+test: $(VENV)/.dev
+	@$(MAKE) --no-print-directory --jobs 2 lint pytest
+
+pytest: $(VENV)/.dev
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
-# What `make test` samples, in full: all code points, all optimization levels.
+# What `make test` samples, in full: all code points, all optimization levels, many signatures, long uploads.
 long: $(VENV)/.dev
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --long $(LONG)
 

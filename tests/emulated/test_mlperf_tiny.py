@@ -41,8 +41,8 @@ MODELS = {
 }
 # Models of speech: frames and coefficients of features made from real recordings.
 SPEECH = {"kws": (49, 10), "sww": (30, 40), "micro_speech_quantized": (49, 40)}
-RANDOM = 3
-REAL = 8
+RANDOM = 2
+REAL = 4
 
 
 @pytest.fixture(scope="session", params=sorted(MODELS))

@@ -37,7 +37,6 @@ SCALAR = ed25519.expand(SECRET)[0]
 MESSAGE = hashlib.sha256(b"an image").digest()
 SIGNATURE = ed25519.sign(SECRET, MESSAGE)
 R, S = SIGNATURE[:32], int.from_bytes(SIGNATURE[32:], "little")
-RANDOM = 2000
 
 
 @pytest.fixture(scope="module", params=["default", "clang"])
@@ -155,12 +154,18 @@ def test_vectors_of_the_rfc(program: Path) -> None:
     assert verdicts(program, cases + wrong) == [True] * len(cases) + [False] * len(wrong)
 
 
+@pytest.fixture(scope="module")
+def count(long: bool) -> int:
+    """How many random signatures."""
+    return 2000 if long else 300
+
+
 @lru_cache(maxsize=1)
-def random_cases() -> tuple[list[Case], list[Case]]:
+def random_cases(count: int) -> tuple[list[Case], list[Case]]:
     """Signed by the reference; and each with one bit flipped."""
     rng = np.random.default_rng(6)
     good, bad = [], []
-    for index in range(RANDOM):
+    for index in range(count):
         if index % 20 == 0:
             secret = bytes_of(rng, 32)
             scalar, prefix = ed25519.expand(secret)
@@ -175,8 +180,8 @@ def random_cases() -> tuple[list[Case], list[Case]]:
     return good, bad
 
 
-def test_random_signatures(program: Path) -> None:
-    good, bad = random_cases()
+def test_random_signatures(program: Path, count: int) -> None:
+    good, bad = random_cases(count)
     check(program, good + bad, [True] * len(good) + [False] * len(bad))
     for case in good[::20]:
         assert ed25519.verify(case.signature, case.key, case.message)
@@ -184,20 +189,20 @@ def test_random_signatures(program: Path) -> None:
         assert not ed25519.verify(case.signature, case.key, case.message)
 
 
-def test_random_signatures_by_another_implementation(program: Path) -> None:
+def test_random_signatures_by_another_implementation(program: Path, count: int) -> None:
     package = pytest.importorskip(
         "cryptography.hazmat.primitives.asymmetric.ed25519",
         reason="the package `cryptography` is not installed",
     )
     rng = np.random.default_rng(7)
     cases = []
-    for index in range(RANDOM):
+    for index in range(count):
         secret = package.Ed25519PrivateKey.from_private_bytes(bytes_of(rng, 32))
         message = bytes_of(rng, int(rng.integers(0, 300)))
         key = secret.public_key().public_bytes_raw()
         cases.append(Case(f"random {index}", secret.sign(message), key, message))
     check(program, cases, [True] * len(cases))
-    for case in (*random_cases()[0][::10], *random_cases()[1][::10]):
+    for case in (*random_cases(count)[0][::10], *random_cases(count)[1][::10]):
         try:
             package.Ed25519PublicKey.from_public_bytes(case.key).verify(case.signature, case.message)
             accepted = True

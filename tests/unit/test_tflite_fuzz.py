@@ -40,6 +40,9 @@ def outcome(data: bytes) -> Graph | TinycError:
         return error
 
 
+COUNT = 600
+
+
 @pytest.fixture(scope="module")
 def model() -> bytes:
     return write(keyword_chain(real=False))
@@ -58,7 +61,7 @@ def test_truncated_anywhere(model: bytes) -> None:
 
 def test_flipped_bits(model: bytes) -> None:
     rng = np.random.default_rng(0)
-    for _ in range(1500):
+    for _ in range(COUNT):
         damaged = bytearray(model)
         for _ in range(int(rng.integers(1, 4))):
             damaged[int(rng.integers(8, len(damaged)))] ^= 1 << int(rng.integers(8))
@@ -69,7 +72,7 @@ def test_hostile_words(model: bytes) -> None:
     """Offsets, counts and extents replaced by the values that hurt most."""
     rng = np.random.default_rng(1)
     words = (0, 1, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0xFFFFFFF0, 0x10000, 0x1000000)
-    for _ in range(1500):
+    for _ in range(COUNT):
         damaged = bytearray(model)
         position = 4 * int(rng.integers(0, len(damaged) // 4))
         struct.pack_into("<I", damaged, position, int(rng.choice(words)))

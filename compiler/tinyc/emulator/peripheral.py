@@ -126,7 +126,7 @@ class Peripheral:
     def load(self, offset: int) -> int:
         """The word at `offset` as the core reads it."""
         method = self._read_methods.get(offset)
-        return method[0](*method[1]) & WORD if method else self[offset]
+        return method[0](*method[1]) & WORD if method else self.registers.get(offset, self.empty)
 
     def store(self, offset: int, value: int) -> None:
         """Write the word at `offset` as the core does."""
@@ -137,6 +137,8 @@ class Peripheral:
 
     def read(self, offset: int, size: int) -> int:
         """Read 1, 2 or 4 bytes."""
+        if size == 4 and not offset & 3:
+            return self.load(offset)
         value = self.load(offset & ~3) >> 8 * (offset & 3)
         return value & ((1 << 8 * size) - 1)
 

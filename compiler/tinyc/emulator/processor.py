@@ -16,6 +16,7 @@ from tinyc.emulator.counting import CounterRegisters
 from tinyc.emulator.faults import EmulatedFault
 from tinyc.emulator.image import Image
 from tinyc.emulator.peripheral import Peripheral
+from tinyc.emulator.register_reader import register_reader
 from tinyc.emulator.timing import BlockCost
 
 NOWHERE = 0xFFFFFF01  # no instruction has an odd address, so a run ends only when it is stopped
@@ -56,6 +57,7 @@ class Processor(ABC):
         counted: CounterRegisters,
     ) -> None:
         self.engine, self._describe, self.in_ram = engine, describe, in_ram
+        self._read_register = register_reader(engine)
         self.write_flash: Callable[[int, int, int], None] = self._refuse_write
         self.pc = 0
         self._program_counter = program_counter
@@ -145,7 +147,7 @@ class Processor(ABC):
     # Registers and faults.
 
     def read(self, register: int) -> int:
-        return int(self.engine.reg_read(register))
+        return self._read_register(register)
 
     def write(self, register: int, value: int) -> None:
         self.engine.reg_write(register, value)

@@ -66,6 +66,8 @@ class SerialLine:
     def polled(self) -> None:
         """The firmware asked for input and there is none; after many such calls it counts as idle."""
         self._polls += 1
-        if self._polls >= (_PATIENCE_WITH_TIMERS if self.timers_running() else _PATIENCE):
+        if self._polls < _PATIENCE:
+            return
+        if self._polls >= _PATIENCE_WITH_TIMERS or not self.timers_running():
             self._polls = 0
             self.on_idle()

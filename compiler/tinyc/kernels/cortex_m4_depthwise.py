@@ -132,7 +132,7 @@ def requantization_of(op: Op, graph: Graph) -> Scalars | None:
     return Scalars(words, 0, -1)
 
 
-@lru_cache(maxsize=128)
+@lru_cache(maxsize=1024)
 def routine_for(
     shape: Shape, width: int, tiles: tuple[int, ...], rounding: int, packed: bool, fpu: bool = True
 ) -> Routine | None:

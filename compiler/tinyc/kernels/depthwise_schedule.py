@@ -47,7 +47,7 @@ def _uses(shape: Shape, rows: int, columns: int) -> Sequence[tuple[int, int, Seq
     return _uses_of(shape.kernel, shape.stride, shape.dilation, rows, columns)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=2048)
 def _uses_of(
     kernel: tuple[int, int], stride: tuple[int, int], dilation: tuple[int, int], rows: int, columns: int
 ) -> Sequence[tuple[int, int, Sequence[_Use]]]:
@@ -82,7 +82,7 @@ def _weight_words(shape: Shape, rows: int, columns: int) -> tuple[WeightWord, ..
     return _words_of(_uses(shape, rows, columns))
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=2048)
 def _words_of(plan: Sequence[tuple[int, int, Sequence[_Use]]]) -> tuple[WeightWord, ...]:
     uses = [use for _, _, found in plan for use in found]
     paired = {tap for use in uses if use.is_pair for tap in use.taps}
@@ -148,7 +148,7 @@ class _Weights:
         return register, load
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=16384)
 def _block(
     shape: Shape, words: Sequence[WeightWord], resident: Sequence[str], size: tuple[int, int], column: int
 ) -> Block | None:

@@ -166,7 +166,9 @@ class _Question:
     """Arguments of `one_step` that a cache can compare: a layer is asked about several times."""
 
     def __init__(self, sums: Accumulators, factors: Array, limit: int, members: int) -> None:
-        self.sums, self.factors, self.limit, self.members = sums, factors, limit, members
+        # Kept by the cache: of the weights only which channels have any.
+        self.sums = replace(sums, rows=(~sums.is_constant).astype(np.int64)[:, None])
+        self.factors, self.limit, self.members = factors, limit, members
         numbers = (sums.multiplier, sums.right, sums.bias, sums.lowest, sums.highest, factors)
         state = hashlib.sha256(repr((sums.zero_point, sums.low, sums.high, limit, members)).encode())
         for array in numbers:
@@ -180,7 +182,7 @@ class _Question:
         return isinstance(other, _Question) and other._key == self._key
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=4096)
 def _solved(question: _Question) -> OneStep | None:
     sums, factors = question.sums, question.factors
     right = sums.right[~sums.is_constant]

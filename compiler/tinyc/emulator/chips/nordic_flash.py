@@ -198,7 +198,7 @@ class FlashController(Peripheral):
 
     def _check_access(self, address: int, size: int) -> None:
         """The chip blocks the access and raises a bus fault (chapter "ACL", permission schemes)."""
-        for region in sorted(self._regions):
+        for region in sorted(self._regions) if self._regions else ():
             at = self._FIRST + region * self._STRIDE
             start, length, permission = (self[at + register] for register in (0, 4, 8))
             if permission & 2 and start % PAGE == 0 and start < address + size and address < start + length:

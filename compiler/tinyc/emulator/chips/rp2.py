@@ -70,6 +70,7 @@ class Block(Peripheral):
 
     def __init__(self, system: FlashSystem, base: int, resets: Resets | None = None, name: str = "") -> None:
         self.chip, self._resets, self.name = system, resets, name
+        self.changes = 0  # writes since power-on
         super().__init__(system, base)
 
     def _require_running(self, offset: int) -> None:
@@ -84,6 +85,7 @@ class Block(Peripheral):
     def write(self, offset: int, size: int, value: int) -> None:
         self._require_running(offset)
         super().write(offset & 0xFFF, size, combined(self, offset, value))
+        self.changes += 1
 
 
 class Crystal(Block):
@@ -174,9 +176,20 @@ class Clocks(Block):
 
     def reset(self) -> None:
         self.registers = dict(self._at_reset)
+        self._running: tuple[tuple[int, int, int], dict[str, int]] = ((-1, -1, -1), {})
 
     def hz(self, name: str) -> int:
         """Frequency of a clock or source; 0 where it does not run."""
+        # What runs goes on until something is written: the UART asks for every byte.
+        changes = (self._crystal.changes, self._pll.changes, self.changes)
+        if changes != self._running[0]:
+            self._running = (changes, {})
+        known = self._running[1]
+        if not known.get(name):
+            known[name] = self._hz(name)
+        return known[name]
+
+    def _hz(self, name: str) -> int:
         if name == "rosc":
             return RING_HZ
         if name == "xosc":
