@@ -7,6 +7,7 @@ length of the sequence, the body takes one step. Its operators are repeated, wit
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
@@ -91,9 +92,8 @@ def _values(operator: RawOperator, graph: RawModel, known: Known) -> Sequence[Ar
     values = [known[index] for index in operator.inputs]
     if operator.kind in _TRUTHS and len(values) == 2 and all(value.size == 1 for value in values):
         return [_TRUTHS[operator.kind](*values)]
-    tensors = [
-        _tensor(graph.tensors[index], known.get(index)) for index in (*operator.inputs, *operator.outputs)
-    ]
+    places = (*operator.inputs, *operator.outputs)
+    tensors = [_tensor(index, graph.tensors[index], known.get(index)) for index in places]
     complete = tuple(tensor for tensor in tensors if tensor is not None)
     if len(complete) < len(tensors):
         return ()
@@ -104,10 +104,10 @@ def _values(operator: RawOperator, graph: RawModel, known: Known) -> Sequence[Ar
     return folded(node) or ()
 
 
-def _tensor(raw: RawTensor, data: Array | None) -> Tensor | None:
+def _tensor(index: int, raw: RawTensor, data: Array | None) -> Tensor | None:
     if raw.dtype is None:
         return None
-    return Tensor(raw.name, raw.shape if data is None else data.shape, raw.dtype, raw.quantization, data)
+    return Tensor(str(index), raw.shape if data is None else data.shape, raw.dtype, raw.quantization, data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,25 +121,26 @@ class _List:
 def _lists(body: RawModel, steps: Sequence[Known]) -> Iterator[tuple[int, _List]]:
     """(position, list) of the loop variables that step i makes of rows 0 .. i - 1, a new one and the rest."""
     made = {output: operator for operator in body.operators for output in operator.outputs}
+    reads = Counter(itertools.chain(body.outputs, *(operator.inputs for operator in body.operators)))
     for position, (before, after) in enumerate(zip(body.inputs, body.outputs, strict=True)):
         joined = made.get(after)
         if joined is None or joined.kind != "CONCATENATION" or len(joined.inputs) != 3:
             continue
         first, last = made.get(joined.inputs[0]), made.get(joined.inputs[2])
-        if first is None or last is None:
+        if first is None or last is None or {first.kind, last.kind} != {"SLICE"}:
             continue
-        readers = [operator for operator in body.operators if before in operator.inputs]
-        if {first.kind, last.kind} != {"SLICE"} or readers != [first, last]:
+        alone = all(reads[index] == 1 for index in (after, joined.inputs[0], joined.inputs[2]))
+        if not alone or reads[before] != 2 or body.tensors[before].shape[:1] != (len(steps),):
             continue
-        if body.tensors[before].shape[:1] == (len(steps),) and all(
-            _is_row(step, first, last, number) for number, step in enumerate(steps)
-        ):
+        if all(_is_row(step, before, first, last, number) for number, step in enumerate(steps)):
             yield position, _List((first, last, joined), joined.inputs[1])
 
 
-def _is_row(known: Known, first: RawOperator, last: RawOperator, number: int) -> bool:
-    """Whether the slices end before row `number`, and begin after it."""
-    bounds = [known.get(index) for index in (*first.inputs[1:3], *last.inputs[1:3])]
+def _is_row(known: Known, before: int, first: RawOperator, last: RawOperator, number: int) -> bool:
+    """Whether the slices of `before` end at row `number`, and begin after it."""
+    if not len(first.inputs) == len(last.inputs) == 3 or {first.inputs[0], last.inputs[0]} != {before}:
+        return False
+    bounds = [known.get(index) for index in (*first.inputs[1:], *last.inputs[1:])]
     if any(bound is None or bound.size == 0 for bound in bounds):
         return False
     begin, size, behind, rest = (list(bound.reshape(-1)) for bound in bounds if bound is not None)
@@ -159,7 +160,7 @@ def _repeated(
     lists = dict(_lists(body, steps))
     skipped = {operator.index for each in lists.values() for operator in each.operators}
     rows: dict[int, list[int]] = {position: [] for position in lists}
-    numbers = itertools.count(max(tensors) + 1)
+    numbers = itertools.count(max(tensors, default=0) + 1)
     constants: dict[int, int] = {-1: -1}
     variables = list(loop.inputs)
     operators: list[RawOperator] = []

@@ -49,7 +49,8 @@ def _fold(node: Node) -> list[Array] | None:
         return [np.stack(values, axis=int(node.option("PackOptions", "Axis", 0)))]
     if node.kind == "CAST" and node.results[0].dtype in integers:
         return [values[0].astype(node.results[0].dtype.numpy)]
-    if node.kind in ("MUL", "ADD", "SUB") and len(values) == 2:
+    fused = (node.options or {}).get("FusedActivationFunction", 0)
+    if node.kind in ("MUL", "ADD", "SUB") and len(values) == 2 and not fused:
         operation = {"MUL": np.multiply, "ADD": np.add, "SUB": np.subtract}[node.kind]
         return [np.asarray(operation(*values))]
     if node.kind in _MOVEMENT:

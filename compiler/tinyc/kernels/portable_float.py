@@ -111,9 +111,6 @@ def _lower_pool(op: Op, graph: Graph) -> Lowered:
 
 
 def _pool(op: type[Pool2D], kind: str, start: float, header: str = "pool_2d_f32.h") -> Kernel:
-    def specialize(layer: Op, graph: Graph) -> Mapping[str, object]:
-        return {"kind": kind, "start": start, "variant": "windows"}
-
     return Kernel(
         symbol=f"tinyc_{kind}_2d_f32__portable",
         op=op,
@@ -121,7 +118,7 @@ def _pool(op: type[Pool2D], kind: str, start: float, header: str = "pool_2d_f32.
         headers=(f"include/{header}",),
         accepts=all_float,
         lower=_lower_pool,
-        specialize=specialize,
+        view={"kind": kind, "start": start},
     )
 
 

@@ -58,10 +58,6 @@ def each(
     def lower(layer: Op, graph: Graph) -> Lowered:
         return Lowered(struct, {"count": graph.results(layer)[0].elements, **numbers(layer)})
 
-    def specialize(layer: Op, graph: Graph) -> Mapping[str, object]:
-        called = {"function": function or name, "has_numbers": struct != _PLAIN}
-        return {**called, "struct": struct, "variant": "each"}
-
     return Kernel(
         symbol=f"{name}__portable",
         op=op,
@@ -70,7 +66,7 @@ def each(
         accepts=all_float,
         lower=lower,
         in_place=(0,),
-        specialize=specialize,
+        view={"function": function or name, "has_numbers": struct != _PLAIN, "struct": struct},
     )
 
 
@@ -85,11 +81,15 @@ def _slope(op: Op) -> Mapping[str, FieldValue]:
     return {"alpha": op.alpha}
 
 
-def _gelu(op: Op, graph: Graph) -> Mapping[str, object]:
+def _gelu(form: str, approximate: bool) -> Kernel:
     """Either form has its own function."""
-    assert isinstance(op, Gelu)
-    form = "gelu_tanh" if op.approximate else "gelu"
-    return {"function": f"tinyc_{form}_f32", "has_numbers": False, "struct": _PLAIN, "variant": form}
+
+    def accepts(op: Op, graph: Graph) -> bool:
+        assert isinstance(op, Gelu)
+        return op.approximate is approximate and all_float(op, graph)
+
+    kernel = each(Gelu, f"tinyc_{form}_f32", "curves_f32.h")
+    return replace(kernel, symbol=f"tinyc_{form}_f32__portable", accepts=accepts)
 
 
 KERNELS = (
@@ -104,5 +104,6 @@ KERNELS = (
         for op in (Cos, Exp, Log, Logistic, Sin, Sqrt, Tanh)
     ),
     *(each(op, header="curves_f32.h") for op in (Elu, HardSwish, Rsqrt)),
-    replace(each(Gelu, header="curves_f32.h"), specialize=_gelu),
+    _gelu("gelu", approximate=False),
+    _gelu("gelu_tanh", approximate=True),
 )

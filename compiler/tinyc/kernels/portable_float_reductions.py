@@ -47,10 +47,7 @@ def _lower_extreme(op: Op, graph: Graph) -> Lowered:
 def _reduction(op: type[Reduction], name: str) -> Kernel:
     is_sum = name == "sum"
 
-    def specialize(layer: Op, graph: Graph) -> Mapping[str, object]:
-        struct = "tinyc_reduce_sum_f32" if is_sum else "tinyc_reduce"
-        return {"name": name, "struct": struct, "is_sum": is_sum, "variant": "axes"}
-
+    struct = "tinyc_reduce_sum_f32" if is_sum else "tinyc_reduce"
     return Kernel(
         symbol=f"tinyc_reduce_{name}_f32__portable",
         op=op,
@@ -58,7 +55,7 @@ def _reduction(op: type[Reduction], name: str) -> Kernel:
         headers=("include/reduce_f32.h",),
         accepts=all_float,
         lower=_lower_sum if is_sum else _lower_extreme,
-        specialize=specialize,
+        view={"name": name, "struct": struct, "is_sum": is_sum},
     )
 
 
@@ -68,9 +65,6 @@ def _lower_arg(op: Op, graph: Graph) -> Lowered:
 
 
 def _arg(op: type[ArgExtreme], name: str, order: str) -> Kernel:
-    def specialize(layer: Op, graph: Graph) -> Mapping[str, object]:
-        return {"order": order, "variant": "axis"}
-
     return Kernel(
         symbol=f"tinyc_arg_{name}_f32__portable",
         op=op,
@@ -78,7 +72,7 @@ def _arg(op: type[ArgExtreme], name: str, order: str) -> Kernel:
         headers=("include/along_axis_f32.h",),
         accepts=_index_of_float,
         lower=_lower_arg,
-        specialize=specialize,
+        view={"order": order},
     )
 
 

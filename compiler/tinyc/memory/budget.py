@@ -249,7 +249,7 @@ def _own_pieces(graph: Graph, step: Step) -> dict[str, float]:
     kernel, piece = step.kernel, step.kernel.source
     if kernel.specialize is not None:
         view = kernel.specialize(step.op, graph)
-        piece += f" {view['variant']}" if "variant" in view else f" {step.index}"
+        piece = f"{kernel.symbol} {view.get('variant', step.index)}"
     if kernel.code is not None:
         return {**kernel.functions, piece: kernel.code(step.op, graph)}
     if kernel.functions and piece == kernel.source:
