@@ -185,7 +185,7 @@ def open_artifact(folder: Path) -> Artifact:
             learning=learning,
             lowpan=lowpan,
         )
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise TinycError(
             "is not a build folder", where=str(folder), hint="run `tinyc build` first"
         ) from error

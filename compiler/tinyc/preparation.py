@@ -179,6 +179,13 @@ def _files(path: Path) -> list[Path]:
     return sorted(item for item in path.rglob("*") if item.is_file()) if path.is_dir() else [path]
 
 
+def _digest(path: Path) -> bytes:
+    try:
+        return hashlib.sha256(path.read_bytes()).digest()
+    except OSError as error:
+        raise TinycError(f"the file cannot be read: {error.strerror}", where=str(path)) from error
+
+
 def _key(source: Source, options: QuantizeOptions, digest: str) -> str:
     """A name in the cache. `digest` is that of a graph whose constants may lie beside the model file."""
     state = hashlib.sha256(_code_digest())
@@ -188,7 +195,7 @@ def _key(source: Source, options: QuantizeOptions, digest: str) -> str:
         state.update(b"\0")
         if root is not None and root.exists():
             for path in _files(root):
-                state.update(hashlib.sha256(path.read_bytes()).digest())
+                state.update(_digest(path))
     return state.hexdigest()
 
 

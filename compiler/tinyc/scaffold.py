@@ -31,6 +31,8 @@ def scaffold(
         raise TinycError("no such model", where=str(model))
     if calibration is not None and not calibration.is_file():
         raise TinycError("no such calibration data", where=str(calibration))
+    if folder.exists() and not folder.is_dir():
+        raise TinycError("is no folder", where=str(folder))
     text = render(
         "project/tinyc.toml.j2",
         model=_quoted(_relative(model, folder)),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tinyc import frontends
 from tinyc.audio.settings import AudioSettings
 from tinyc.config import CONFIG_NAME, Config, load_config
 from tinyc.errors import TinycError
@@ -19,6 +20,8 @@ from tinyc.program import NO_VERSION
 from tinyc.quantize.options import Weights
 from tinyc.text.tokenizer import Tokenizer
 
+# How an archive begins, and an array.
+_MARKS = (b"PK", b"\x93N")
 # The array of an .npz that holds the classes of the samples.
 LABELS = "labels"
 
@@ -94,7 +97,8 @@ def resolve(
     """The source that a command line argument means. The others replace what `tinyc.toml` says.
 
     Nothing means the `tinyc.toml` here; a folder means the one inside it, or a SavedModel.
-    Raises TinycError when there is none, and for calibration data beside `allow_float`.
+    Raises TinycError when there is none, or nothing that may be a model, and for calibration data beside
+    `allow_float`.
     """
     if allow_float and calibration is not None:
         raise TinycError(
@@ -124,6 +128,7 @@ def resolve(
             f"there is no {CONFIG_NAME} here",
             hint="name a model file, or run `tinyc init MODEL` to make one",
         )
+    frontends.require_model(path)
     name = path.stem or "model"
     folder = Path("build") / name
     return Source(
@@ -147,11 +152,16 @@ def load_arrays(path: Path) -> dict[str, Array]:
     try:
         # Opened here: NumPy leaves the file of a damaged archive open.
         with path.open("rb") as stream:
+            if stream.read(2) not in _MARKS:
+                raise ValueError("it is neither an .npz nor an .npy")
+            stream.seek(0)
             loaded = np.load(stream, allow_pickle=False)
             arrays = {"inputs": loaded} if isinstance(loaded, np.ndarray) else dict(loaded.items())
     except FileNotFoundError as error:
         raise TinycError("no such file", where=str(path)) from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except OSError as error:
+        raise TinycError(f"cannot be read: {error.strerror or error}", where=str(path)) from error
+    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise TinycError(f"is not a readable NumPy file: {error}", where=str(path)) from error
     for name, array in arrays.items():
         if not isinstance(array, np.ndarray):

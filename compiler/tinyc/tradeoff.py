@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 from tinyc import selection
@@ -123,7 +124,7 @@ def within(program: Program, limits: Limits, candidates: selection.Candidates | 
     options = list(_options(program, candidates))
     allowed = [option for option in options if option.is_within(limits)]
     if not allowed:
-        raise _nothing_within(program, options, limits)
+        raise _nothing_within(program, options, limits, given=candidates is not None)
     return min(_fitting(allowed), key=lambda option: _rank(option, program.optimize)).program
 
 
@@ -157,19 +158,26 @@ def _rank(option: _Option, objective: Objective) -> tuple[object, ...]:
     return work, arena, flash
 
 
-def _nothing_within(program: Program, options: Sequence[_Option], limits: Limits) -> DoesNotFit:
-    """The least arena and flash, each within the other's limit where that is possible at all."""
+def _nothing_within(
+    program: Program, options: Sequence[_Option], limits: Limits, *, given: bool
+) -> DoesNotFit:
+    """The least arena and flash, each within the other's limit where that is possible at all, and the layers
+    that take most of it. The kernels may be `given`, by a firmware that exists."""
     problems = []
-    for what, limit, other in (
-        ("arena", limits.arena, Limits(flash=limits.flash)),
-        ("flash", limits.flash, Limits(arena=limits.arena)),
+    for what, limit, other, heaviest in (
+        ("arena", limits.arena, Limits(flash=limits.flash), Budget.heaviest_in_arena),
+        ("flash", limits.flash, Limits(arena=limits.arena), Budget.heaviest_in_flash),
     ):
-        able = [option for option in options if option.is_within(other)] or options
-        least = min(getattr(option.budget, what) for option in able)
-        if limit is not None and least > limit:
-            problems.append(Problem(what, f"takes {least} bytes at least", f"the limit is {limit}"))
+        able = [option.budget for option in options if option.is_within(other)]
+        least = min(able or [option.budget for option in options], key=attrgetter(what))
+        need = getattr(least, what)
+        if limit is not None and need > limit:
+            problems.append(Problem(what, f"takes {need} bytes at least", f"the limit is {limit}"))
+            problems += heaviest(least)
+    more = "build without --firmware, whose kernels are the only ones here, or " if given else ""
     return DoesNotFit(
         f"no choice of kernels for model `{program.name}` on board `{program.board.name}` keeps the limits",
         problems=problems,
-        hint="`tinyc check --tradeoff` shows what there is to choose from",
+        hint=f"{more}raise the limit, or use a smaller model or input; `tinyc check --tradeoff` shows what "
+        "there is to choose from",
     )

@@ -398,6 +398,15 @@ def test_the_verbs(tmp_path: Path) -> None:
     assert said.code == 0, said.stderr
     assert said.json["split"] == told
     assert (first / "firmware.bin").read_bytes() == (second / "firmware.bin").read_bytes()
+    arena, fits, small = said.json["arena"], tmp_path / "fits", tmp_path / "small"
+    of_first = ("build", sine, "--split-model", "--firmware", first)
+    said = tinyc(*of_first, "--max-arena", arena, "--max-flash", "100k", "-o", fits, "--json")
+    assert said.code == 0, said.stderr
+    assert said.json["arena"] == arena
+    for limit, words in (("--max-arena", "bytes alive in the arena"), ("--max-flash", "bytes of constants")):
+        said = tinyc(*of_first, limit, 8, "-o", small)
+        assert said.code == 3 and words in said.stderr and "#0 FULLY_CONNECTED" in said.stderr
+        assert "build without --firmware" in said.stderr and not small.exists()
     said = tinyc("build", ROOT / "examples" / "keyword_spotting", "--split-model", "--firmware", first)
     assert said.code == 1 and "the firmware does not run the model" in said.stderr
     said = tinyc("build", sine, "--arena", 1000)

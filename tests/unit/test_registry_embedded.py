@@ -6,11 +6,13 @@ import gc
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pyoxigraph import DefaultGraph, Literal, NamedNode, Quad, RdfFormat
@@ -119,6 +121,45 @@ class TestQueries:
         assert caught.value.limit == "memory"
         assert rows(store, "SELECT (1 AS ?x) {}", limits=Limits(seconds=20))
         pool.close()
+
+    @pytest.mark.parametrize(
+        ("how", "limit", "words"),
+        [
+            (signal.SIGABRT, "memory", "more than 6 GiB"),
+            (signal.SIGSEGV, "memory", "more than 6 GiB of memory, or is nested too deeply"),
+            (signal.SIGBUS, "memory", "more than 6 GiB of memory, or is nested too deeply"),
+            (signal.SIGKILL, "memory", "the machine has no memory left"),
+            (signal.SIGALRM, "seconds", "more than 20 s"),
+        ],
+    )
+    def test_a_query_whose_process_is_ended(
+        self,
+        store: EmbeddedStore,
+        monkeypatch: pytest.MonkeyPatch,
+        how: signal.Signals,
+        limit: str,
+        words: str,
+    ) -> None:
+        """By the system or a library: without memory each gives up in its own way."""
+        store.load(SAMPLE, RdfFormat.TURTLE)
+        with monkeypatch.context() as patched, ThreadPoolExecutor() as pool:
+            started: list[subprocess.Popen[bytes]] = []
+            real = subprocess.Popen
+
+            def note(*arguments: Any, **options: Any) -> subprocess.Popen[bytes]:
+                started.append(real(*arguments, **options))
+                return started[-1]
+
+            patched.setattr(subprocess, "Popen", note)
+            # The worker answers once, so that the endless query finds it at work.
+            assert rows(store, "SELECT (1 AS ?x) {}", limits=Limits(seconds=20))
+            asked = pool.submit(rows, store, ENDLESS, limits=Limits(seconds=20))
+            time.sleep(0.1)
+            started[-1].send_signal(how)
+            with pytest.raises(LimitReached, match=words) as caught:
+                asked.result()
+        assert caught.value.limit == limit
+        assert rows(store, "SELECT (1 AS ?x) {}", limits=Limits(seconds=20))
 
     def test_limited_queries_see_every_write(self, store: EmbeddedStore) -> None:
         for count in range(3):

@@ -270,7 +270,7 @@ def test_a_dynamic_batch_is_one() -> None:
         ("model", b"x", "the file has no suffix"),
         ("model.tflite", b"", "the file is empty"),
         ("model.tflite", b"not a flatbuffer at all", "without the identifier TFL3"),
-        ("folder", None, "the folder is no SavedModel"),
+        ("folder", None, "the folder holds no build, no tinyc.toml and no SavedModel"),
     ],
 )
 def test_load_explains_what_it_accepts(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import sys
 from types import TracebackType
 from typing import Any, Protocol, Self, runtime_checkable
@@ -50,6 +51,12 @@ def _is_taken(error: Exception) -> bool:
     return sys.platform == "win32" and "PermissionError" in str(error)
 
 
+def _reason(error: Exception) -> str:
+    """Why a port did not open: the system's words without pyserial's around them."""
+    number = getattr(error, "errno", None)
+    return str(error) if number is None else os.strerror(number)
+
+
 class SerialTransport:
     """A serial port at 115200 baud, 8N1, for as long as the object is open; a context manager.
 
@@ -86,7 +93,7 @@ class SerialTransport:
                     hint="close it: a serial monitor, a terminal or another tinyc",
                 ) from error
             raise TinycError(
-                f"cannot open the serial port: {error}",
+                f"cannot open the serial port: {_reason(error)}",
                 where=self.port,
                 allowed=", ".join(name for name, _ in list_ports()) or "there is no serial port here",
             ) from error

@@ -8,7 +8,8 @@ from pathlib import Path
 from tinyc.errors import TinycError
 from tinyc.ir.graph import Graph
 
-ACCEPTED = ".tflite, .onnx, .keras, .h5, .hdf5, or a SavedModel folder"
+_SUFFIXES = (".tflite", ".onnx", ".keras", ".h5", ".hdf5")
+ACCEPTED = f"{', '.join(_SUFFIXES)}, or a SavedModel folder"
 # No model for a microcontroller is anywhere near.
 MAX_FILE_BYTES = 1 << 28
 
@@ -21,16 +22,7 @@ def load(path: Path) -> Graph:
     """
     path = Path(path)
     suffix = path.suffix.lower()
-    if not path.exists():
-        raise TinycError("there is no such file", where=str(path), allowed=ACCEPTED)
-    if path.is_dir():
-        if not ((path / "saved_model.pb").is_file() or (path / "saved_model.pbtxt").is_file()):
-            raise TinycError(
-                "the folder is no SavedModel: it has no saved_model.pb", where=str(path), allowed=ACCEPTED
-            )
-    elif suffix not in (".tflite", ".onnx", ".keras", ".h5", ".hdf5"):
-        found = f"unknown suffix `{path.suffix}`" if path.suffix else "the file has no suffix"
-        raise TinycError(f"{found}, so the kind of model is not known", where=str(path), allowed=ACCEPTED)
+    require_model(path)
     if suffix not in (".tflite", ".onnx") or path.is_dir():
         from tinyc.frontends import keras
 
@@ -48,6 +40,22 @@ def load(path: Path) -> Graph:
         # The graph is called by its stem; the user wants the path.
         error.where = str(path)
         raise
+
+
+def require_model(path: Path) -> None:
+    """Raise TinycError unless there is a file or folder that may be a model, by its name alone."""
+    if not path.exists():
+        raise TinycError("there is no such file", where=str(path), allowed=ACCEPTED)
+    if path.is_dir():
+        if not any((path / name).is_file() for name in ("saved_model.pb", "saved_model.pbtxt")):
+            raise TinycError(
+                "the folder holds no build, no tinyc.toml and no SavedModel",
+                where=str(path),
+                allowed=ACCEPTED,
+            )
+    elif path.suffix.lower() not in _SUFFIXES:
+        found = f"unknown suffix `{path.suffix}`" if path.suffix else "the file has no suffix"
+        raise TinycError(f"{found}, so the kind of model is not known", where=str(path), allowed=ACCEPTED)
 
 
 def _bytes(path: Path) -> bytes:

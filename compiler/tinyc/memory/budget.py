@@ -110,26 +110,34 @@ class Budget:
         """What does not fit: by how much, and the layers that weigh most."""
         found = []
         if self.flash > self.flash_available:
-            heavy = sorted(self.layers, key=lambda layer: (-layer.weights, layer.index))[:_HEAVIEST]
             found.append(self._problem("flash", self.flash, self.flash_available))
-            found += [
-                Problem(_where(layer), f"{layer.weights} bytes of constants")
-                for layer in heavy
-                if layer.weights > 0
-            ]
+            found += self.heaviest_in_flash()
             if self.tokenizer:
                 found.append(Problem("tokenizer", f"{self.tokenizer} bytes of tables"))
             if self.learning_tables:
                 found.append(Problem("learning", f"{self.learning_tables} bytes of tables"))
         if self.ram > self.ram_available:
-            heavy = sorted(self.layers, key=lambda layer: (-layer.live, layer.index))[:_HEAVIEST]
             found.append(self._problem("RAM", self.ram, self.ram_available))
-            found += [Problem(_where(layer), f"{layer.live} bytes alive in the arena") for layer in heavy]
+            found += self.heaviest_in_arena()
             if self.learning_ram:
                 found.append(Problem("learning", f"{self.learning_ram} bytes of the head that learns"))
             if self.lowpan:
                 found.append(Problem("6LoWPAN", f"{self.lowpan_ram} bytes of the node"))
         return tuple(found)
+
+    def heaviest_in_flash(self) -> list[Problem]:
+        """The layers with most constants, heaviest first."""
+        heavy = sorted(self.layers, key=lambda layer: (-layer.weights, layer.index))[:_HEAVIEST]
+        return [
+            Problem(_where(layer), f"{layer.weights} bytes of constants")
+            for layer in heavy
+            if layer.weights > 0
+        ]
+
+    def heaviest_in_arena(self) -> list[Problem]:
+        """The layers that set the peak of the arena, heaviest first."""
+        heavy = sorted(self.layers, key=lambda layer: (-layer.live, layer.index))[:_HEAVIEST]
+        return [Problem(_where(layer), f"{layer.live} bytes alive in the arena") for layer in heavy]
 
     def _problem(self, memory: str, need: int, have: int) -> Problem:
         return Problem(memory, f"needs about {need} bytes, {need - have} more than there are", f"has {have}")

@@ -44,7 +44,7 @@ function memorySection(build) {
   onSelect(mark);
   const kinds = [...new Set(build.buffers.map((buffer) => buffer.kind))];
   return section("memory", "Memory over time",
-    `The arena has ${bytes(build.arena)}. ${slack ? `No plan can do with less than ${bytes(build.arena_lower_bound)}.` : "No plan can do with less."} `
+    `The arena has ${bytes(build.arena)}. ${slack ? `No plan for these kernels can do with less than ${bytes(build.arena_lower_bound)}.` : "No plan for these kernels can do with less."} `
       + "Each rectangle is a buffer: from left to right the layers during which it is alive, from bottom to top the bytes that it takes. The columns above are the bytes in use.",
     legend(Object.entries(KINDS).filter(([kind]) => kinds.includes(kind))), view, info);
 }

@@ -18,7 +18,7 @@ function overview(build, comparison) {
       figure("Flash", bytes(build.flash), `${percent(build.flash / board.flash)} of ${bytes(board.flash)}`, delta("Flash")),
       figure("RAM", bytes(build.ram), `${percent(build.ram / board.ram)} of ${bytes(board.ram)}`, delta("RAM")),
       known(build.image) && figure("Model image", bytes(build.image)),
-      figure("Arena", bytes(build.arena), build.arena > build.arena_lower_bound ? `${bytes(build.arena - build.arena_lower_bound)} above the least` : "the least possible", delta("Arena")),
+      figure("Arena", bytes(build.arena), build.arena > build.arena_lower_bound ? `${bytes(build.arena - build.arena_lower_bound)} above the least` : "the least for these kernels", delta("Arena")),
       figure("Weights", bytes(build.weights), "all constants", delta("Weights")),
       figure("Work", `${rounded(build.macs)} MACs`, known(build.cycles) && build.macs > 0 && `${(build.cycles / build.macs).toFixed(2)} cycles/MAC`, delta("MACs")),
       known(time) && figure("One inference", duration(time), `${rounded(build.cycles)} cycles, ${build.costs === "counted" ? "estimated" : "predicted"}`, delta("Time")),

@@ -7,6 +7,7 @@ to its parent does, and an alarm of the system ends it soon after the limit even
 
 from __future__ import annotations
 
+import os
 import resource
 import signal
 import sys
@@ -21,7 +22,7 @@ import pyoxigraph
 from tinyc.errors import TinycError
 from tinyc.registry.store.base import Answer, Limits, Rows, Scope, Truth
 from tinyc.registry.store.embedded import answer, change_stamp, open_to_read
-from tinyc.registry.store.workers import CHUNK, NO_MEMORY
+from tinyc.registry.store.workers import CHUNK, NO_MEMORY, is_starved
 
 _GRACE = 2.0
 """Seconds after the limit at which the alarm ends a worker that its parent has not."""
@@ -73,6 +74,7 @@ def _run(
     try:
         found = answer(store, text, prefixes, scope)
     except TinycError as error:
+        _require_memory(error)
         signal.setitimer(signal.ITIMER_REAL, 0)
         connection.send(("error", _plain(error)))
         return
@@ -96,9 +98,16 @@ def _send(connection: Connection[Any, Any], found: Answer, limits: Limits) -> No
             signal.setitimer(signal.ITIMER_REAL, left)
         more = limits.rows is not None and next(items, None) is not None
     except TinycError as error:
+        _require_memory(error)
         connection.send(("error", _plain(error)))
         return
     connection.send(("more" if more else "end", None))
+
+
+def _require_memory(error: TinycError) -> None:
+    """A store that cannot be read for want of memory is not a damaged one. Raises MemoryError."""
+    if is_starved(error.what):
+        raise MemoryError from error
 
 
 def _plain(error: TinycError) -> TinycError:
@@ -111,4 +120,5 @@ if __name__ == "__main__":
     try:
         main()
     except MemoryError:
-        sys.exit(NO_MEMORY)
+        # At once: what Python does at its end may need memory, or wait for a thread that has none.
+        os._exit(NO_MEMORY)

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -30,9 +31,17 @@ IDLE = 2
 MEMORY = 6 * 1024**3
 """Bytes of address space of a worker: a query that sorts or joins without end must not take the machine."""
 NO_MEMORY = 12
-"""Exit code of a worker that ran out of memory in Python."""
+"""Exit code of a worker that ran out of memory and could still say so."""
+_STARVED = ("memory allocation of", "bad_alloc", "cannot allocate memory", "resource temporarily unavailable")
+"""What Rust, C++, the C library and RocksDB say without memory, in lower case."""
+_TAIL = 4096
 CHUNK = 500
 """Rows in one message, and quads when a store in memory is sent."""
+
+
+def is_starved(said: str) -> bool:
+    """Whether a message is that of a program without memory."""
+    return any(sign in said.lower() for sign in _STARVED)
 
 
 class Workers:
@@ -60,7 +69,7 @@ class Workers:
             worker.connection.send(("query", text, prefixes, scope, limits))
             kind, value = run.receive()
         except (BrokenPipeError, EOFError, ConnectionResetError):
-            raise worker.ended() from None
+            raise worker.ended(limits.seconds) from None
         except BaseException:
             worker.kill()
             raise
@@ -106,6 +115,8 @@ class _Worker:
         ours, theirs = socket.socketpair()
         package = str(Path(tinyc.__file__).resolve().parent.parent)
         path = os.pathsep.join(part for part in (package, os.environ.get("PYTHONPATH", "")) if part)
+        # What a library says when it gives up; a user has no use for it before that.
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `kill`
         with theirs:
             self.process = subprocess.Popen(
                 [
@@ -118,7 +129,9 @@ class _Worker:
                 ],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
-                env={**os.environ, "PYTHONPATH": path},
+                stderr=self._said,
+                # Without memory Rust cannot make the backtrace that it may have been asked for.
+                env={**os.environ, "PYTHONPATH": path, "RUST_BACKTRACE": "0"},
                 start_new_session=True,
             )
         self.connection: Connection[Any, Any] = Connection(ours.detach())
@@ -135,22 +148,39 @@ class _Worker:
             self.connection.send(("quads", chunk))
         self._version = version
 
-    def ended(self) -> TinycError:
-        """Why the process is gone: without memory, Rust and Python give up in their own ways."""
+    def ended(self, seconds: float) -> TinycError:
+        """Why the process is gone, which had so many `seconds`: by its end, and by what it said.
+
+        Without memory Rust and C++ abort, a stack that cannot grow is a fault, the C library exits, Python
+        raises; and the system kills who takes most when the machine itself has none left.
+        """
         code = self.process.wait()
+        self._said.seek(max(self._said.seek(0, os.SEEK_END) - _TAIL, 0))
+        said = self._said.read().decode(errors="replace").strip()
         self.kill()
-        if code in (-signal.SIGABRT, NO_MEMORY):
-            return LimitReached(
-                f"the query needs more than {self._memory / 1024**3:g} GiB of memory",
-                limit="memory",
-                hint="ask for less at once, such as without ORDER BY or DISTINCT",
-            )
-        return StoreFailed(f"the process of the query ended unexpectedly ({code})")
+        if code == -signal.SIGALRM:
+            return too_slow(seconds)
+        if code == -signal.SIGKILL:
+            return _too_much("the system has ended the query: the machine has no memory left")
+        needs = f"the query needs more than {self._memory / 1024**3:g} GiB of memory"
+        if code in (-signal.SIGSEGV, -signal.SIGBUS):
+            return _too_much(f"{needs}, or is nested too deeply")
+        if code in (-signal.SIGABRT, NO_MEMORY) or is_starved(said):
+            return _too_much(needs)
+        last = said.rpartition("\n")[2]
+        return StoreFailed(f"the process of the query ended unexpectedly ({code}){last and f': {last}'}")
 
     def kill(self) -> None:
         self.process.kill()
         self.process.wait()
         self.connection.close()
+        self._said.close()
+
+
+def _too_much(what: str) -> LimitReached:
+    return LimitReached(
+        what, limit="memory", hint="ask for less at once, such as without ORDER BY or DISTINCT"
+    )
 
 
 class _Run:
@@ -189,7 +219,7 @@ class _Run:
                     raise value
                 yield from value
         except (EOFError, ConnectionResetError):
-            raise self._worker.ended() from None
+            raise self._worker.ended(self._seconds) from None
         finally:
             if whole:
                 self._pool.give_back(self._worker)
