@@ -424,6 +424,18 @@ def test_layers_inside_fused_ones(browser: Any, view: BuildView, tmp_path: Path)
         assert page.locator("#quantization").count() == 0
 
 
+def test_what_int4_weights_cost_by_layer(browser: Any, view: BuildView, tmp_path: Path) -> None:
+    assert view.bill is not None
+    first, *others = view.bill["layers"]
+    bill = {**view.bill, "layers": [{**first, "int8_weights_gain_db": 1.25}, *others]}
+    path = tmp_path / "int4.html"
+    path.write_text(render(Page(replace(view, bill=bill))), encoding="utf-8", newline="\n")
+    for page in opened(browser, path):
+        table = page.locator("#quantization table").first
+        assert "gain with int8 weights" in table.inner_text()
+        assert "+1.3 dB" in table.locator("tbody tr").first.inner_text()
+
+
 def test_hostile_names_do_nothing_in_a_browser(browser: Any, view: BuildView, tmp_path: Path) -> None:
     name = HOSTILE.replace("\ud800", "")
     layers = tuple(

@@ -8,6 +8,8 @@ function billSection(build) {
   const methods = new Map(bill.tensors.flatMap((group) => group.tensors.map((name) => [name, group.method])));
   const inBuild = new Map(build.layers.flatMap((layer) => [[layer.name, layer.index], ...layer.parts.map((part) => [part.name, layer.index])]));
   const measured = bill.layers.some((layer) => known(layer.int16_gain_db));
+  const weightGains = bill.layers.map((layer) => layer.int8_weights_gain_db).filter(known);
+  const mostByWeights = Math.max(0.1, ...weightGains);
   const layers = sortable({
     caption: "Quantization bill by layer",
     rows: bill.layers.map((layer, place) => ({ ...layer, place, index: inBuild.get(layer.name.replace(/\[.*$/, "")) })),
@@ -20,6 +22,8 @@ function billSection(build) {
         hint: "Signal to quantization noise, with everything before in int8" },
       ...(measured ? [{ head: "gain with 16 bits", value: (layer) => layer.int16_gain_db, numeric: true, cell: (layer) => barred(layer.int16_gain_db, gains, (value) => signed(value, decibel), "gain"),
         hint: "How much the network's SQNR rises when only this layer's activations have 16 bits" }] : []),
+      ...(weightGains.length > 0 ? [{ head: "gain with int8 weights", value: (layer) => layer.int8_weights_gain_db, numeric: true, cell: (layer) => barred(layer.int8_weights_gain_db, mostByWeights, (value) => signed(value, decibel), "gain"),
+        hint: "How much the network's SQNR rises when only this layer's weights have 8 bits instead of 4" }] : []),
     ],
   });
   onSelect((layer) => layers.mark((row) => row.index === layer));
