@@ -40,15 +40,19 @@ TOLERANCE = 0.05
 # Layers of fewer instructions than SMALL may be off by a part of SMALL.
 SMALL = 2000
 # What these execute depends on the values: the prediction is a typical figure.
-BY_VALUE = ("softmax_s8", "logistic_s16", "tanh_s16", "quantize_f32")
+BY_VALUE = (
+    *("softmax_s8", "logistic_s16", "tanh_s16", "arg_max", "arg_min", "div_s8", "prelu"),
+    *("log_f32", "sin_f32", "cos_f32", "tanh_f32", "sqrt_f32", "elu_f32", "gelu_f32", "lstm_f32", "floor_"),
+)
 TYPICAL = 0.4
-# Called seldom, compilers inline some with other loops. In patches at the edge, windows in the padding are
-# predicted as any others. A scale so fine that most values saturate saves QUANTIZE half of its instructions.
+# In these loops registers are short, and the compiler finds another way with them in each program: a product
+# takes 49 instructions alone, 46 beside sums of int8; a layer of Winograd's 136,132 alone, 125,413 among
+# others. In patches at the edge, windows in the padding are predicted as any others.
 LOOSE = {
-    "quantize_f32_s16": 1.0,
     "add_s16": 0.08,
     "tinyc_mul_s16": 0.08,
-    "tinyc_mul_s8": 0.08,
+    "tinyc_mul_s8__portable": 0.08,
+    "conv_2d_s8_winograd": 0.1,
     "patch_stage": 0.2,
 }
 
@@ -115,13 +119,13 @@ def test_small_networks() -> None:
         check(_portable(graph), 1)
 
 
-def test_layers_that_the_fit_has_not_seen() -> None:
-    features = load_board("nrf52840").features
+def test_layers_that_the_fit_has_not_seen(long: bool) -> None:
+    features, count = load_board("nrf52840").features, 4 if long else 2
     # Kernels of other cores are only ranked by their figures.
     users = [users[0] for users in fitted_kernels(()).values()]
     kernels = [kernel for kernel in users if kernel.requires <= features]
-    layers = [(kernel, graph) for kernel in kernels for graph in layers_of(kernel, 4, seed=12345)]
-    assert len(layers) == 4 * len(kernels) > 100
+    layers = [(kernel, graph) for kernel in kernels for graph in layers_of(kernel, count, seed=12345)]
+    assert len(layers) == count * len(kernels) > 200
     for kernel, graph, instructions, cycles in measured(layers):
         (op,) = graph.ops
         # Windows in the padding alone are skipped, which is not predicted: only pads of a file have them.

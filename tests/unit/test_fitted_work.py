@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
-from strategies import STRATEGIES
-from tinyc.ir.ops import Activation, AveragePool2D, Conv2D, DepthwiseConv2D, FullyConnected, Padding, Reshape
+from strategies import STRATEGIES, strategy_of
+from tinyc.ir.ops import (
+    Activation,
+    AveragePool2D,
+    Conv2D,
+    DepthwiseConv2D,
+    FullyConnected,
+    Padding,
+    Reshape,
+    TransposeConv,
+)
 from tinyc.ir.ops.base import Op
-from tinyc.kernels import features, work
+from tinyc.kernels import features, loop_features, work
 from tinyc.kernels.catalogue import CATALOGUE
 from tinyc.kernels.token_block import BLOCKS
 from tinyc.kernels.work import FittedWork, predict
@@ -30,7 +41,7 @@ def test_every_fitted_kernel_has_costs_for_its_features(kernel) -> None:  # type
     assert kernel.work.is_fitted
     assert all(cost >= 0 for pair in work.table()[kernel.work.symbol].values() for cost in pair)
     rng = np.random.default_rng(0)
-    graphs = [STRATEGIES[kernel.op](rng) for _ in range(60)]
+    graphs = [strategy_of(kernel)(rng) for _ in range(60)]
     taken = [graph for graph in graphs if kernel.accepts(graph.ops[0], graph)]
     for graph in taken:
         (op,) = graph.ops
@@ -87,6 +98,43 @@ def test_taps_of_a_convolution(op: type[Op]) -> None:
         counts = features.portable_convolution(layer, graph)
         channels = graph.results(layer)[0].shape[3]
         assert counts["taps"] == channels * brute_taps(layer, graph)
+
+
+def test_taps_of_a_transposed_convolution() -> None:
+    rng = np.random.default_rng(3)
+    for _ in range(30):
+        graph = STRATEGIES[TransposeConv](rng)
+        (layer,) = graph.ops
+        assert isinstance(layer, TransposeConv)
+        (x, filters, *_), (result,) = graph.operands(layer), graph.results(layer)
+        met = [
+            sum(
+                0 <= at * layer.stride[axis] + tap - layer.pads(filters)[axis] < result.shape[1 + axis]
+                for at in range(x.shape[1 + axis])
+                for tap in range(filters.shape[1 + axis])
+            )
+            for axis in (0, 1)
+        ]
+        taps = x.shape[0] * result.shape[3] * met[0] * met[1]
+        assert loop_features.transpose_conv(layer, graph)["taps"] == taps
+        assert loop_features.float_transpose_conv(layer, graph)["taps"] == taps
+
+
+@pytest.mark.parametrize(("kept", "reduced"), [((1, 1, 2, 3), (1, 1, 1, 4)), ((2, 1, 3, 2), (3, 1, 2, 5))])
+def test_a_reduction_carries_as_its_counters_do(kept: tuple[int, ...], reduced: tuple[int, ...]) -> None:
+    def carries(extents: tuple[int, ...]) -> int:
+        at, count = [0] * len(extents), 0
+        for _ in range(math.prod(extents)):
+            for axis in reversed(range(len(extents))):
+                at[axis] += 1
+                if at[axis] < extents[axis]:
+                    break
+                at[axis], count = 0, count + 1
+        return count
+
+    outputs = math.prod(kept)
+    expected = carries(kept) + outputs * carries(reduced)
+    assert loop_features.reduction(kept, reduced)["carries"] == expected
 
 
 def test_im2col_fills_or_widens_every_element_of_a_row() -> None:

@@ -118,7 +118,7 @@ def _lower(op: Op, graph: Graph) -> Lowered:
     return lowered(op, graph)
 
 
-def _features(op: Op, graph: Graph) -> Features:
+def loop_counts(op: Op, graph: Graph) -> Features:
     fields = shape(op, graph)
     rows, columns, depth = (fields[name] for name in ("rows", "columns", "depth"))
     assert isinstance(rows, int) and isinstance(columns, int) and isinstance(depth, int)
@@ -148,7 +148,7 @@ KERNELS = tuple(
         headers=("include/batch_matmul.h", "include/sums_s16.h"),
         accepts=partial(_accepts, constants=constants, dtype=dtype),
         lower=_lower,
-        work=FittedWork(f"tinyc_batch_matmul_{name}__portable", _features),
+        work=FittedWork(f"tinyc_batch_matmul_{name}__portable", loop_counts),
         specialize=_specialize,
     )
     for name, constants, dtype in (

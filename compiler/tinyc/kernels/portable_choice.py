@@ -11,9 +11,11 @@ from tinyc.ir.ops.common import quantization_mismatch
 from tinyc.ir.ops.elementwise import limits
 from tinyc.ir.ops.select_v2 import SelectV2
 from tinyc.ir.tensor import DType
+from tinyc.kernels import loop_features
 from tinyc.kernels.broadcast import walk
 from tinyc.kernels.kernel import Kernel, Lowered
-from tinyc.kernels.portable_pairwise import AXES, loops, operand_views
+from tinyc.kernels.portable_pairwise import AXES, loop_counts, loops, operand_views
+from tinyc.kernels.work import FittedWork
 
 _ROLES = ("condition", "left", "right")
 # The bytes of an element: only they matter.
@@ -80,6 +82,7 @@ KERNELS = (
             lower=_lower_select,
             in_place=(0, 1, 2) if size == 1 else (),
             specialize=_specialize_select,
+            work=FittedWork(f"tinyc_select_v2_x{8 * size}__portable", loop_counts),
         )
         for size in _ELEMENTS
     ),
@@ -91,5 +94,6 @@ KERNELS = (
         accepts=_add_n_accepts,
         lower=_lower_add_n,
         specialize=_specialize_add_n,
+        work=FittedWork("tinyc_add_n_s8__portable", loop_features.terms),
     ),
 )

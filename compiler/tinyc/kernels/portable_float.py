@@ -20,6 +20,8 @@ from tinyc.ir.ops.pooling import Pool2D
 from tinyc.ir.ops.transpose_conv import TransposeConv
 from tinyc.ir.tensor import DType
 from tinyc.kernels import (
+    features,
+    loop_features,
     portable_batch_matmul,
     portable_convolution,
     portable_pooling,
@@ -28,6 +30,7 @@ from tinyc.kernels import (
 from tinyc.kernels.kernel import FieldValue, Kernel, Lowered
 from tinyc.kernels.portable_float_each import all_float
 from tinyc.kernels.portable_pairwise import operand_views, stored
+from tinyc.kernels.work import FittedWork
 
 _ROLES = ("first", "second")
 
@@ -119,6 +122,7 @@ def _pool(op: type[Pool2D], kind: str, start: float, header: str = "pool_2d_f32.
         accepts=all_float,
         lower=_lower_pool,
         view={"kind": kind, "start": start},
+        work=FittedWork(f"tinyc_{kind}_2d_f32__portable", features.plain_pooling),
     )
 
 
@@ -147,6 +151,7 @@ KERNELS = (
         headers=("include/fully_connected_f32.h",),
         accepts=_accepts,
         lower=_lower_fully_connected,
+        work=FittedWork("tinyc_fully_connected_f32__portable", features.fully_connected),
     ),
     *(
         Kernel(
@@ -156,6 +161,7 @@ KERNELS = (
             headers=("include/conv_2d_f32.h",),
             accepts=_accepts,
             lower=_lower_convolution,
+            work=FittedWork("tinyc_conv_2d_f32__portable", loop_features.float_convolution),
         )
         for op in (Conv2D, DepthwiseConv2D)
     ),
@@ -166,6 +172,7 @@ KERNELS = (
         headers=("include/conv_2d_f32.h",),
         accepts=_accepts,
         lower=_lower_transposed,
+        work=FittedWork("tinyc_transpose_conv_f32__portable", loop_features.float_transpose_conv),
     ),
     _pool(AveragePool2D, "average_pool", 0.0),
     _pool(L2Pool2D, "l2_pool", 0.0, "l2_pool_2d_f32.h"),
@@ -178,5 +185,6 @@ KERNELS = (
         accepts=_accepts_matrices,
         lower=_lower_matrices,
         specialize=_matrix_views,
+        work=FittedWork("tinyc_batch_matmul_f32__portable", portable_batch_matmul.loop_counts),
     ),
 )

@@ -26,7 +26,9 @@ from tinyc.ir.ops.rsqrt import Rsqrt
 from tinyc.ir.ops.sqrt import Sqrt
 from tinyc.ir.ops.tanh import Tanh
 from tinyc.ir.tensor import DType
+from tinyc.kernels import loop_features
 from tinyc.kernels.kernel import FieldValue, Kernel, Lowered
+from tinyc.kernels.work import FittedWork
 
 _PLAIN = "tinyc_each_f32"
 Numbers = Callable[[Op], Mapping[str, FieldValue]]
@@ -67,6 +69,7 @@ def each(
         lower=lower,
         in_place=(0,),
         view={"function": function or name, "has_numbers": struct != _PLAIN, "struct": struct},
+        work=FittedWork(f"{name}__portable", loop_features.curve),
     )
 
 

@@ -10,8 +10,10 @@ from tinyc.ir.ops.common import REAL_RANGES
 from tinyc.ir.ops.svdf import Svdf
 from tinyc.ir.ops.unidirectional_sequence_lstm import UnidirectionalSequenceLstm
 from tinyc.ir.tensor import DType
+from tinyc.kernels import loop_features
 from tinyc.kernels.kernel import Kernel, Lowered
 from tinyc.kernels.portable_recurrent import accepts_lstm, accepts_svdf, lstm_extents, stacked, svdf_extents
+from tinyc.kernels.work import FittedWork
 
 
 def _lower_svdf(op: Op, graph: Graph) -> Lowered:
@@ -54,6 +56,7 @@ KERNELS = (
         headers=("include/recurrent_f32.h",),
         accepts=accepts_svdf(DType.FLOAT32),
         lower=_lower_svdf,
+        work=FittedWork("tinyc_svdf_f32__portable", loop_features.svdf),
     ),
     Kernel(
         symbol="tinyc_unidirectional_sequence_lstm_f32__portable",
@@ -62,5 +65,6 @@ KERNELS = (
         headers=("include/recurrent_f32.h",),
         accepts=accepts_lstm(DType.FLOAT32),
         lower=_lower_lstm,
+        work=FittedWork("tinyc_unidirectional_sequence_lstm_f32__portable", loop_features.lstm),
     ),
 )

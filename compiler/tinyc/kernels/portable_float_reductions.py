@@ -15,9 +15,11 @@ from tinyc.ir.ops.reduce_extreme import ReduceMax, ReduceMin
 from tinyc.ir.ops.reduction import Reduction
 from tinyc.ir.ops.sum import Sum
 from tinyc.ir.tensor import DType
+from tinyc.kernels import loop_features
 from tinyc.kernels.kernel import Kernel, Lowered
 from tinyc.kernels.portable_float_each import all_float
-from tinyc.kernels.portable_reductions import along, loops
+from tinyc.kernels.portable_reductions import along, loops, reduction_features
+from tinyc.kernels.work import FittedWork
 
 
 def _all_activations(op: Op, graph: Graph) -> bool:
@@ -56,6 +58,7 @@ def _reduction(op: type[Reduction], name: str) -> Kernel:
         accepts=all_float,
         lower=_lower_sum if is_sum else _lower_extreme,
         view={"name": name, "struct": struct, "is_sum": is_sum},
+        work=FittedWork(f"tinyc_reduce_{name}_f32__portable", reduction_features),
     )
 
 
@@ -73,6 +76,7 @@ def _arg(op: type[ArgExtreme], name: str, order: str) -> Kernel:
         accepts=_index_of_float,
         lower=_lower_arg,
         view={"order": order},
+        work=FittedWork(f"tinyc_arg_{name}_f32__portable", loop_features.along_axis),
     )
 
 
@@ -106,6 +110,7 @@ KERNELS = (
         accepts=all_float,
         lower=_lower_cumsum,
         in_place=(0,),
+        work=FittedWork("tinyc_cumsum_f32__portable", loop_features.along_axis),
     ),
     Kernel(
         symbol="tinyc_add_n_f32__portable",
@@ -115,5 +120,6 @@ KERNELS = (
         accepts=_all_activations,
         lower=_lower_add_n,
         specialize=_specialize_add_n,
+        work=FittedWork("tinyc_add_n_f32__portable", loop_features.terms),
     ),
 )

@@ -7,8 +7,10 @@ from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.l2_normalization import L2Normalization
 from tinyc.ir.ops.log_softmax import LogSoftmax
 from tinyc.ir.ops.softmax import Softmax
+from tinyc.kernels import loop_features
 from tinyc.kernels.kernel import Kernel, Lowered
 from tinyc.kernels.portable_float_each import all_float
+from tinyc.kernels.work import FittedWork
 
 
 def _lower(op: Op, graph: Graph) -> Lowered:
@@ -27,6 +29,7 @@ KERNELS = tuple(
         accepts=all_float,
         lower=_lower,
         in_place=(0,),
+        work=FittedWork(f"tinyc_{op.kind.lower()}_f32__portable", loop_features.rows),
     )
     for op in (Softmax, LogSoftmax, L2Normalization)
 )

@@ -7,7 +7,9 @@ from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.l2_normalization import L2Normalization
 from tinyc.ir.ops.log_softmax import LogSoftmax, log_softmax_scaling
 from tinyc.ir.tensor import DType
+from tinyc.kernels import features, loop_features
 from tinyc.kernels.kernel import FieldValue, Kernel, Lowered
+from tinyc.kernels.work import FittedWork
 
 
 def _accepts(op: Op, graph: Graph) -> bool:
@@ -42,6 +44,12 @@ def _lower_log_softmax(op: Op, graph: Graph) -> Lowered:
     )
 
 
+def _reached(op: Op, graph: Graph) -> features.Features:
+    """What an element takes depends on whether it is near enough to the largest of its row."""
+    entries = log_softmax_scaling(graph.operands(op)[0].scale).entries
+    return features.softmax(op, graph, min(1.0, entries / 256))
+
+
 def _lower_l2_normalization(op: Op, graph: Graph) -> Lowered:
     offset = -graph.operands(op)[0].zero_point
     return Lowered("tinyc_l2_normalization", {**_rows(op, graph), "input_offset": offset})
@@ -56,6 +64,7 @@ KERNELS = (
         accepts=_accepts,
         lower=_lower_log_softmax,
         in_place=(0,),
+        work=FittedWork("tinyc_log_softmax_s8__portable", _reached),
     ),
     Kernel(
         symbol="tinyc_l2_normalization_s8__portable",
@@ -69,5 +78,6 @@ KERNELS = (
         accepts=_accepts,
         lower=_lower_l2_normalization,
         in_place=(0,),
+        work=FittedWork("tinyc_l2_normalization_s8__portable", loop_features.rows),
     ),
 )

@@ -33,8 +33,11 @@ from tinyc.ir.ops.prelu import Prelu, slopes
 from tinyc.ir.ops.squared_difference import SquaredDifference, square_scaling
 from tinyc.ir.ops.sub import Sub
 from tinyc.ir.tensor import Array, DType, Tensor
+from tinyc.kernels import loop_features
 from tinyc.kernels.broadcast import walk
+from tinyc.kernels.features import Features
 from tinyc.kernels.kernel import FieldValue, Kernel, Lowered
+from tinyc.kernels.work import FittedWork
 
 # TINYC_PAIR_AXES in pairs.h.
 AXES = 6
@@ -61,6 +64,13 @@ def loops(op: Op, graph: Graph, roles: tuple[str, ...]) -> dict[str, FieldValue]
         **{f"{role}_strides": strides for role, strides in zip(roles, nest.strides, strict=True)},
         **{role: stored(operand) for role, operand in zip(roles, operands, strict=True)},
     }
+
+
+def loop_counts(op: Op, graph: Graph) -> Features:
+    """How often these loops run."""
+    nest = walk(*(operand.shape for operand in graph.operands(op)), axes=AXES)
+    assert nest is not None
+    return loop_features.nest(nest.extents)
 
 
 def operand_views(op: Op, graph: Graph, roles: tuple[str, ...]) -> dict[str, object]:
@@ -106,8 +116,9 @@ class _Pairs:
         def specialize(layer: Op, graph: Graph) -> Mapping[str, object]:
             return {**operand_views(layer, graph, _ROLES), "struct": self.struct, "function": function}
 
+        symbol = f"tinyc_{op.kind.lower()}_{_NAMES[dtype]}__portable"
         return Kernel(
-            symbol=f"tinyc_{op.kind.lower()}_{_NAMES[dtype]}__portable",
+            symbol=symbol,
             op=op,
             source="portable/pairs.c.j2",
             headers=(f"include/{self.header}",),
@@ -116,6 +127,7 @@ class _Pairs:
             # Elements of one size lie where they are read.
             in_place=tuple(at for at, each in enumerate(types) if each.size == output.size),
             specialize=specialize,
+            work=FittedWork(symbol, loop_counts),
         )
 
 

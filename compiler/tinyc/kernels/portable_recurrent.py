@@ -12,8 +12,10 @@ from tinyc.ir.ops.elementwise import limits
 from tinyc.ir.ops.svdf import Svdf, svdf_multipliers
 from tinyc.ir.ops.unidirectional_sequence_lstm import UnidirectionalSequenceLstm
 from tinyc.ir.tensor import Array, DType, Tensor
+from tinyc.kernels import loop_features
 from tinyc.kernels.kernel import FieldValue, Kernel, Lowered
 from tinyc.kernels.portable_int16 import SUM_VIEWS
+from tinyc.kernels.work import FittedWork
 from tinyc.quantize.fixed_point import reduced_multiplier
 from tinyc.quantize.interpolation import logistic_table
 
@@ -162,6 +164,7 @@ KERNELS = (
         accepts=accepts_svdf(DType.INT8),
         lower=_lower_svdf,
         specialize=_specialize_svdf,
+        work=FittedWork("tinyc_svdf_s8__portable", loop_features.svdf),
     ),
     *(
         Kernel(
@@ -172,6 +175,7 @@ KERNELS = (
             accepts=accepts_lstm(dtype),
             lower=_lower_lstm,
             specialize=_specialize_lstm,
+            work=FittedWork(f"tinyc_unidirectional_sequence_lstm_{name}__portable", loop_features.lstm),
         )
         for name, dtype in (("s8", DType.INT8), ("s16", DType.INT16))
     ),

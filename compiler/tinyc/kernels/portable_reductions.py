@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 from tinyc.ir.graph import Graph
 from tinyc.ir.ops.arg_extreme import ArgExtreme, ArgMax, ArgMin
@@ -15,10 +16,15 @@ from tinyc.ir.ops.reduce_extreme import ReduceAll, ReduceAny, ReduceMax, ReduceM
 from tinyc.ir.ops.reduction import Reduction
 from tinyc.ir.ops.sum import Sum, sum_multiplier
 from tinyc.ir.tensor import DType, Shape
+from tinyc.kernels import loop_features
+from tinyc.kernels.features import Features
 from tinyc.kernels.kernel import FieldValue, Kernel, Lowered
 from tinyc.kernels.portable_movement import row_major
+from tinyc.kernels.work import FittedWork
 
 _GROUPS = 4
+# Extents and strides.
+_Loops: TypeAlias = tuple[tuple[int, ...], tuple[int, ...]]
 
 
 def _int8(op: Op, graph: Graph) -> bool:
@@ -43,7 +49,7 @@ def _index_of_int8(op: Op, graph: Graph) -> bool:
     return not x.is_constant and x.dtype is DType.INT8 and y.dtype is DType.INT32
 
 
-def _walk(shape: Shape, axes: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _walk(shape: Shape, axes: tuple[int, ...]) -> _Loops:
     """(extents, strides) of the loops over `axes`; neighbouring axes are one, missing ones count 1."""
     strides = row_major(shape, 1)
     loops: list[tuple[int, int]] = []
@@ -58,12 +64,16 @@ def _walk(shape: Shape, axes: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[i
     return tuple(extent for extent, _ in loops), tuple(stride for _, stride in loops)
 
 
-def loops(op: Reduction, shape: Shape) -> dict[str, FieldValue]:
-    """The fields that `struct tinyc_reduce` and `struct tinyc_reduce_sum` begin with."""
+def _nest(op: Reduction, shape: Shape) -> tuple[_Loops, _Loops]:
+    """The loops over the axes that stay, and over those that are reduced."""
     reduced = op.reduced(len(shape))
     kept = tuple(axis for axis in range(len(shape)) if axis not in reduced)
-    kept_extents, kept_strides = _walk(shape, kept)
-    reduced_extents, reduced_strides = _walk(shape, reduced)
+    return _walk(shape, kept), _walk(shape, reduced)
+
+
+def loops(op: Reduction, shape: Shape) -> dict[str, FieldValue]:
+    """The fields that `struct tinyc_reduce` and `struct tinyc_reduce_sum` begin with."""
+    (kept_extents, kept_strides), (reduced_extents, reduced_strides) = _nest(op, shape)
     return {
         "outputs": math.prod(kept_extents),
         "inputs": math.prod(reduced_extents),
@@ -72,6 +82,13 @@ def loops(op: Reduction, shape: Shape) -> dict[str, FieldValue]:
         "reduced": reduced_extents,
         "reduced_strides": reduced_strides,
     }
+
+
+def reduction_features(op: Op, graph: Graph) -> Features:
+    """How often the loops of a reduction run."""
+    assert isinstance(op, Reduction)
+    (kept, _), (reduced, _) = _nest(op, graph.operands(op)[0].shape)
+    return loop_features.reduction(kept, reduced)
 
 
 def _lower_extreme(op: Op, graph: Graph) -> Lowered:
@@ -150,6 +167,7 @@ KERNELS = (
             accepts=_all_of(dtype),
             lower=_lower_sum,
             specialize=_specialize_sum,
+            work=FittedWork(f"tinyc_reduce_sum_{name}__portable", reduction_features),
         )
         for op in (Mean, Sum)
         for name, dtype in (("s8", DType.INT8), ("s16", DType.INT16))
@@ -163,6 +181,7 @@ KERNELS = (
             accepts=_all_of(*dtypes),
             lower=_lower_extreme,
             specialize=_specialize_extreme,
+            work=FittedWork(f"tinyc_reduce_extreme_{name}__portable", reduction_features),
         )
         for op in (ReduceMax, ReduceMin, ReduceAny, ReduceAll)
         for name, dtypes in (("x8", (DType.INT8, DType.BOOL)), ("x16", (DType.INT16,)))
@@ -176,6 +195,7 @@ KERNELS = (
             headers=("include/along_axis.h",),
             accepts=_index_of_int8,
             lower=_lower_arg,
+            work=FittedWork(f"tinyc_arg_{name}_s8__portable", loop_features.along_axis),
         )
         for op, name in ((ArgMax, "max"), (ArgMin, "min"))
     ),
@@ -187,5 +207,6 @@ KERNELS = (
         accepts=_int8,
         lower=_lower_cumsum,
         in_place=(0,),
+        work=FittedWork("tinyc_cumsum_s8__portable", loop_features.along_axis),
     ),
 )

@@ -10,6 +10,7 @@ from tinyc.ir.ops.cast import Cast
 from tinyc.ir.ops.resize_bilinear import ONE, ResizeBilinear, float_step, step
 from tinyc.ir.ops.space_to_batch_nd import BatchToSpaceNd, Blocks, SpaceToBatchNd
 from tinyc.ir.tensor import DType
+from tinyc.kernels import loop_features
 from tinyc.kernels.features import Features
 from tinyc.kernels.kernel import Kernel, Lowered
 from tinyc.kernels.movement_features import blocks, cast, resized
@@ -172,6 +173,7 @@ KERNELS = (
         headers=("include/resize_bilinear_f32.h",),
         accepts=_accepts_resize(DType.FLOAT32),
         lower=_lower_float_resize,
+        work=FittedWork("tinyc_resize_bilinear_f32__portable", resized),
     ),
     Kernel(
         symbol="tinyc_cast_x8__portable",
@@ -190,6 +192,7 @@ KERNELS = (
         headers=("include/cast_f32.h",),
         accepts=_accepts_float_cast,
         lower=_lower_cast,
+        work=FittedWork("tinyc_cast_f32__portable", loop_features.float_cast),
         specialize=_float_cast_types,
     ),
     Kernel(

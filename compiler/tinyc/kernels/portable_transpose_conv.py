@@ -11,8 +11,9 @@ from tinyc.ir.ops.base import Op
 from tinyc.ir.ops.common import activation_range, channel_multipliers
 from tinyc.ir.ops.transpose_conv import TransposeConv
 from tinyc.ir.tensor import DType
-from tinyc.kernels import portable_convolution, portable_int16
+from tinyc.kernels import loop_features, portable_convolution, portable_int16
 from tinyc.kernels.kernel import FieldValue, Kernel, Lowered
+from tinyc.kernels.work import FittedWork
 
 
 def geometry(op: TransposeConv, graph: Graph) -> dict[str, FieldValue]:
@@ -88,6 +89,7 @@ KERNELS = tuple(
         accepts=accepts,
         lower=lower,
         specialize=_specialize,
+        work=FittedWork(f"tinyc_transpose_conv_{name}__portable", loop_features.transpose_conv),
     )
     for name, header, accepts, lower in (
         ("s8", "conv_2d.h", portable_convolution.accepts, _lower_int8),
