@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from typing import TypeAlias
 
@@ -15,13 +15,14 @@ from tinyc.ir.graph import Graph
 from tinyc.ir.ops.conv_depthwise_2d import ConvDepthwise2D
 from tinyc.kernels.kernel import Kernel
 from tinyc.memory import planner
-from tinyc.memory.budget import code_pieces, fixed_code, params_bytes, runtime_ram, update_bytes
+from tinyc.memory.budget import code_pieces, fixed_code, params_bytes
 from tinyc.memory.front_end import FrontEnd
 from tinyc.memory.lifetimes import StepLike, tensor_lifetimes
 from tinyc.memory.plan import MemoryPlan
 from tinyc.objective import Objective
 from tinyc.patches import Way
 from tinyc.program import Step
+from tinyc.room import Room, VariantFlash
 
 # Balanced: cycles times (flash times RAM) to this power. 3 % fewer cycles pay for a sixth more of either.
 MEMORY_WEIGHT = 0.18
@@ -32,6 +33,8 @@ _SWEEPS = 10
 _ALIGNED = 256
 # By how much arenas of the frontier differ at least.
 _STEP = 0.02
+# And flashes of the other.
+_FLASH_STEP = 0.03
 # In a choice: the layer before computes this one as well.
 _NOTHING = -1
 
@@ -39,32 +42,6 @@ _NOTHING = -1
 Pairs: TypeAlias = Mapping[int, tuple[ConvDepthwise2D, Sequence[Kernel]]]
 Choice: TypeAlias = tuple[tuple[Step, ...], MemoryPlan]
 _Key: TypeAlias = tuple[float, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Flash:
-    """Flash of one variant: constants and parameters, and the code pieces it needs."""
-
-    step: Step
-    own: int
-    pieces: Mapping[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class _Room:
-    """Bytes that a board has for constants and code, and for the arena; `fixed` is its other RAM."""
-
-    flash: int
-    arena: int
-    fixed: int
-
-    @classmethod
-    def of(cls, board: Board, front_end: FrontEnd) -> _Room:
-        memory = board.memory
-        # Updates take room, and change nothing about what is worth its bytes.
-        update_code, update_ram = update_bytes(board)
-        fixed = memory.stack + runtime_ram(memory.ram) + front_end.ram
-        return cls(memory.application_flash - update_code, memory.application_ram - update_ram - fixed, fixed)
 
 
 class Search:
@@ -80,7 +57,7 @@ class Search:
         measured: Measured,
     ) -> None:
         self._graph, self._front_end = graph, front_end
-        self._room = _Room.of(board, front_end)
+        self._room = Room.of(board, front_end)
         # The most flash and arena of all choices that were looked at.
         self._most_flash, self._most_arena = 0.0, 0
         self._fixed_flash = fixed_code(len(graph.ops), front_end) + front_end.tables
@@ -98,7 +75,7 @@ class Search:
             )
             for index, (op, kernels) in pairs.items()
         }
-        self._cache: dict[tuple[int, int], _Flash | ValueError] = {}
+        self._cache: dict[tuple[int, int], VariantFlash | ValueError] = {}
         self._drop_impossible()
         self._fastest = self._find_fastest()
 
@@ -143,7 +120,7 @@ class Search:
             [
                 Way(1 + variant.is_fused, variant.live, variant.cycles)
                 for which, variant in enumerate(variants)
-                if isinstance(self._flash(index, which), _Flash)
+                if isinstance(self._flash(index, which), VariantFlash)
             ]
             for index, variants in enumerate(self.layers)
         ]
@@ -157,7 +134,7 @@ class Search:
 
         So it is when no choice that was looked at exceeds the memory of either board.
         """
-        other = _Room.of(board, self._front_end)
+        other = Room.of(board, self._front_end)
         flash, arena = min(self._room.flash, other.flash), min(self._room.arena, other.arena)
         same = other.fixed == self._room.fixed
         return same and self._most_flash <= flash and self._most_arena <= arena
@@ -175,6 +152,19 @@ class Search:
             if limit >= arena:
                 return
             choice = self._descend(self._fastest, self._key(Objective.TIME, limit=limit), near=False)
+
+    def lean_frontier(self) -> Iterator[Choice]:
+        """The fastest choices for less and less flash, within the board's arena.
+
+        Each takes less by `_FLASH_STEP` at least.
+        """
+        choice = self._fastest
+        while True:
+            limit = self._flash_bytes(choice) * (1 - _FLASH_STEP)
+            choice = self._descend(choice, self._key(Objective.TIME, flash=limit), near=False)
+            if self._flash_bytes(choice) > limit:
+                return
+            yield self._planned(choice)
 
     def _drop_impossible(self) -> None:
         """Take out first variants that cannot be lowered. Raises TinycError where none is left."""
@@ -197,13 +187,15 @@ class Search:
             alone = len(self.layers[index])
             self.layers[index] = [*self.layers[index], *variants]
             usable = [
-                w for w in range(alone, alone + len(variants)) if isinstance(self._flash(index, w), _Flash)
+                w
+                for w in range(alone, alone + len(variants))
+                if isinstance(self._flash(index, w), VariantFlash)
             ]
             trials = [choice, *(self._exchanged(choice, {index: which}) for which in usable)]
             choice = min(trials, key=self._time)
         return choice
 
-    def _flash(self, index: int, which: int) -> _Flash | ValueError:
+    def _flash(self, index: int, which: int) -> VariantFlash | ValueError:
         found = self._cache.get((index, which))
         if found is None:
             variant = self.layers[index][which]
@@ -214,7 +206,7 @@ class Search:
             else:
                 step = Step(index, variant.op, variant.kernel, lowered, variant.scratch)
                 own = lowered.constant_bytes() + params_bytes(step)
-                found = _Flash(step, own, code_pieces(self._graph, step))
+                found = VariantFlash(step, own, code_pieces(self._graph, step))
             self._cache[index, which] = found
         return found
 
@@ -222,9 +214,9 @@ class Search:
         pairs = zip(self.layers, choice, strict=True)
         return [variants[which] for variants, which in pairs if which != _NOTHING]
 
-    def _flashes(self, choice: Sequence[int]) -> list[_Flash]:
+    def _flashes(self, choice: Sequence[int]) -> list[VariantFlash]:
         found = [self._flash(index, which) for index, which in enumerate(choice) if which != _NOTHING]
-        return [flash for flash in found if isinstance(flash, _Flash)]
+        return [flash for flash in found if isinstance(flash, VariantFlash)]
 
     def _flash_bytes(self, choice: Sequence[int]) -> float:
         pieces: dict[str, float] = {}
@@ -245,17 +237,19 @@ class Search:
                 found |= {index, index + self.layers[index][which].is_fused}
         return found
 
-    def _overflow(self, choice: Sequence[int], arena_limit: float | None = None) -> float:
+    def _overflow(
+        self, choice: Sequence[int], arena_limit: float | None = None, flash: float | None = None
+    ) -> float:
         """Bytes beyond the board's memory; every layer that does not fit counts, so that each helps."""
         limit = self._room.arena if arena_limit is None else arena_limit
         live = [variant.live for variant in self._of(choice)]
         self._most_arena = max([self._most_arena, *live])
-        return self._flash_overflow(choice) + sum(max(0, each - limit) for each in live)
+        return self._flash_overflow(choice, flash) + sum(max(0, each - limit) for each in live)
 
-    def _flash_overflow(self, choice: Sequence[int]) -> float:
+    def _flash_overflow(self, choice: Sequence[int], limit: float | None = None) -> float:
         flash = self._flash_bytes(choice)
         self._most_flash = max(self._most_flash, flash)
-        return max(0.0, flash - self._room.flash)
+        return max(0.0, flash - (self._room.flash if limit is None else limit))
 
     def _time(self, choice: Sequence[int]) -> tuple[float, float]:
         variants = self._of(choice)
@@ -270,12 +264,17 @@ class Search:
         return max([self._floor, *least])
 
     def _key(
-        self, objective: Objective, *, planned: bool = False, limit: int | None = None
+        self,
+        objective: Objective,
+        *,
+        planned: bool = False,
+        limit: int | None = None,
+        flash: float | None = None,
     ) -> Callable[[Sequence[int]], _Key]:
         """What a choice is to minimise: first the bytes that do not fit, then the objective.
 
-        `planned`: by the arena that the planner finds, which takes much longer. `limit`: of the arena, by
-        default the board's.
+        `planned`: by the arena that the planner finds, which takes much longer. `limit` and `flash`: of the
+        arena and of flash, by default the board's.
         """
         smallest = self._smallest()
         arena_of = cache(self._planned_arena) if planned else self._arena
@@ -286,7 +285,7 @@ class Search:
                 return self._flash_overflow(choice) + arena, *self._time(choice)
             if objective is Objective.RAM:
                 return self._overflow(choice, min(smallest, self._room.arena)), *self._time(choice)
-            overflow = self._overflow(choice, limit)
+            overflow = self._overflow(choice, limit, flash)
             if objective is Objective.FLASH:
                 return overflow, self._flash_bytes(choice), *self._time(choice)
             if objective is Objective.BALANCED:
@@ -316,7 +315,7 @@ class Search:
                 for which, variant in enumerate(variants)
                 if (layers is None or index in layers)
                 and (not near or variant.cycles <= _FAR_SLOWER * self._alone(index, variant))
-                and isinstance(self._flash(index, which), _Flash)
+                and isinstance(self._flash(index, which), VariantFlash)
             ]
             for index, variants in enumerate(self.layers)
         ]

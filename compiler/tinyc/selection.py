@@ -65,7 +65,7 @@ def choices(
     front_end: FrontEnd = _NO_FRONT_END,
     candidates: Candidates | None = None,
 ) -> Iterator[tuple[Objective | None, Choice]]:
-    """By predicted work: the choice of every objective, then the fastest ones for ever smaller arenas.
+    """By predicted work: the choice of every objective, then the fastest ones for ever less arena and flash.
 
     `candidates` and what it raises are as of `choose`.
     """
@@ -73,7 +73,8 @@ def choices(
     for objective in Objective:
         if objective is not Objective.TUNED:
             yield objective, selector.choose(objective)
-    for choice in (*selector.search.frontier(), *selector.patched_frontier()):
+    search = selector.search
+    for choice in (*search.frontier(), *search.lean_frontier(), *selector.patched_frontier()):
         yield None, choice
 
 

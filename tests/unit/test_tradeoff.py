@@ -53,6 +53,14 @@ def test_no_point_is_beaten_and_the_objectives_are_there() -> None:
     assert len({point.arena for point in points}) >= 3
 
 
+def test_less_flash_does_not_cost_all_speed() -> None:
+    """Between the fastest choice and the smallest firmware there are others."""
+    points = sorted(tradeoff(compile_graph(GRAPH, BOARD, name="net")), key=lambda point: point.flash)
+    least, quickest = points[0], min(points, key=lambda point: point.costs[1])
+    between = [p for p in points if p.arena <= least.arena and least.flash < p.flash < quickest.flash]
+    assert any(p.costs[1] < least.costs[1] / 2 for p in between)
+
+
 def test_what_was_asked_for_is_there_even_if_beaten() -> None:
     program = compile_graph(GRAPH, BOARD, name="net", optimize=Objective.TIME)
     beaten = replace(program, plan=replace(program.plan, arena_size=program.plan.arena_size + 4096))
