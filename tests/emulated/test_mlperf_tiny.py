@@ -42,7 +42,7 @@ MODELS = {
 # Models of speech: frames and coefficients of features made from real recordings.
 SPEECH = {"kws": (49, 10), "sww": (30, 40), "micro_speech_quantized": (49, 40)}
 RANDOM = 2
-REAL = 4
+REAL = 8
 
 
 @pytest.fixture(scope="session", params=sorted(MODELS))

@@ -36,6 +36,7 @@ from tinyc.toolchain.host_compiler import WARNINGS, compiler_called
 pytestmark = pytest.mark.host
 
 RECORDS = 4
+COMPARED = 8
 
 every_kernel = pytest.mark.parametrize("key", KERNELS)
 
@@ -67,14 +68,15 @@ def portable(op: Op, graph: Graph) -> Kernel | None:
 @pytest.mark.parametrize("key", [name for name, kernel in KERNELS.items() if kernel.isa != "portable"])
 def test_a_special_kernel_equals_the_portable_one(key: str) -> None:
     programs = []
-    for index, fused in enumerate(cases(key)):
+    # All of them equal the reference; a few are compiled with the portable kernels, too.
+    for index, fused in enumerate(cases(key)[:COMPARED]):
         graph = with_blocks(fused.expanded())
         others = [kernel for op in graph.ops if (kernel := portable(op, graph)) is not None]
         assert len(others) == len(graph.ops), f"no portable kernels take case {index} of {key}: {graph.ops}"
         programs.append(program_of(graph, others, f"m{index}"))
-    special = bundle(key).run_all(records(key, GRAPHS, RECORDS))
-    plain = HostBundle(programs).run_all(records(key, GRAPHS, RECORDS))
-    for (case, _), expected, actual in zip(records(key, GRAPHS, RECORDS), plain, special, strict=True):
+    compared = records(key, COMPARED, RECORDS)
+    special, plain = bundle(key).run_all(compared), HostBundle(programs).run_all(compared)
+    for (case, _), expected, actual in zip(compared, plain, special, strict=True):
         assert_equal(key, case, expected, actual)
 
 
