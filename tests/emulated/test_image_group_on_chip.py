@@ -27,6 +27,7 @@ from tinyc.emulator.flash import Cut, FlashImage, Mode
 from tinyc.emulator.machine import Ended
 from tinyc.pipeline import compile_graph
 from tinyc.program import Firmware
+from tinyc.signing.read import read_image
 from tinyc.toolchain import build
 
 pytestmark = pytest.mark.emulated
@@ -75,7 +76,7 @@ def upload(machine: Machine, data: bytes, limit: int | None = None) -> list[int]
 
 def test_an_upload_and_its_request(machine: Machine) -> None:
     """The file is in flash to the byte, and nothing was lost while flash was busy."""
-    running = image_hash(machine.flash()[: 0x6000 + CAPACITY].rstrip(b"\xff"))
+    running = read_image(machine.flash()[PRIMARY : PRIMARY + CAPACITY], padded=True).hash
     assert upload(machine, NEW)[-1] == len(NEW)
     assert machine.flash()[UPLOADS : UPLOADS + len(NEW)] == NEW
     probe = Probe(machine.transport)

@@ -60,7 +60,7 @@ INT32_WITH_SCALE = [wide(name, 0) for name in "aby"]
         ("CEIL", [int8("x"), int8("y")], "no quantized form"),
         ("EXP", [int16("x", 2.0**-8), int16("y")], "no finite result"),
         ("RSQRT", [int16("x", 2.0**-40), int16("y", 2.0**-20)], "too fine"),
-        ("WHILE", [int8("x"), int8("y")], "which operators run"),
+        ("WHILE", [int8("x"), int8("y")], "how often"),
     ],
 )
 def test_a_layer_is_refused_with_its_reason(kind: str, tensors: list[Tensor], reason: str) -> None:
