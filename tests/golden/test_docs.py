@@ -18,7 +18,7 @@ from tinyc.boards import board_names, load_board
 from tinyc.cli.app import app
 from tinyc.cores import CORES, FEATURES, HOST, combinations
 from tinyc.emulator.available import emulators
-from tinyc.frontends import tflite_movement, tflite_space, tflite_take
+from tinyc.frontends import tflite_movement, tflite_space, tflite_take, tflite_variables
 from tinyc.frontends.tflite_refused import REASONS
 from tinyc.frontends.tflite_shapes import CONSTANTS
 from tinyc.ir.ops import OPS, ConvDepthwise2D, PatchStage, TokenBlock
@@ -61,6 +61,8 @@ def operators_page() -> str:
         "(see [data movement](../concepts/data-movement.md)).",
         f"{', '.join(sorted({op.kind for op in FloatFunction.__subclasses__()}))}",
         "become a LOOKUP in an int8 model, which has them in float32 between a DEQUANTIZE and a QUANTIZE.",
+        f"{', '.join(sorted(tflite_variables.KINDS))}",
+        "become [states](../concepts/state.md), and a WHILE that counts is unrolled.",
         "The layers of transformers are parts of a TOKEN_BLOCK: [transformers](../concepts/transformers.md).",
     ]
     return "\n".join(lines) + "\n"
